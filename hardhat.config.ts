@@ -1,0 +1,48 @@
+import { createRequire } from "node:module";
+
+import toolbox from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
+import { defineConfig } from "hardhat/config";
+
+const { resolve } = createRequire(import.meta.url);
+
+// Fixed, so that a red run can be repeated; FUZZ_SEED=0x… explores elsewhere.
+const FUZZ_SEED = process.env.FUZZ_SEED ?? "0x706c696d736f6c6c";
+
+export default defineConfig({
+  plugins: [toolbox],
+  solidity: {
+    npmFilesToBuild: [
+      "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol",
+      "chainlink-contracts-0.8/src/v0.6/EACAggregatorProxy.sol",
+      "chainlink-contracts-0.8/src/v0.6/FluxAggregator.sol",
+    ],
+    compilers: [
+      {
+        version: "0.8.37",
+        path: resolve("solc/soljson.js"),
+        settings: { optimizer: { enabled: true, runs: 200 }, viaIR: true, evmVersion: "cancun" },
+      },
+      {
+        version: "0.6.6",
+        path: resolve("solc-0.6/soljson.js"),
+        settings: { optimizer: { enabled: true, runs: 200 }, evmVersion: "istanbul" },
+      },
+    ],
+  },
+  typechain: { outDir: "types", tsNocheck: true },
+  paths: {
+    ignition: "deploy",
+    tests: { mocha: "test", solidity: "test/contracts" },
+  },
+  networks: {
+    localhost: { type: "http", chainType: "l1", url: "http://127.0.0.1:8545" },
+  },
+  test: {
+    mocha: { timeout: 120_000 },
+    solidity: {
+      isolate: process.env.ISOLATE !== "0",
+      fuzz: { runs: 1000, seed: FUZZ_SEED },
+      invariant: { runs: 256, depth: 50, failOnRevert: true },
+    },
+  },
+});
