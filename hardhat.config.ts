@@ -40,7 +40,7 @@ export default defineConfig({
   test: {
     mocha: { timeout: 120_000 },
     solidity: {
-      isolate: process.env.ISOLATE !== "0",
+      isolate: true, // each call from a test is a transaction of its own: transient storage ends with it
       fuzz: { runs: 1000, seed: FUZZ_SEED },
       invariant: { runs: 256, depth: 50, failOnRevert: true },
     },
