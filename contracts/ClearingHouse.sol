@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
+import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
+import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
+import {IVault} from "./interfaces/IVault.sol";
+import {Fixed} from "./libraries/Fixed.sol";
+import {Ledger} from "./libraries/Ledger.sol";
+import {Liquidation} from "./libraries/Liquidation.sol";
+import {Listing} from "./libraries/Listing.sol";
+import {Margin} from "./libraries/Margin.sol";
+import {Positions} from "./libraries/Positions.sol";
+import {TokenUnits} from "./libraries/TokenUnits.sol";
+import {Trading} from "./libraries/Trading.sol";
+import {Transient} from "./libraries/Transient.sol";
+import {Upkeep} from "./libraries/Upkeep.sol";
+import {Prices} from "./libraries/Prices.sol";
+import {AccountId, AccountIds} from "./types/AccountId.sol";
+import {
+    Account,
+    Assessment,
+    Auction,
+    Call,
+    CollateralParams,
+    Fill,
+    LiquidationTerms,
+    MarginState,
+    MarketIndex,
+    MarketLoss,
+    MarketParams,
+    MarketPool,
+    MarketRate,
+    Position,
+    WAD
+} from "./types/LedgerTypes.sol";
+
+/// @title The ledger
+/// @notice See `IClearingHouse`.
+contract ClearingHouse is IClearingHouse, AccessManaged {
+    using Ledger for Ledger.State;
+    using SafeCast for uint256;
+
+    /// @inheritdoc IClearingHouse
+    address public immutable vault;
+    /// @inheritdoc IClearingHouse
+    address public immutable cashToken;
+    uint256 private immutable _cashDecimals;
+
+    Ledger.State private $;
+
+    /// @dev One lock over the whole house; the outermost call checks every account it has put up for a check.
+    modifier house() {
+        if (Transient.isBusy()) revert Reentrancy();
+        Transient.enter();
+        _;
+        _verifyUnlessBatching();
+        Transient.leave();
+    }
+
+    /// @dev Numbers in the middle of a batch are nobody's business.
+    modifier settled() {
+        if (!Transient.isIdle()) revert CheckPending();
+        _;
+    }
+
+    modifier onlyOwnerOf(AccountId id) {
+        if (id.ownerOf() != msg.sender) revert NotOwner(id, msg.sender);
+        _;
+    }
+
+    constructor(address authority, address vault_, address cashToken_) AccessManaged(authority) {
+        if (vault_ == address(0) || cashToken_ == address(0)) revert ZeroAddress();
+        vault = vault_;
+        cashToken = cashToken_;
+        _cashDecimals = IERC20Metadata(cashToken_).decimals();
+        if (_cashDecimals > TokenUnits.MAX_DECIMALS) {
+            revert ParameterOutOfBounds("decimals", _cashDecimals, 0, TokenUnits.MAX_DECIMALS);
+        }
+    }
+
+    // ---------------------------------------------------------------- money
+
+    /// @inheritdoc IClearingHouse
+    function deposit(AccountId id, address token, uint256 amount) external house returns (uint256 credited) {
+        if (amount == 0) revert ZeroAmount();
+        if (token == cashToken) {
+            credited = TokenUnits.toWadDown(IVault(vault).pull(token, msg.sender, amount), _cashDecimals);
+            if (credited == 0) revert ZeroAmount();
+            $.addCash(id, credited);
+            if (Transient.isBatching()) Transient.addCashIn(id, credited);
+        } else {
+            if (id.ownerOf() != msg.sender) revert NotOwner(id, msg.sender);
+            (uint256 collateralId, uint256 decimals) = _collateralOf(token);
+            credited = TokenUnits.toWadDown(IVault(vault).pull(token, msg.sender, amount), decimals);
+            if (credited == 0) revert ZeroAmount();
+            _creditCollateral(id, collateralId, credited);
+        }
+        emit Deposited(id, token, msg.sender, credited);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function withdraw(
+        AccountId id,
+        address token,
+        uint256 amount,
+        address to
+    ) external house onlyOwnerOf(id) returns (uint256 debited) {
+        if (amount == 0) revert ZeroAmount();
+        if (to == address(0)) revert ZeroAddress();
+        if (token == cashToken) {
+            debited = TokenUnits.toWadUp(amount, _cashDecimals);
+            _debitCash(id, debited);
+        } else {
+            (uint256 collateralId, uint256 decimals) = _collateralOf(token);
+            debited = TokenUnits.toWadUp(amount, decimals);
+            _debitCollateral(id, collateralId, debited);
+        }
+        emit Withdrawn(id, token, to, debited);
+        _verifyUnlessBatching();
+        IVault(vault).push(token, to, amount);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function transfer(AccountId from, AccountId to, address token, uint256 amount) external house onlyOwnerOf(from) {
+        if (amount == 0) revert ZeroAmount();
+        if (from.equals(to)) revert SameAccount(from);
+        if (to.ownerOf() != msg.sender) revert OwnerMismatch(from, to);
+        if (token == cashToken) {
+            _debitCash(from, amount);
+            $.addCash(to, amount);
+            Transient.addCashIn(to, amount);
+        } else {
+            (uint256 collateralId, ) = _collateralOf(token);
+            _debitCollateral(from, collateralId, amount);
+            _creditCollateral(to, collateralId, amount);
+        }
+        emit Transferred(from, to, token, amount);
+    }
+
+    // ---------------------------------------------------------------- trading and upkeep
+
+    /// @inheritdoc IClearingHouse
+    function trade(Fill[] calldata fills) external house {
+        if (msg.sender != $.exchange) revert NotExchange(msg.sender);
+        for (uint256 i = 0; i < fills.length; ++i) Trading.apply_($, fills[i]);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function settle(uint256 marketId, AccountId[] calldata accounts) external house {
+        Upkeep.settle($, marketId, accounts);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function claim(AccountId id, uint256 marketId, uint256 amount) external house onlyOwnerOf(id) returns (uint256) {
+        return Upkeep.claim($, id, marketId, amount);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function accrueFunding(uint256 marketId) external house {
+        Upkeep.accrueFunding($, marketId);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function sweepFees(uint256 marketId) external house {
+        Upkeep.sweepFees($, marketId);
+    }
+
+    // ---------------------------------------------------------------- liquidation
+
+    /// @inheritdoc IClearingHouse
+    function flag(AccountId id) external house {
+        Liquidation.flag($, id, msg.sender);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function liquidate(
+        AccountId id,
+        AccountId taker,
+        LiquidationTerms calldata terms
+    ) external house returns (uint256, int256) {
+        return Liquidation.liquidate($, id, taker, msg.sender, terms);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function cashCall(
+        AccountId id,
+        AccountId taker,
+        LiquidationTerms calldata terms
+    ) external house returns (uint256, int256) {
+        return Liquidation.cashCall($, id, taker, msg.sender, terms);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function absorb(AccountId id) external house {
+        Liquidation.absorb($, id);
+    }
+
+    // ---------------------------------------------------------------- batch
+
+    /// @inheritdoc IClearingHouse
+    function batch(Call[] calldata calls) external returns (bytes[] memory results) {
+        if (!Transient.isIdle()) revert Reentrancy();
+        Transient.enterBatch();
+        results = new bytes[](calls.length);
+        for (uint256 i = 0; i < calls.length; ++i) {
+            if (calls[i].target == address(this)) {
+                results[i] = Address.functionDelegateCall(address(this), calls[i].data);
+            } else if (calls[i].target == $.exchange) {
+                results[i] = Address.functionCall(calls[i].target, calls[i].data);
+            } else {
+                revert InvalidBatchTarget(calls[i].target);
+            }
+        }
+        Transient.enter();
+        Margin.verifyPending($);
+        Transient.leaveBatch();
+    }
+
+    // ---------------------------------------------------------------- views
+
+    /// @inheritdoc IClearingHouse
+    function account(AccountId id) external view settled returns (Account memory) {
+        return $.accounts[id];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function position(AccountId id, uint256 marketId) external view returns (Position memory) {
+        return $.positions[id][marketId];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function positionPnl(AccountId id, uint256 marketId) external view settled returns (int256 pnl) {
+        (, pnl) = Positions.pnlOf($, id, marketId, false);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function collateralBalance(AccountId id, uint256 collateralId) external view settled returns (uint256) {
+        return $.balances[id][collateralId];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function assess(AccountId id) external view settled returns (Assessment memory) {
+        return Margin.assess($, id);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function marginRatio(AccountId id) external view settled returns (int256) {
+        Assessment memory a = Margin.assess($, id);
+        if (a.maintenanceMargin == 0) return a.equity < 0 ? type(int256).min : type(int256).max;
+        return Fixed.divFloor(a.equity * int256(WAD), int256(a.maintenanceMargin));
+    }
+
+    /// @inheritdoc IClearingHouse
+    function marginState(AccountId id) external view settled returns (MarginState) {
+        Assessment memory a = Margin.assess($, id);
+        if (a.equity < 0) return MarginState.Bankrupt;
+        if (a.equity < int256(a.maintenanceMargin)) return MarginState.Liquidatable;
+        return a.equity < int256(a.initialMargin) ? MarginState.MarginCall : MarginState.Healthy;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function auction(AccountId id) external view returns (Auction memory) {
+        return $.auctions[id];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function market(
+        uint256 id
+    )
+        external
+        view
+        returns (MarketParams memory, MarketIndex memory, MarketRate memory, MarketPool memory, MarketLoss memory)
+    {
+        return ($.params[id], $.indices[id], $.rates[id], $.pools[id], $.losses[id]);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function fundingIndices(uint256 marketId) external view returns (int256, int256) {
+        Positions.Sides memory s = Positions.sides($, marketId);
+        return (s.long, s.short);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function collateral(uint256 id) external view returns (CollateralParams memory) {
+        return $.collaterals[id];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function totalFlaggedDeficit() external view settled returns (uint256) {
+        return $.totalFlaggedDeficit;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function riskEngine() external view returns (address) {
+        return address($.riskEngine);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function priceOracle() external view returns (address) {
+        return address($.priceOracle);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function exchange() external view returns (address) {
+        return $.exchange;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function insuranceFund() external view returns (address) {
+        return $.insuranceFund;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function treasury() external view returns (address) {
+        return $.treasury;
+    }
+
+    // ---------------------------------------------------------------- listing and wiring
+
+    /// @inheritdoc IClearingHouse
+    function setMarket(uint256 id, MarketParams calldata params) external restricted {
+        Listing.setMarket($, id, params);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setCollateral(uint256 id, CollateralParams calldata params) external restricted {
+        Listing.setCollateral($, id, params, cashToken);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setRiskEngine(address riskEngine_) external restricted {
+        if (riskEngine_ == address(0)) revert ZeroAddress();
+        $.riskEngine = IRiskEngine(riskEngine_);
+        emit RiskEngineSet(riskEngine_);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setPriceOracle(address priceOracle_) external restricted {
+        if (priceOracle_ == address(0)) revert ZeroAddress();
+        $.priceOracle = IPriceOracle(priceOracle_);
+        emit PriceOracleSet(priceOracle_);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setExchange(address exchange_) external restricted {
+        if ($.exchange != address(0)) revert AlreadySet();
+        if (exchange_ == address(0)) revert ZeroAddress();
+        $.exchange = exchange_;
+        emit ExchangeSet(exchange_);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setInsuranceFund(address insuranceFund_) external restricted {
+        if ($.insuranceFund != address(0)) revert AlreadySet();
+        if (insuranceFund_ == address(0)) revert ZeroAddress();
+        $.insuranceFund = insuranceFund_;
+        emit InsuranceFundSet(insuranceFund_);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setTreasury(address treasury_) external restricted {
+        if (treasury_ == address(0)) revert ZeroAddress();
+        $.treasury = treasury_;
+        emit TreasurySet(treasury_);
+    }
+
+    // ---------------------------------------------------------------- internals
+
+    function _verifyUnlessBatching() private {
+        if (!Transient.isBatching()) Margin.verifyPending($);
+    }
+
+    function _debitCash(AccountId id, uint256 amount) private {
+        $.subCash(id, amount);
+        Transient.mark(id, Transient.CASH_OUT);
+    }
+
+    /// @dev Collateral that leaves is valued only where it may have to be paid for: in a batch, unless the account is flat.
+    function _debitCollateral(AccountId id, uint256 collateralId, uint256 amount) private {
+        uint256 balance = $.balances[id][collateralId];
+        if (balance < amount) revert InsufficientCollateral(id, collateralId, balance, amount);
+        _requireNoDust(id, collateralId, balance - amount);
+        $.setBalance(id, collateralId, balance - amount);
+        Transient.mark(id, Transient.COLLATERAL_OUT);
+        if (Transient.isBatching() && !Margin.isFlat($, id)) {
+            uint256 price = Prices.prime($, $.collaterals[collateralId].underlying).price();
+            Transient.addCollateralOut(id, Fixed.divUp(amount * price, WAD));
+        }
+    }
+
+    function _creditCollateral(AccountId id, uint256 collateralId, uint256 amount) private {
+        uint256 balance = $.balances[id][collateralId] + amount;
+        uint256(balance).toUint112();
+        _requireNoDust(id, collateralId, balance);
+        $.setBalance(id, collateralId, balance);
+    }
+
+    function _requireNoDust(AccountId id, uint256 collateralId, uint256 balance) private view {
+        uint256 minimum = $.collaterals[collateralId].minBalance;
+        if (balance != 0 && balance < minimum) revert CollateralDust(id, collateralId, balance, minimum);
+    }
+
+    function _collateralOf(address token) private view returns (uint256 id, uint256 decimals) {
+        id = $.collateralIds[token];
+        if (id == 0) revert UnknownAsset(token);
+        return (--id, $.collaterals[id].decimals);
+    }
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
+import {IExchange, Match, Order, SignedOrder} from "./interfaces/IExchange.sol";
+import {Fixed} from "./libraries/Fixed.sol";
+import {AccountId} from "./types/AccountId.sol";
+import {
+    Fill,
+    FILL_BOTH_REST,
+    FILL_MAKER_REDUCES,
+    FILL_TAKER_REDUCES,
+    MAX_PRICE,
+    MAX_SIZE
+} from "./types/LedgerTypes.sol";
+
+/// @title Signed orders
+/// @notice See `IExchange`.
+contract Exchange is IExchange, EIP712 {
+    bytes32 private constant ORDER_TYPEHASH = keccak256(
+        "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)"
+    );
+    /// @dev Unit in which filled amounts are kept: 64 bits of it are 18 billion whole units.
+    uint256 private constant LOT = 1e9;
+    uint256 private constant CANCELLED = type(uint64).max;
+    uint256 private constant LANES = 4; // filled amounts of 64 bits in a word
+    uint256 private constant SIGNATURE_GAS = 300_000; // for a contract wallet's answer
+
+    /// @dev One word per owner: 64 + 64 bits.
+    struct OwnerState {
+        uint64 epoch; // orders of any other epoch are void
+        uint64 lowestNonce; // orders below it are void
+    }
+
+    /// @dev An order while matches are made: all [wad], in the size's own sign dropped.
+    struct Remainder {
+        uint256 open; // what may still fill
+        uint256 done; // what fills in this settlement
+        uint256 before; // filled earlier
+    }
+
+    IClearingHouse public immutable clearingHouse;
+    mapping(address owner => OwnerState) private _owners;
+    mapping(AccountId => mapping(uint256 word => uint256 lanes)) private _filled;
+
+    constructor(address clearingHouse_) EIP712("Plimsoll", "1") {
+        clearingHouse = IClearingHouse(clearingHouse_);
+    }
+
+    /// @inheritdoc IExchange
+    function settle(SignedOrder[] calldata orders, Match[] calldata matches) external {
+        if (matches.length == 0) revert NoMatches();
+        Remainder[] memory rest = new Remainder[](orders.length);
+        for (uint256 i = 0; i < orders.length; ++i) rest[i] = _verify(orders[i]);
+        Fill[] memory fills = new Fill[](matches.length);
+        for (uint256 i = 0; i < matches.length; ++i) fills[i] = _match(orders, matches[i], rest);
+        for (uint256 i = 0; i < orders.length; ++i) _record(orders[i].order, rest[i]);
+        clearingHouse.trade(fills);
+    }
+
+    /// @inheritdoc IExchange
+    function cancel(AccountId account, uint256[] calldata nonces) external {
+        if (account.ownerOf() != msg.sender) revert NotOwner(account, msg.sender);
+        for (uint256 i = 0; i < nonces.length; ++i) {
+            if (nonces[i] > type(uint64).max) revert OrderNonceTooHigh(nonces[i]);
+            _setLane(account, nonces[i], CANCELLED);
+            emit OrderCancelled(account, nonces[i]);
+        }
+    }
+
+    /// @inheritdoc IExchange
+    function cancelBelow(uint256 lowestNonce) external {
+        uint256 current = _owners[msg.sender].lowestNonce;
+        if (lowestNonce <= current) revert NonceNotIncreased(lowestNonce, current);
+        if (lowestNonce > type(uint64).max) revert OrderNonceTooHigh(lowestNonce);
+        _owners[msg.sender].lowestNonce = uint64(lowestNonce);
+        emit NoncesCancelled(msg.sender, lowestNonce);
+    }
+
+    /// @inheritdoc IExchange
+    function bumpEpoch() external {
+        uint64 epoch = ++_owners[msg.sender].epoch;
+        emit EpochBumped(msg.sender, epoch);
+    }
+
+    /// @inheritdoc IExchange
+    function filled(AccountId account, uint256 nonce) external view returns (uint256) {
+        uint256 lots = _lane(account, nonce);
+        return lots == CANCELLED ? type(uint256).max : lots * LOT;
+    }
+
+    /// @inheritdoc IExchange
+    function ownerState(address owner) external view returns (uint256 epoch, uint256 lowestNonce) {
+        OwnerState memory s = _owners[owner];
+        return (s.epoch, s.lowestNonce);
+    }
+
+    /// @inheritdoc IExchange
+    function hashOrder(Order calldata order) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(ORDER_TYPEHASH, order)));
+    }
+
+    // ---------------------------------------------------------------- verification
+
+    /// @dev Everything that can be wrong with an order by itself. No state has changed yet when wallets are asked.
+    function _verify(SignedOrder calldata signed) private view returns (Remainder memory rest) {
+        Order calldata order = signed.order;
+        if (block.timestamp > order.expiry) revert OrderExpired(order.expiry, block.timestamp);
+        uint256 size = Fixed.abs(order.size);
+        if (size == 0 || size > MAX_SIZE || size % LOT != 0) revert OrderSizeInvalid(order.size, LOT, MAX_SIZE);
+        if (order.limitPrice == 0 || order.limitPrice > MAX_PRICE)
+            revert OrderPriceInvalid(order.limitPrice, MAX_PRICE);
+        if ((order.postOnly && !order.resting) || (order.fillOrKill && order.resting)) {
+            revert OrderFlagsInvalid(order.resting, order.postOnly, order.fillOrKill);
+        }
+        _verifyNonce(order);
+        _verifySignature(signed);
+        rest.before = _lane(order.account, order.nonce);
+        if (rest.before == CANCELLED || rest.before * LOT >= size) {
+            revert OrderCancelledOrFilled(order.account, order.nonce, rest.before * LOT);
+        }
+        rest.open = size - rest.before * LOT;
+        if (order.reduceOnly) _clip(order, rest);
+    }
+
+    function _verifyNonce(Order calldata order) private view {
+        OwnerState memory owner = _owners[order.account.ownerOf()];
+        if (order.epoch != owner.epoch) revert OrderEpochMismatch(order.epoch, owner.epoch);
+        if (order.nonce < owner.lowestNonce) revert OrderNonceTooLow(order.nonce, owner.lowestNonce);
+        if (order.nonce > type(uint64).max) revert OrderNonceTooHigh(order.nonce);
+    }
+
+    /// @dev ECDSA first; a contract wallet is asked only if that names somebody else, by a static call with bounded gas.
+    function _verifySignature(SignedOrder calldata signed) private view {
+        bytes32 hash = hashOrder(signed.order);
+        address owner = signed.order.account.ownerOf();
+        (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecover(hash, signed.signature);
+        if (fault == ECDSA.RecoverError.NoError && signer == owner) return;
+        (bool ok, bytes memory answer) = owner.staticcall{gas: SIGNATURE_GAS}(
+            abi.encodeCall(IERC1271.isValidSignature, (hash, signed.signature))
+        );
+        if (!ok || answer.length < 32 || abi.decode(answer, (bytes32)) != bytes32(IERC1271.isValidSignature.selector)) {
+            revert InvalidSignature(signed.order.account, signed.order.nonce);
+        }
+    }
+
+    /// @dev A reduce-only order fills no more than there is to reduce. The ledger enforces it once more for the batch as a whole.
+    function _clip(Order calldata order, Remainder memory rest) private view {
+        int256 size = clearingHouse.position(order.account, order.market).size;
+        if (size == 0 || (size > 0) == (order.size > 0)) revert OrderNothingToReduce(order.account, order.market, size);
+        rest.open = Fixed.min(rest.open, Fixed.abs(size));
+    }
+
+    // ---------------------------------------------------------------- matching
+
+    function _match(
+        SignedOrder[] calldata orders,
+        Match calldata m,
+        Remainder[] memory rest
+    ) private returns (Fill memory fill) {
+        Order calldata maker = orders[m.maker].order;
+        Order calldata taker = orders[m.taker].order;
+        if (maker.market != taker.market) revert OrderMarketMismatch(maker.market, taker.market);
+        if ((maker.size > 0) == (taker.size > 0)) revert OrderSideMismatch(maker.size, taker.size);
+        fill.price = _priceOf(maker, taker);
+        uint256 size = Fixed.min(rest[m.maker].open, rest[m.taker].open);
+        if (size == 0) revert OrderCancelledOrFilled(maker.account, maker.nonce, rest[m.maker].done);
+        _take(rest[m.maker], size);
+        _take(rest[m.taker], size);
+        (fill.maker, fill.taker, fill.market) = (maker.account, taker.account, maker.market);
+        fill.size = taker.size > 0 ? int256(size) : -int256(size);
+        if (taker.resting) fill.flags |= FILL_BOTH_REST;
+        if (maker.reduceOnly) fill.flags |= FILL_MAKER_REDUCES;
+        if (taker.reduceOnly) fill.flags |= FILL_TAKER_REDUCES;
+        emit OrdersMatched(maker.account, taker.account, maker.nonce, taker.nonce, fill.size, fill.price);
+    }
+
+    /// @dev The resting order's limit; the mid where both rest. Who settles cannot choose who is the maker.
+    function _priceOf(Order calldata maker, Order calldata taker) private pure returns (uint256) {
+        (uint256 bid, uint256 ask) = maker.size > 0
+            ? (maker.limitPrice, taker.limitPrice)
+            : (taker.limitPrice, maker.limitPrice);
+        if (bid < ask) revert OrderNotCrossing(bid, ask);
+        if (!maker.resting) revert OrderNoMaker(maker.nonce, taker.nonce);
+        if (!taker.resting) return maker.limitPrice;
+        if (taker.postOnly) revert OrderWouldTake(taker.account, taker.nonce);
+        if (maker.postOnly) revert OrderWouldTake(maker.account, maker.nonce);
+        return (bid + ask) / 2;
+    }
+
+    function _take(Remainder memory rest, uint256 size) private pure {
+        rest.open -= size;
+        rest.done += size;
+    }
+
+    /// @dev Filled amounts are kept in lots, rounded up.
+    function _record(Order calldata order, Remainder memory rest) private {
+        if (order.fillOrKill && rest.open != 0) {
+            revert OrderNotFilledWhole(order.account, order.nonce, rest.done, rest.done + rest.open);
+        }
+        if (rest.done != 0) _setLane(order.account, order.nonce, rest.before + Fixed.divUp(rest.done, LOT));
+    }
+
+    // ---------------------------------------------------------------- filled amounts
+
+    function _lane(AccountId account, uint256 nonce) private view returns (uint256) {
+        return uint64(_filled[account][nonce / LANES] >> ((nonce % LANES) * 64));
+    }
+
+    function _setLane(AccountId account, uint256 nonce, uint256 lots) private {
+        uint256 shift = (nonce % LANES) * 64;
+        uint256 word = _filled[account][nonce / LANES];
+        _filled[account][nonce / LANES] = (word & ~(uint256(type(uint64).max) << shift)) | (lots << shift);
+    }
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {CollateralRisk, IRiskEngine, UnderlyingRisk} from "./interfaces/IRiskEngine.sol";
+import {Fixed} from "./libraries/Fixed.sol";
+import {Assessment, PPM, WAD} from "./types/LedgerTypes.sol";
+import {Portfolios, PriceSnapshot} from "./types/Portfolio.sol";
+
+/// @title Stateless judgement of portfolios
+/// @notice See `IRiskEngine` for the formulas.
+contract RiskEngine is IRiskEngine, AccessManaged {
+    /// @dev A slice is found in at most this many evaluations of the margin formula.
+    uint256 private constant MAX_SLICE_STEPS = 48;
+    /// @dev After this many the search only halves the interval.
+    uint256 private constant SECANT_STEPS = 16;
+    /// @dev [wad] absolute margin of a slice over IM: covers the rounding of every moved leg.
+    int256 private constant SLICE_MARGIN = 1e6;
+    /// @dev A slice may leave up to IM / 1000 more than IM.
+    int256 private constant SLICE_TOLERANCE = 1000;
+    uint256 private constant PHI_UNIT = 1e9;
+
+    /// @dev Concentration of one underlying: the only charge that is not proportional to the portfolio.
+    struct Concentration {
+        uint256 exposure; // |x|·P [wad]
+        uint256 slope; // [ppm]
+        uint256 depth; // [wad]
+        uint256 phi; // [1e-9]
+    }
+
+    /// @dev A portfolio measured once; its scaled-down versions cost one evaluation of `_margins` each.
+    struct Measure {
+        int256 equity; // E [wad]
+        uint256 maintenance; // Σ W + B + H [wad]
+        uint256 initial; // Σ φ·W + B_i + H_i [wad]
+        uint256 gross; // Σ gross exposure + V [wad]
+        Concentration[] concentrations;
+    }
+
+    mapping(uint256 underlying => UnderlyingRisk) private _underlyings;
+    mapping(uint256 collateral => CollateralRisk) private _collaterals;
+
+    constructor(address authority) AccessManaged(authority) {}
+
+    /// @inheritdoc IRiskEngine
+    function assess(uint256[] calldata portfolio) external view returns (Assessment memory assessment) {
+        Measure memory m = _measure(portfolio);
+        assessment.equity = m.equity;
+        (assessment.initialMargin, assessment.maintenanceMargin) = _margins(m, WAD);
+    }
+
+    /// @inheritdoc IRiskEngine
+    function slice(
+        uint256[] calldata portfolio,
+        uint256 discount,
+        uint256 dust
+    ) external view returns (uint256 fraction) {
+        Measure memory m = _measure(portfolio);
+        (uint256 initialMargin, uint256 maintenanceMargin) = _margins(m, WAD);
+        uint256 penalty = Fixed.divUp(discount * maintenanceMargin, WAD);
+        fraction = _landingFraction(m, int256(initialMargin), penalty);
+        if ((m.gross * (WAD - fraction)) / WAD < dust) fraction = WAD;
+    }
+
+    /// @inheritdoc IRiskEngine
+    function underlyingRisk(uint256 underlying) external view returns (UnderlyingRisk memory) {
+        return _underlyings[underlying];
+    }
+
+    /// @inheritdoc IRiskEngine
+    function collateralRisk(uint256 collateral) external view returns (CollateralRisk memory) {
+        return _collaterals[collateral];
+    }
+
+    /// @inheritdoc IRiskEngine
+    function setUnderlyingRisk(uint256 underlying, UnderlyingRisk calldata risk) external restricted {
+        _inBounds("underlying", underlying, 0, 255);
+        UnderlyingRisk memory r = risk;
+        (r.maxTracking, r.maxTrackingInitial) = (
+            _underlyings[underlying].maxTracking,
+            _underlyings[underlying].maxTrackingInitial
+        );
+        _inBounds("shock", r.shock, 1_000, 500_000);
+        _inBounds("slope", r.slope, 0, 200_000);
+        _inBounds("initialFactor", r.initialFactor, PHI_UNIT + 1, 5 * PHI_UNIT);
+        _inBounds("depth", r.depth, 1, type(uint48).max);
+        _boundBasis(r);
+        _underlyings[underlying] = r;
+        emit UnderlyingRiskSet(underlying, r);
+    }
+
+    /// @inheritdoc IRiskEngine
+    function setCollateralRisk(uint256 collateral, CollateralRisk calldata risk) external restricted {
+        _inBounds("collateral", collateral, 0, 255);
+        UnderlyingRisk memory r = _underlying(risk.underlying);
+        _inBounds("haircut", risk.haircut, 0, PPM);
+        _inBounds("haircutInitial", risk.haircutInitial, Fixed.max(risk.haircut, 1), PPM);
+        _inBounds("tracking", risk.tracking, 0, risk.haircut);
+        _inBounds("trackingInitial", risk.trackingInitial, risk.tracking, risk.haircutInitial);
+        if (risk.tracking > r.maxTracking) r.maxTracking = risk.tracking;
+        if (risk.trackingInitial > r.maxTrackingInitial) r.maxTrackingInitial = risk.trackingInitial;
+        _boundBasis(r);
+        _underlyings[risk.underlying] = r;
+        _collaterals[collateral] = risk;
+        emit CollateralRiskSet(collateral, risk);
+    }
+
+    /// @dev Smallest f with E − f·penalty ≥ IM(1 − f), to within the tolerance: regula falsi (Illinois), then bisection.
+    /// g(f) = E − f·penalty − IM(1 − f) is negative at 0 and, as E > penalty, positive at 1.
+    function _landingFraction(
+        Measure memory m,
+        int256 initialMargin,
+        uint256 penalty
+    ) private pure returns (uint256 high) {
+        uint256 low = 0;
+        high = WAD;
+        int256 gLow = m.equity - initialMargin - SLICE_MARGIN;
+        int256 gHigh = m.equity - int256(penalty) - SLICE_MARGIN;
+        if (gHigh < 0) return WAD;
+        int256 side = 0;
+        for (uint256 step = 0; step < MAX_SLICE_STEPS && high - low > 1; ++step) {
+            uint256 f =
+                step < SECANT_STEPS
+                    ? low + uint256((int256(high - low) * -gLow) / (gHigh - gLow)) + 1
+                    : (low + high) / 2;
+            if (f >= high) f = high - 1;
+            (uint256 required, ) = _margins(m, WAD - f);
+            int256 g = m.equity - int256(Fixed.divUp(f * penalty, WAD)) - int256(required) - SLICE_MARGIN;
+            if (g < 0) {
+                (low, gLow) = (f, g);
+                if (side < 0) gHigh /= 2;
+                side = -1;
+            } else {
+                (high, gHigh) = (f, g);
+                if (g <= int256(required) / SLICE_TOLERANCE) break;
+                if (side > 0) gLow = gLow / 2 - 1;
+                side = 1;
+            }
+        }
+    }
+
+    /// @dev IM and MM of the measured portfolio scaled by `scale` [wad].
+    function _margins(
+        Measure memory m,
+        uint256 scale
+    ) private pure returns (uint256 initialMargin, uint256 maintenanceMargin) {
+        initialMargin = Fixed.divUp(m.initial * scale, WAD);
+        maintenanceMargin = Fixed.divUp(m.maintenance * scale, WAD);
+        for (uint256 i = 0; i < m.concentrations.length; ++i) {
+            Concentration memory c = m.concentrations[i];
+            uint256 exposure = Fixed.divUp(c.exposure * scale, WAD);
+            uint256 share = exposure >= c.depth ? WAD : Fixed.divUp(exposure * WAD, c.depth);
+            uint256 charge = exposure * c.slope * share;
+            maintenanceMargin += Fixed.divUp(charge, PPM * WAD);
+            initialMargin += Fixed.divUp(charge * c.phi, PPM * WAD * PHI_UNIT);
+        }
+        if (initialMargin < maintenanceMargin) initialMargin = maintenanceMargin;
+    }
+
+    /// @dev Reads every block of the portfolio once.
+    function _measure(uint256[] calldata portfolio) private view returns (Measure memory m) {
+        m.equity = int256(portfolio[0]);
+        m.concentrations = new Concentration[](_blocks(portfolio));
+        uint256 cursor = 1;
+        for (uint256 i = 0; i < m.concentrations.length; ++i) cursor = _measureUnderlying(m, portfolio, cursor, i);
+    }
+
+    function _blocks(uint256[] calldata portfolio) private pure returns (uint256 count) {
+        for (uint256 cursor = 1; cursor < portfolio.length; ++count) {
+            (, uint256 collaterals, ) = Portfolios.parseHeader(portfolio[cursor]);
+            cursor += 2 + collaterals;
+        }
+    }
+
+    function _measureUnderlying(
+        Measure memory m,
+        uint256[] calldata portfolio,
+        uint256 cursor,
+        uint256 i
+    ) private view returns (uint256) {
+        (uint256 id, uint256 collaterals, PriceSnapshot s) = Portfolios.parseHeader(portfolio[cursor]);
+        UnderlyingRisk memory r = _underlying(id);
+        (int256 net, uint256 gross) = Portfolios.parseExposure(portfolio[cursor + 1]);
+        uint256 netValue = (Fixed.abs(net) * s.price()) / WAD;
+        uint256 grossValue = Fixed.divUp(gross * s.price(), WAD);
+        uint256 end = cursor + 2 + collaterals;
+        uint256 value = _value(portfolio, cursor + 2, end);
+        uint256 exposure = net < 0 ? (value > netValue ? value - netValue : netValue - value) : value + netValue;
+
+        m.equity += int256(value);
+        m.gross += grossValue + value;
+        m.maintenance += Fixed.divUp(exposure * r.shock * s.maintenanceFactor(), PPM * PPM);
+        m.initial += Fixed.divUp(exposure * r.shock * s.initialFactor() * r.initialFactor, PPM * PPM * PHI_UNIT);
+        m.concentrations[i] = Concentration(exposure, r.slope, uint256(r.depth) * WAD, r.initialFactor);
+        _addBasis(m, r, Fixed.divUp(value + grossValue - exposure, 2));
+        if (value != 0) _addLiquidity(m, r, s, portfolio[cursor + 2:end], net < 0 ? _hedgedShare(netValue, value) : 0);
+        return end;
+    }
+
+    /// @dev B and B_i on the hedged value g·P.
+    function _addBasis(Measure memory m, UnderlyingRisk memory r, uint256 hedged) private pure {
+        m.maintenance += Fixed.divUp(hedged * r.basis, PPM);
+        m.initial += Fixed.divUp(hedged * r.basisInitial, PPM);
+    }
+
+    /// @dev H and H_i, haircuts clamped so that a unit of collateral never counts against its owner.
+    function _addLiquidity(
+        Measure memory m,
+        UnderlyingRisk memory r,
+        PriceSnapshot s,
+        uint256[] calldata words,
+        uint256 hedgedShare
+    ) private view {
+        uint256 risk = Fixed.divUp(r.shock * s.maintenanceFactor(), PPM) + 2 * uint256(r.slope);
+        uint256 riskInitial = Fixed.divUp(r.shock * s.initialFactor(), PPM) + 2 * uint256(r.slope);
+        uint256 cap = _clamp(risk + r.maxTracking);
+        uint256 capInitial = _clamp(Fixed.divUp(riskInitial * r.initialFactor, PHI_UNIT) + r.maxTrackingInitial);
+        uint256 charge = 0; // [wad · ppm · wad]
+        uint256 chargeInitial = 0;
+        for (uint256 i = 0; i < words.length; ++i) {
+            (uint256 id, uint256 value) = Portfolios.parseCollateral(words[i]);
+            CollateralRisk memory c = _collaterals[id];
+            if (c.haircutInitial == 0) revert UnknownCollateral(id);
+            charge += value * (Fixed.min(c.haircut, cap) * (WAD - hedgedShare) + c.tracking * hedgedShare);
+            chargeInitial +=
+                value *
+                (Fixed.min(c.haircutInitial, capInitial) * (WAD - hedgedShare) + c.trackingInitial * hedgedShare);
+        }
+        m.maintenance += Fixed.divUp(charge, PPM * WAD);
+        m.initial += Fixed.divUp(chargeInitial, PPM * WAD);
+    }
+
+    function _value(uint256[] calldata portfolio, uint256 from, uint256 to) private pure returns (uint256 total) {
+        for (uint256 i = from; i < to; ++i) {
+            (, uint256 value) = Portfolios.parseCollateral(portfolio[i]);
+            total += value;
+        }
+    }
+
+    /// @dev s [wad], rounded down: what is not hedged carries the larger charge.
+    function _hedgedShare(uint256 short, uint256 value) private pure returns (uint256) {
+        return short >= value ? WAD : (short * WAD) / value;
+    }
+
+    /// @dev 1 − risk in ppm, not below zero.
+    function _clamp(uint256 risk) private pure returns (uint256) {
+        return risk >= PPM ? 0 : PPM - risk;
+    }
+
+    function _underlying(uint256 id) private view returns (UnderlyingRisk memory r) {
+        r = _underlyings[id];
+        if (r.shock == 0) revert UnknownUnderlying(id);
+    }
+
+    /// @dev β + τ ≤ 2κ and β_i + τ_i ≤ 2φκ: a hedge never needs more than its two legs alone.
+    function _boundBasis(UnderlyingRisk memory r) private pure {
+        _inBounds("basis", r.basis, 0, 2 * uint256(r.shock) - Fixed.min(r.maxTracking, 2 * uint256(r.shock)));
+        uint256 both = (2 * uint256(r.shock) * r.initialFactor) / PHI_UNIT;
+        _inBounds("basisInitial", r.basisInitial, r.basis, both - Fixed.min(r.maxTrackingInitial, both));
+    }
+
+    function _inBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {
+        if (value < low || value > high) revert ParameterOutOfBounds(name, value, low, high);
+    }
+}

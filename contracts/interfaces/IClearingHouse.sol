@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccountId} from "../types/AccountId.sol";
+import {
+    Account,
+    Assessment,
+    Auction,
+    Call,
+    CollateralParams,
+    Fill,
+    LiquidationTerms,
+    MarginState,
+    MarketIndex,
+    MarketLoss,
+    MarketParams,
+    MarketPool,
+    MarketRate,
+    Position
+} from "../types/LedgerTypes.sol";
+
+/// @title The ledger
+/// @notice Accounts, cash, collateral balances and positions. Every state change ends in one margin check of every account it
+/// could have worsened:
+///
+///     healthy        E ≥ IM       everything that leaves E ≥ IM
+///     margin call    MM ≤ E < IM  cash deposits; changes after which none of E − IM, E − MM, E/MM has fallen and E ≥ 0
+///     liquidatable   E < MM       the same; anyone may liquidate
+///     bankrupt       E < 0        deposits and liquidation only
+///
+/// An account without size and negative quote is flat: it needs no price and no check.
+///
+/// Units: amounts of cash, collateral, size, price and USD are 18-decimal fixed point [wad] unless an argument is named
+/// as being in a token's own units. Cumulative indices have 36 decimals. Every rounding is against the account.
+///
+/// Warning: unsettled profit counts as equity, but only what a market's pool holds can leave. Warning: margin views revert
+/// while a batch is under way.
+///
+/// Assumptions on tokens: no balance shrinks by itself; a transfer moves no more than asked. Assumptions for liveness only:
+/// feeds answer, somebody flags.
+interface IClearingHouse {
+    // ---------------------------------------------------------------- events
+
+    /// @notice Cash or collateral came in. `amount` [wad] is what the vault received.
+    event Deposited(AccountId indexed account, address indexed token, address indexed from, uint256 amount);
+    /// @notice Cash or collateral left. `amount` [wad] is what the account was debited.
+    event Withdrawn(AccountId indexed account, address indexed token, address indexed to, uint256 amount);
+    /// @notice Cash or collateral moved between two accounts of one owner. `amount` [wad].
+    event Transferred(AccountId indexed from, AccountId indexed to, address indexed token, uint256 amount);
+    /// @notice A fill. `size` is the change of the taker's size; the quotes are the exact changes of both quotes, fees included.
+    event Trade(
+        uint256 indexed market,
+        AccountId indexed maker,
+        AccountId indexed taker,
+        int256 size,
+        uint256 price,
+        int256 makerQuote,
+        int256 takerQuote,
+        uint256 makerFee,
+        uint256 takerFee
+    );
+    /// @notice `amount` of PnL became cash (positive) or was paid from cash (negative): cash += amount, quote −= amount.
+    event Settled(AccountId indexed account, uint256 indexed market, int256 amount);
+    /// @notice A winner gave up `claimed` of profit for `paid` of cash while bad debt stood: quote −= claimed, cash += paid.
+    event Claimed(AccountId indexed account, uint256 indexed market, uint256 claimed, uint256 paid);
+    /// @notice A market's funding index moved to `funding` [36 decimals]; `rate` [ppb per 8 h] on `price` applies from now on.
+    event FundingAccrued(uint256 indexed market, int256 funding, int256 rate, uint256 price);
+    /// @notice Fees of a market were paid out of its pool, or cancelled against its bad debt.
+    event FeesSwept(uint256 indexed market, uint256 toFund, uint256 toTreasury, uint256 againstBadDebt);
+    /// @notice An account was found below MM. `clock` [s] is what the discount is computed from.
+    event Flagged(
+        AccountId indexed account,
+        address indexed flagger,
+        int256 equity,
+        uint256 initialMargin,
+        uint256 maintenanceMargin,
+        uint256 clock
+    );
+    /// @notice An account's auction ended because it was found at E ≥ IM, or because nothing is left of it.
+    event AuctionCleared(AccountId indexed account);
+    /// @notice A slice of `fraction` moved to `taker`. `cost` = `toTaker` + `toFund` + `toFlagger` is what it took off the account's
+    /// equity; `payment` is what the account received in cash for it (negative: paid).
+    event Liquidated(
+        AccountId indexed account,
+        AccountId indexed taker,
+        address indexed flagger,
+        bool cashCall,
+        uint256 fraction,
+        int256 equity,
+        uint256 maintenanceMargin,
+        uint256 cost,
+        int256 payment,
+        uint256 toFund,
+        uint256 toFlagger
+    );
+    /// @notice Part of a liquidation: size and quote that moved from the account to the taker. accountQuote and takerQuote are the
+    /// exact changes of both quotes; the account's size changes by −`size`, the taker's by +`size`.
+    event PositionTaken(
+        AccountId indexed account,
+        AccountId indexed taker,
+        uint256 indexed market,
+        int256 size,
+        int256 accountQuote,
+        int256 takerQuote
+    );
+    /// @notice Part of a liquidation: a collateral amount [wad] that moved from the account to the taker.
+    event CollateralTaken(
+        AccountId indexed account,
+        AccountId indexed taker,
+        uint256 indexed collateral,
+        uint256 amount
+    );
+    /// @notice The fund paid a taker for carrying an account that could not pay for itself.
+    event RescuePaid(AccountId indexed account, AccountId indexed taker, uint256 amount);
+    /// @notice One market's part of a deficit: part = fromFund + socialised + badDebt. The account's quote rises by part.
+    event DeficitAbsorbed(
+        AccountId indexed account,
+        uint256 indexed market,
+        uint256 part,
+        uint256 fromFund,
+        uint256 socialised,
+        uint256 badDebt
+    );
+    /// @notice A side of a market was charged: its loss index [36 decimals] stands at `index`.
+    event LossSocialised(uint256 indexed market, bool indexed longs, uint256 amount, uint256 index);
+    /// @notice Fund income repaid recorded bad debt of a market.
+    event BadDebtRepaid(uint256 indexed market, uint256 amount);
+    /// @notice Deficit that flags have recorded for an account, in all markets.
+    event DeficitRecorded(AccountId indexed account, uint256 deficit);
+    /// @notice A loss that cash could not settle was first seen (`since` > 0) or is gone (`since` = 0).
+    event UnsettledLossSeen(AccountId indexed account, uint256 since);
+
+    event MarketSet(uint256 indexed market, MarketParams params);
+    event CollateralSet(uint256 indexed collateral, CollateralParams params);
+    event RiskEngineSet(address riskEngine);
+    event PriceOracleSet(address priceOracle);
+    event ExchangeSet(address exchange);
+    event InsuranceFundSet(address insuranceFund);
+    event TreasurySet(address treasury);
+
+    // ---------------------------------------------------------------- errors
+
+    error Reentrancy();
+    /// @dev A margin view was called while a batch is under way.
+    error CheckPending();
+    error NotOwner(AccountId account, address caller);
+    error NotExchange(address caller);
+    error OwnerMismatch(AccountId from, AccountId to);
+    error SameAccount(AccountId account);
+    error ZeroAmount();
+    error ZeroAddress();
+    error UnknownMarket(uint256 market);
+    error UnknownAsset(address token);
+    /// @dev Equity that counts for this action is below what it requires.
+    error InsufficientMargin(AccountId account, int256 equity, uint256 required);
+    error InsufficientCash(AccountId account, uint256 available, uint256 required);
+    error InsufficientCollateral(AccountId account, uint256 collateral, uint256 available, uint256 required);
+    /// @dev Cash that would be left does not cover the account's unsettled losses.
+    error UnsettledLoss(AccountId account, uint256 cash, uint256 loss);
+    error PriceOutOfBand(uint256 market, uint256 price, uint256 index, uint256 band);
+    error FillTooSmall(uint256 market, uint256 size, uint256 minimum);
+    error SizeTooLarge(uint256 market, int256 size, uint256 maximum);
+    error OpenInterestCap(uint256 market, uint256 openInterest, uint256 cap);
+    error NotReducing(AccountId account, uint256 market, int256 sizeBefore, int256 sizeAfter);
+    error IsolatedMarket(AccountId account, uint256 market);
+    error TooManyMarkets(AccountId account, uint256 maximum);
+    error TooManyCollaterals(AccountId account, uint256 maximum);
+    error CollateralDust(AccountId account, uint256 collateral, uint256 balance, uint256 minimum);
+    error InvalidBatchTarget(address target);
+    error NotLiquidatable(AccountId account, int256 equity, uint256 maintenanceMargin);
+    error SelfLiquidation(AccountId account, AccountId taker);
+    error IsolatedTaker(AccountId taker);
+    error PaymentTooHigh(int256 payment, int256 maxPayment);
+    error GainTooLow(uint256 gain, uint256 minGain);
+    error FractionTooSmall(uint256 fraction, uint256 required);
+    /// @dev The account can pay `shortfall` only in claims on a pool, which the taker has not accepted.
+    error ClaimsNotAccepted(AccountId account, uint256 shortfall);
+    error NothingToSell(AccountId account);
+    error NotAbsorbable(AccountId account, int256 equity);
+    error NoCashCall(AccountId account, uint256 unsettledLoss, uint256 since);
+    error NothingToClaim(AccountId account, uint256 market, uint256 claim, int256 pnl);
+    error AlreadySet();
+    error ParameterOutOfBounds(bytes32 name, uint256 value, uint256 min, uint256 max);
+
+    // ---------------------------------------------------------------- money
+
+    /// @notice Brings cash or collateral into `account`, taken from the caller, who has approved the vault. Cash may be added by
+    /// anyone, in every state and without a price; collateral only by the owner.
+    /// @param token settlement asset or a listed collateral
+    /// @param amount in the token's own units
+    /// @return credited [wad] what the account was credited: what the vault received, rounded down
+    function deposit(AccountId account, address token, uint256 amount) external returns (uint256 credited);
+
+    /// @notice Takes cash or collateral out of `account`. Owner only. Afterwards E without unsettled profit must be ≥ IM and the
+    /// remaining cash must cover unsettled losses; a flat account needs neither price nor check. Below IM collateral may
+    /// leave against at least its value in cash brought in by the same batch.
+    /// @param token settlement asset or a listed collateral
+    /// @param amount in the token's own units
+    /// @param to recipient of the tokens
+    /// @return debited [wad] what the account was debited: `amount`, rounded up
+    function withdraw(AccountId account, address token, uint256 amount, address to) external returns (uint256 debited);
+
+    /// @notice Moves cash or collateral between two accounts of the caller. `from` is checked as in `withdraw`.
+    /// @param amount [wad]
+    function transfer(AccountId from, AccountId to, address token, uint256 amount) external;
+
+    // ---------------------------------------------------------------- trading and upkeep
+
+    /// @notice Applies fills in order, then checks every account in them once. Exchange only.
+    /// @dev A fill must lie in the market's price band, be at least its minimum size and leave open interest below the cap.
+    /// Fees are taken from the quote, rounded up to 1e-9 USD. A position that is closed whole is settled at once.
+    function trade(Fill[] calldata fills) external;
+
+    /// @notice Settles PnL of `accounts` in `market`: a loser's moves from his cash into the pool, a winner's out of the pool as far
+    /// as it holds more than recorded deficits. Open to anyone. An account whose cash does not cover all its losses pays them all
+    /// pro rata, in every market, so the order of calls does not matter. While bad debt stands, winners are paid by `claim` only.
+    function settle(uint256 market, AccountId[] calldata accounts) external;
+
+    /// @notice While bad debt stands: gives up profit `amount` for amount · s of cash, s = pool / (pool + bad debt), and takes
+    /// amount · (1 − s) off the bad debt. Owner only. Without bad debt it pays like `settle`.
+    /// @param amount [wad]
+    /// @return paid [wad]
+    function claim(AccountId account, uint256 market, uint256 amount) external returns (uint256 paid);
+
+    /// @notice Brings the funding of `market` up to now. Open to anyone.
+    function accrueFunding(uint256 market) external;
+
+    /// @notice Pays out the accrued fees of `market` from its pool: the fund's share to the insurance fund, the rest to the treasury.
+    /// While bad debt stands they cancel bad debt instead. Open to anyone.
+    function sweepFees(uint256 market) external;
+
+    // ---------------------------------------------------------------- liquidation
+
+    /// @notice Observes an account. Below MM it starts or advances the auction clock and records a deficit; at E ≥ IM it clears the
+    /// auction; in between it does neither. Open to anyone; the first flagger earns a share of the penalty.
+    function flag(AccountId account) external;
+
+    /// @notice Takes over a slice of an account below MM, and flags it if it is not flagged. Open to anyone; `taker` is an account of
+    /// the caller that is not isolated, belongs to somebody else than `account`, and must satisfy IM afterwards.
+    /// @dev Settles the account, sends a deficit through the waterfall, then moves the slice. Reverts with `NotLiquidatable` early.
+    /// @return fraction [wad] of the portfolio that moved
+    /// @return payment [wad] cash that the taker paid (negative: received)
+    function liquidate(
+        AccountId account,
+        AccountId taker,
+        LiquidationTerms calldata terms
+    ) external returns (uint256 fraction, int256 payment);
+
+    /// @notice Takes a slice of an account whose loss settlement could not collect for lack of cash for longer than 24 hours,
+    /// whatever its health. The slice is at most loss / collateral. Otherwise as `liquidate`.
+    function cashCall(
+        AccountId account,
+        AccountId taker,
+        LiquidationTerms calldata terms
+    ) external returns (uint256 fraction, int256 payment);
+
+    /// @notice Writes off an account with E < 0 and nothing to sell: its deficit goes through the waterfall. Open to anyone.
+    function absorb(AccountId account) external;
+
+    // ---------------------------------------------------------------- batch
+
+    /// @notice Runs several calls of the clearinghouse (as the caller) and of the exchange with margin checks deferred to the end.
+    /// @dev Reverts whole if any call or any check fails, with the reason of the failing one.
+    /// @return results return data of each call
+    function batch(Call[] calldata calls) external returns (bytes[] memory results);
+
+    // ---------------------------------------------------------------- views
+
+    /// @notice Cash, bitmaps and flags of an account.
+    function account(AccountId id) external view returns (Account memory);
+
+    /// @notice Size and quote of an account in a market.
+    function position(AccountId id, uint256 market) external view returns (Position memory);
+
+    /// @notice PnL of an account in a market [wad], floored: size · (index price − F_side) + quote. Needs a price only if it has size.
+    function positionPnl(AccountId id, uint256 market) external view returns (int256);
+
+    /// @notice Balance [wad] of an account in a collateral asset.
+    function collateralBalance(AccountId id, uint256 collateral) external view returns (uint256);
+
+    /// @notice E, IM and MM of an account [wad].
+    function assess(AccountId id) external view returns (Assessment memory);
+
+    /// @notice E / MM [wad]; `type(int256).max` where MM is zero and E is not negative.
+    function marginRatio(AccountId id) external view returns (int256);
+
+    /// @notice The row of the health table an account is in.
+    function marginState(AccountId id) external view returns (MarginState);
+
+    /// @notice The auction of an account; all zero if there is none.
+    function auction(AccountId id) external view returns (Auction memory);
+
+    /// @notice The words of a market.
+    function market(
+        uint256 id
+    )
+        external
+        view
+        returns (MarketParams memory, MarketIndex memory, MarketRate memory, MarketPool memory, MarketLoss memory);
+
+    /// @notice Funding indices [36 decimals] of both sides of a market now, socialised losses included.
+    function fundingIndices(uint256 market) external view returns (int256 long, int256 short);
+
+    /// @notice A collateral asset.
+    function collateral(uint256 id) external view returns (CollateralParams memory);
+
+    /// @notice Sum of the deficits that flags have recorded [wad].
+    function totalFlaggedDeficit() external view returns (uint256);
+
+    function vault() external view returns (address);
+    function cashToken() external view returns (address);
+    function riskEngine() external view returns (address);
+    function priceOracle() external view returns (address);
+    function exchange() external view returns (address);
+    function insuranceFund() external view returns (address);
+    function treasury() external view returns (address);
+
+    // ---------------------------------------------------------------- listing and wiring, all restricted
+
+    /// @notice Lists a market (next free or existing id) or changes its parameters within their bounds; its underlying is final.
+    function setMarket(uint256 id, MarketParams calldata params) external;
+
+    /// @notice Lists a collateral asset or changes its dust threshold; its token and underlying are final.
+    function setCollateral(uint256 id, CollateralParams calldata params) external;
+
+    function setRiskEngine(address riskEngine) external;
+    function setPriceOracle(address priceOracle) external;
+
+    /// @notice Names the exchange, once.
+    function setExchange(address exchange) external;
+
+    /// @notice Names the insurance fund, once.
+    function setInsuranceFund(address insuranceFund) external;
+
+    /// @notice Names the account owner who receives the protocol's share of fees.
+    function setTreasury(address treasury) external;
+}

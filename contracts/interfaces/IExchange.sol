@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccountId} from "../types/AccountId.sol";
+
+/// @notice A signed limit order.
+struct Order {
+    AccountId account;
+    uint256 market;
+    int256 size; // [wad] base units, positive = buy; a multiple of 1e9
+    uint256 limitPrice; // [wad] worst price
+    uint256 expiry; // [s] last second at which it can fill
+    uint256 nonce; // names the order; orders of one account that share a nonce share one filled amount
+    uint256 epoch; // the owner's epoch at signing
+    bool resting; // rests in the book: it is the maker and sets the price
+    bool postOnly; // must be the maker of a fill; implies resting
+    bool reduceOnly; // only ever shrinks the position; clipped to it
+    bool fillOrKill; // fills whole within one settlement or not at all
+}
+
+struct SignedOrder {
+    Order order;
+    bytes signature; // 65-byte ECDSA of the owner, or whatever the owner's ERC-1271 accepts
+}
+
+/// @notice Indices into the orders of one settlement.
+struct Match {
+    uint256 maker;
+    uint256 taker;
+}
+
+/// @title Signed orders
+/// @notice Verifies EIP-712 orders and turns matches into fills of the clearinghouse. Anyone may settle; an order can be
+/// delayed, but never altered, overfilled or traded beyond its limit. One resting order sets the price; two resting orders
+/// trade at the mid of their limits; two that take do not trade. Each match fills the smaller remainder.
+interface IExchange {
+    event OrdersMatched(
+        AccountId indexed maker,
+        AccountId indexed taker,
+        uint256 makerNonce,
+        uint256 takerNonce,
+        int256 size,
+        uint256 price
+    );
+    event OrderCancelled(AccountId indexed account, uint256 nonce);
+    event NoncesCancelled(address indexed owner, uint256 lowestNonce);
+    event EpochBumped(address indexed owner, uint256 epoch);
+
+    error OrderExpired(uint256 expiry, uint256 now_);
+    error OrderNonceTooLow(uint256 nonce, uint256 lowestNonce);
+    error OrderNonceTooHigh(uint256 nonce);
+    error OrderEpochMismatch(uint256 epoch, uint256 current);
+    error OrderCancelledOrFilled(AccountId account, uint256 nonce, uint256 filled);
+    error OrderSizeInvalid(int256 size, uint256 unit, uint256 max);
+    error OrderPriceInvalid(uint256 price, uint256 max);
+    error OrderFlagsInvalid(bool resting, bool postOnly, bool fillOrKill);
+    error OrderSideMismatch(int256 makerSize, int256 takerSize);
+    error OrderMarketMismatch(uint256 makerMarket, uint256 takerMarket);
+    error OrderNotCrossing(uint256 bid, uint256 ask);
+    error OrderNoMaker(uint256 makerNonce, uint256 takerNonce);
+    error OrderWouldTake(AccountId account, uint256 nonce);
+    error OrderNotFilledWhole(AccountId account, uint256 nonce, uint256 filled, uint256 size);
+    error OrderNothingToReduce(AccountId account, uint256 market, int256 position);
+    error InvalidSignature(AccountId account, uint256 nonce);
+    error NotOwner(AccountId account, address caller);
+    error NonceNotIncreased(uint256 lowestNonce, uint256 current);
+    error NoMatches();
+
+    /// @notice Verifies `orders` and fills `matches` in order, in one call of the clearinghouse. Open to anyone.
+    /// @dev Emits `OrdersMatched` per match, and the clearinghouse its `Trade`. Reverts whole if any match fails.
+    function settle(SignedOrder[] calldata orders, Match[] calldata matches) external;
+
+    /// @notice Cancels the orders of `account` with these nonces, filled in part or never seen. Owner only.
+    function cancel(AccountId account, uint256[] calldata nonces) external;
+
+    /// @notice Cancels every order of the caller, in all accounts, whose nonce is below `lowestNonce`. One write.
+    function cancelBelow(uint256 lowestNonce) external;
+
+    /// @notice Invalidates every order the caller has signed so far, for ever. One write.
+    function bumpEpoch() external;
+
+    /// @notice Filled amount of the order slot [wad]; `type(uint256).max` when cancelled.
+    function filled(AccountId account, uint256 nonce) external view returns (uint256);
+
+    /// @notice What an order of `owner` must carry to be valid.
+    function ownerState(address owner) external view returns (uint256 epoch, uint256 lowestNonce);
+
+    /// @notice EIP-712 hash that the owner signs.
+    function hashOrder(Order calldata order) external view returns (bytes32);
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {AccountId, AccountIds} from "../types/AccountId.sol";
+import {Assessment, Auction, FLAG_AUCTION, LiquidationTerms, PPM, WAD} from "../types/LedgerTypes.sol";
+import {PriceSnapshot} from "../types/Portfolio.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Auctions} from "./Auctions.sol";
+import {Fixed} from "./Fixed.sol";
+import {Ledger} from "./Ledger.sol";
+import {Margin} from "./Margin.sol";
+import {Pools} from "./Pools.sol";
+import {Positions} from "./Positions.sol";
+import {Prices} from "./Prices.sol";
+import {Transient} from "./Transient.sol";
+import {Waterfall} from "./Waterfall.sol";
+
+/// @notice Sells slices of accounts. A slice f moves f of every size at the mark, of every collateral balance and of every
+/// unsettled loss to the taker, and one payment makes
+///
+///     E' = E − cost        cost = f · d · MM, or all of E where E ≤ d · MM
+///
+/// Unsettled profit stays with the account. Fixed shares of the cost go to the fund and the flagger, the rest is the taker's.
+library Liquidation {
+    using SafeCast for uint256;
+
+    uint256 internal constant FUND_SHARE = 0.2e6; // [ppm] of the cost
+    uint256 internal constant FLAGGER_SHARE = 0.1e6; // [ppm] of the cost
+    uint256 internal constant DUST = 10e18; // [wad] USD below which nothing is left behind
+    uint256 internal constant CASH_CALL_DELAY = 24 hours;
+    uint256 internal constant CASH_CALL_DISCOUNT = 0.05e18;
+
+    /// @dev One sale while it is carried out.
+    struct Sale {
+        AccountId account;
+        AccountId taker;
+        address flagger; // earns a share; zero if it is the taker's owner
+        uint256 fraction; // [wad]
+        uint256 cost; // [wad]
+        uint256 toFund;
+        uint256 toFlagger;
+        uint256 value; // [wad] collateral that moves
+        uint256 owed; // [wad] unsettled loss that moves
+        uint256 kept; // [wad] unsettled loss that stays because the account cannot pay for its removal
+        uint256 claims; // [wad] profit that moves for the same reason
+        int256 payment; // [wad] cash to the account, negative: from it
+    }
+
+    // ---------------------------------------------------------------- entry points
+
+    function flag(Ledger.State storage $, AccountId id, address flagger) external {
+        _requireNotPending(id);
+        Assessment memory a = Margin.assess($, id);
+        if (a.equity >= int256(a.maintenanceMargin)) return _observeRecovery($, id, a);
+        Margin.prime($, id);
+        Auction memory x = Auctions.advance($, id, a, flagger);
+        Auctions.recordDeficit($, id, x, Fixed.positive(-a.equity));
+        Auctions.store($, id, x);
+        emit IClearingHouse.Flagged(id, flagger, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
+    }
+
+    function liquidate(
+        Ledger.State storage $,
+        AccountId id,
+        AccountId taker,
+        address caller,
+        LiquidationTerms calldata terms
+    ) external returns (uint256, int256) {
+        _requireTaker(id, taker, caller);
+        Margin.Snapshot memory snapshot = Margin.gather($, id, false, Margin.ALL);
+        Assessment memory a = Margin.judge($, snapshot);
+        if (a.equity >= int256(a.maintenanceMargin))
+            revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
+        Auction memory x = Auctions.advance($, id, a, caller);
+        _open($, id, taker);
+        if (a.equity < 0) Waterfall.absorb($, id, uint256(-a.equity));
+        Pools.Leg[] memory legs = Pools.legs($, id);
+        if (!_hasAssets($, id, legs)) {
+            Auctions.clear($, id);
+            return (0, 0);
+        }
+        Sale memory sale = _newSale(id, taker, x.flagger == caller ? address(0) : x.flagger);
+        uint256 discount = Auctions.discount(x.clock);
+        bool sinks = a.equity <= int256((discount * a.maintenanceMargin) / WAD);
+        uint256 needed = sinks ? WAD : $.riskEngine.slice(snapshot.words, discount, DUST);
+        _limit(sale, a, discount, sinks, needed, terms.maxFraction);
+        int256 paid = _sell($, sale, legs, a, terms, false);
+        if (sinks) _payRescue($, sale, legs, a, x);
+        if (sale.fraction == needed) Auctions.clear($, id);
+        else Auctions.store($, id, x);
+        return (sale.fraction, paid);
+    }
+
+    function cashCall(
+        Ledger.State storage $,
+        AccountId id,
+        AccountId taker,
+        address caller,
+        LiquidationTerms calldata terms
+    ) external returns (uint256, int256) {
+        _requireTaker(id, taker, caller);
+        Assessment memory a = Margin.assess($, id);
+        _open($, id, taker);
+        Pools.Leg[] memory legs = Pools.legs($, id);
+        uint256 loss = Pools.totalLoss(legs);
+        uint256 since = $.auctions[id].cashCallSince;
+        uint256 limit = (CASH_CALL_DISCOUNT * a.maintenanceMargin) / WAD;
+        if (loss == 0 || since == 0 || block.timestamp < since + CASH_CALL_DELAY || a.equity <= int256(limit)) {
+            revert IClearingHouse.NoCashCall(id, loss, since);
+        }
+        uint256 value = _collateralValue($, id);
+        if (value == 0) revert IClearingHouse.NothingToSell(id);
+        Sale memory sale = _newSale(id, taker, address(0));
+        sale.fraction = Fixed.min(Fixed.min(WAD, terms.maxFraction), (loss * WAD) / value);
+        sale.cost = Fixed.divUp(sale.fraction * limit, WAD);
+        int256 paid = _sell($, sale, legs, a, terms, true);
+        Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST);
+        return (sale.fraction, paid);
+    }
+
+    function absorb(Ledger.State storage $, AccountId id) external {
+        _requireNotPending(id);
+        Margin.prime($, id);
+        Assessment memory a = Margin.assess($, id);
+        if (a.equity >= 0 || _hasAssets($, id, Pools.legs($, id))) revert IClearingHouse.NotAbsorbable(id, a.equity);
+        Pools.settleAll($, id);
+        Waterfall.absorb($, id, uint256(-a.equity));
+        Auctions.clear($, id);
+    }
+
+    // ---------------------------------------------------------------- checks
+
+    /// @dev An account whose own change is not checked yet cannot be judged: its batch could undo what it did.
+    function _requireNotPending(AccountId id) private view {
+        if (Transient.marksOf(id) & Transient.PENDING != 0) revert IClearingHouse.CheckPending();
+    }
+
+    function _requireTaker(AccountId id, AccountId taker, address caller) private view {
+        if (taker.ownerOf() != caller) revert IClearingHouse.NotOwner(taker, caller);
+        if (id.ownerOf() == caller) revert IClearingHouse.SelfLiquidation(id, taker);
+        if (taker.isIsolated()) revert IClearingHouse.IsolatedTaker(taker);
+        _requireNotPending(id);
+    }
+
+    /// @dev A flagged account between MM and IM keeps its clock; a deficit that has healed is not one any more.
+    function _observeRecovery(Ledger.State storage $, AccountId id, Assessment memory a) private {
+        if ($.accounts[id].flags & FLAG_AUCTION == 0) {
+            revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
+        }
+        if (a.equity >= int256(a.initialMargin)) return Auctions.clear($, id);
+        Auction memory x = $.auctions[id];
+        Auctions.recordDeficit($, id, x, 0);
+        $.auctions[id] = x;
+    }
+
+    function _hasAssets(Ledger.State storage $, AccountId id, Pools.Leg[] memory legs) private view returns (bool) {
+        for (uint256 i = 0; i < legs.length; ++i) {
+            if (legs[i].size != 0) return true;
+        }
+        return $.accounts[id].collaterals != 0;
+    }
+
+    // ---------------------------------------------------------------- the sale
+
+    function _newSale(AccountId id, AccountId taker, address flagger) private pure returns (Sale memory sale) {
+        (sale.account, sale.taker, sale.flagger) = (id, taker, flagger);
+    }
+
+    /// @dev Fixes prices, puts the taker up for a strict check and settles the account.
+    function _open(Ledger.State storage $, AccountId id, AccountId taker) private {
+        Margin.prime($, id);
+        Transient.mark(taker, Transient.STRICT);
+        Transient.markStrict(id);
+        Pools.settleAll($, id);
+    }
+
+    /// @dev Fraction and cost of a sale that needs `needed`. An account that sinks (E ≤ d · MM) is sold whole for what it is worth.
+    function _limit(
+        Sale memory sale,
+        Assessment memory a,
+        uint256 discount,
+        bool sinks,
+        uint256 needed,
+        uint256 maxFraction
+    ) private pure {
+        if (maxFraction == 0 || (sinks && maxFraction < WAD))
+            revert IClearingHouse.FractionTooSmall(maxFraction, needed);
+        sale.fraction = Fixed.min(needed, maxFraction);
+        sale.cost =
+            sinks ? Fixed.positive(a.equity) : Fixed.divUp(sale.fraction * discount * a.maintenanceMargin, WAD * WAD);
+    }
+
+    /// @dev Moves the slice and the money. Returns the cash that the taker paid.
+    function _sell(
+        Ledger.State storage $,
+        Sale memory sale,
+        Pools.Leg[] memory legs,
+        Assessment memory a,
+        LiquidationTerms calldata terms,
+        bool isCashCall
+    ) private returns (int256 paid) {
+        sale.toFund = Fixed.divUp(sale.cost * FUND_SHARE, PPM);
+        sale.toFlagger = sale.flagger == address(0) ? 0 : (sale.cost * FLAGGER_SHARE) / PPM;
+        _takeCollateral($, sale);
+        uint256[] memory owed = _owed(sale, legs);
+        _settlePayment($, sale, legs, terms.acceptClaims);
+        for (uint256 i = 0; i < legs.length; ++i) _takePosition($, sale, legs[i], owed[i]);
+        paid = _pay($, sale, legs);
+        if (paid > terms.maxPayment) revert IClearingHouse.PaymentTooHigh(paid, terms.maxPayment);
+        uint256 gain = sale.cost - sale.toFund - sale.toFlagger;
+        if (gain < terms.minGain) revert IClearingHouse.GainTooLow(gain, terms.minGain);
+        if (sale.owed != 0 || sale.kept != 0) Pools.payLosses($, sale.account);
+        emit IClearingHouse.Liquidated(
+            sale.account,
+            sale.taker,
+            sale.flagger,
+            isCashCall,
+            sale.fraction,
+            a.equity,
+            a.maintenanceMargin,
+            sale.cost,
+            sale.payment,
+            sale.toFund,
+            sale.toFlagger
+        );
+    }
+
+    /// @dev Moves f of every collateral balance, rounded up; what would be left as dust moves too.
+    function _takeCollateral(Ledger.State storage $, Sale memory sale) private {
+        uint64 bits = $.accounts[sale.account].collaterals;
+        while (bits != 0) {
+            uint256 collateral;
+            (collateral, bits) = Ledger.pop(bits);
+            uint256 balance = $.balances[sale.account][collateral];
+            uint256 amount = Fixed.divUp(balance * sale.fraction, WAD);
+            if (balance - amount < $.collaterals[collateral].minBalance) amount = balance;
+            PriceSnapshot price = Prices.peek($, $.collaterals[collateral].underlying);
+            sale.value += Margin.valueOf(balance, price) - Margin.valueOf(balance - amount, price);
+            Ledger.setBalance($, sale.account, collateral, balance - amount);
+            Ledger.setBalance($, sale.taker, collateral, $.balances[sale.taker][collateral] + amount);
+            emit IClearingHouse.CollateralTaken(sale.account, sale.taker, collateral, amount);
+        }
+    }
+
+    /// @dev f of every unsettled loss, rounded down.
+    function _owed(Sale memory sale, Pools.Leg[] memory legs) private pure returns (uint256[] memory owed) {
+        owed = new uint256[](legs.length);
+        for (uint256 i = 0; i < legs.length; ++i) {
+            owed[i] = (Fixed.positive(-legs[i].pnl) * sale.fraction) / WAD;
+            sale.owed += owed[i];
+        }
+    }
+
+    /// @dev payment = value − owed − cost. Where it runs towards the taker the account pays from cash, then by keeping that much of
+    /// its loss, then, if the taker accepts, with claims on pools.
+    function _settlePayment(
+        Ledger.State storage $,
+        Sale memory sale,
+        Pools.Leg[] memory legs,
+        bool acceptClaims
+    ) private view {
+        sale.payment = int256(sale.value) - int256(sale.owed) - int256(sale.cost);
+        if (sale.payment >= 0) return;
+        uint256 due = uint256(-sale.payment);
+        uint256 cash = Fixed.min(due, $.accounts[sale.account].cash);
+        sale.kept = Fixed.min(due - cash, sale.owed);
+        sale.claims = due - cash - sale.kept;
+        sale.payment = -int256(cash);
+        if (sale.claims == 0) return;
+        uint256 profit = 0;
+        for (uint256 i = 0; i < legs.length; ++i) profit += Fixed.positive(legs[i].pnl);
+        if (!acceptClaims || sale.claims > profit) revert IClearingHouse.ClaimsNotAccepted(sale.account, sale.claims);
+    }
+
+    /// @dev Moves f of a size at the mark, rounded up, and the leg's share of losses and claims.
+    function _takePosition(Ledger.State storage $, Sale memory sale, Pools.Leg memory leg, uint256 owed) private {
+        uint256 stays = Fixed.min(owed, sale.kept);
+        uint256 claim = Fixed.min(Fixed.positive(leg.pnl), sale.claims);
+        (sale.kept, sale.claims) = (sale.kept - stays, sale.claims - claim);
+        int256 credit = int256(owed - stays) - int256(claim);
+        int256 moved = int256(Fixed.divUp(Fixed.abs(leg.size) * sale.fraction, WAD));
+        if (leg.size < 0) moved = -moved;
+        if (moved == 0 && credit == 0) return;
+        uint256 mark = moved == 0 ? 0 : Prices.peek($, $.rates[leg.market].underlying).price();
+        Positions.Sides memory s = Positions.sides($, leg.market);
+        (int256 accountQuote, int256 b0, int256 a0) = Positions.change(
+            $,
+            sale.account,
+            leg.market,
+            -moved,
+            mark,
+            s,
+            credit
+        );
+        (int256 takerQuote, int256 b1, int256 a1) = Positions.change(
+            $,
+            sale.taker,
+            leg.market,
+            moved,
+            mark,
+            s,
+            -credit
+        );
+        int256 longs = Positions.longDelta(b0, a0) + Positions.longDelta(b1, a1);
+        if (longs != 0) {
+            $.indices[leg.market].openInterest = uint256(int256(uint256($.indices[leg.market].openInterest)) + longs)
+                .toUint112();
+        }
+        emit IClearingHouse.PositionTaken(sale.account, sale.taker, leg.market, moved, accountQuote, takerQuote);
+    }
+
+    /// @dev Moves the cash. Nothing is made: what the account, fund and flagger get, the taker pays.
+    function _pay(Ledger.State storage $, Sale memory sale, Pools.Leg[] memory legs) private returns (int256 paid) {
+        paid = sale.payment + int256(sale.toFund) + int256(sale.toFlagger);
+        if (sale.payment < 0) Ledger.subCash($, sale.account, uint256(-sale.payment));
+        if (paid > 0) Ledger.subCash($, sale.taker, uint256(paid));
+        else Ledger.addCash($, sale.taker, uint256(-paid));
+        if (sale.payment > 0) Ledger.addCash($, sale.account, uint256(sale.payment));
+        Waterfall.creditFund($, legs, sale.toFund);
+        if (sale.toFlagger != 0) Ledger.addCash($, AccountIds.main(sale.flagger), sale.toFlagger);
+    }
+
+    /// @dev A taker who got less than the rescue's share of MM gets the rest from the fund, within its cap per market.
+    function _payRescue(
+        Ledger.State storage $,
+        Sale memory sale,
+        Pools.Leg[] memory legs,
+        Assessment memory a,
+        Auction memory x
+    ) private {
+        uint256 base = Fixed.min(a.maintenanceMargin, x.maintenanceAtFlag);
+        uint256 reward = (base * Auctions.rescueShare(x.rescueClock)) / WAD;
+        if (reward <= sale.cost) return;
+        reward -= sale.cost;
+        uint256 notional = 0;
+        uint256[] memory weights = new uint256[](legs.length);
+        for (uint256 i = 0; i < legs.length; ++i) {
+            weights[i] = (Fixed.abs(legs[i].size) * $.rates[legs[i].market].price) / WAD;
+            notional += weights[i];
+        }
+        if (notional == 0) return;
+        uint256 paid = 0;
+        for (uint256 i = 0; i < legs.length; ++i) {
+            paid += Waterfall.drawFund($, legs[i].market, (reward * weights[i]) / notional);
+        }
+        if (paid == 0) return;
+        Ledger.addCash($, sale.taker, paid);
+        emit IClearingHouse.RescuePaid(sale.account, sale.taker, paid);
+    }
+
+    function _collateralValue(Ledger.State storage $, AccountId id) private view returns (uint256 value) {
+        uint64 bits = $.accounts[id].collaterals;
+        while (bits != 0) {
+            uint256 collateral;
+            (collateral, bits) = Ledger.pop(bits);
+            value += Margin.valueOf($.balances[id][collateral], Prices.peek($, $.collaterals[collateral].underlying));
+        }
+    }
+}

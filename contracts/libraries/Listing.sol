@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {
+    CollateralParams,
+    MARKET_LISTED,
+    MarketParams,
+    MarketRate,
+    MAX_COLLATERALS,
+    MAX_MARKETS
+} from "../types/LedgerTypes.sol";
+import {Ledger} from "./Ledger.sol";
+import {Prices} from "./Prices.sol";
+import {TokenUnits} from "./TokenUnits.sol";
+
+/// @notice Listing of markets and collateral assets, within hard bounds.
+library Listing {
+    uint256 private constant MAX_FEE = 10_000; // [ppm]
+    uint256 private constant MAX_BAND = 10_000; // [ppm] narrower than any maintenance charge
+    uint256 private constant MAX_SOCIALISATION = 25_000; // [ppm]
+
+    function setMarket(Ledger.State storage $, uint256 id, MarketParams calldata params) external {
+        _inBounds("market", id, 0, MAX_MARKETS - 1);
+        _inBounds("takerFee", params.takerFee, 0, MAX_FEE);
+        _inBounds("makerFee", params.makerFee, 0, params.takerFee);
+        _inBounds("priceBand", params.priceBand, 1, MAX_BAND);
+        _inBounds("socialisationCap", params.socialisationCap, 0, MAX_SOCIALISATION);
+        _inBounds("minFill", params.minFill, 1, type(uint80).max);
+        _inBounds("softCap", params.softCap, 0, params.hardCap);
+        MarketRate memory rate = $.rates[id];
+        if (rate.flags & MARKET_LISTED == 0) {
+            rate.flags = MARKET_LISTED;
+            rate.underlying = params.underlying;
+            rate.price = uint80(Prices.peek($, params.underlying).price());
+            rate.time = uint32(block.timestamp);
+            $.rates[id] = rate;
+        }
+        _inBounds("underlying", params.underlying, rate.underlying, rate.underlying);
+        $.params[id] = params;
+        emit IClearingHouse.MarketSet(id, params);
+    }
+
+    function setCollateral(
+        Ledger.State storage $,
+        uint256 id,
+        CollateralParams calldata params,
+        address cashToken
+    ) external {
+        _inBounds("collateral", id, 0, MAX_COLLATERALS - 1);
+        uint256 decimals = IERC20Metadata(params.token).decimals();
+        _inBounds("decimals", decimals, 0, TokenUnits.MAX_DECIMALS);
+        CollateralParams memory listed = $.collaterals[id];
+        if (listed.token == address(0)) {
+            if (params.token == cashToken || $.collateralIds[params.token] != 0) revert IClearingHouse.AlreadySet();
+            $.collateralIds[params.token] = id + 1;
+            listed = CollateralParams(params.token, uint8(decimals), params.underlying, 0);
+        }
+        if (params.token != listed.token) revert IClearingHouse.UnknownAsset(params.token);
+        _inBounds("underlying", params.underlying, listed.underlying, listed.underlying);
+        listed.minBalance = params.minBalance;
+        $.collaterals[id] = listed;
+        emit IClearingHouse.CollateralSet(id, listed);
+    }
+
+    function _inBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {
+        if (value < low || value > high) revert IClearingHouse.ParameterOutOfBounds(name, value, low, high);
+    }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+/// @notice Conversion between a token's own units and the ledger's 18 decimals. Only tokens of more than 18 decimals round.
+library TokenUnits {
+    uint256 internal constant MAX_DECIMALS = 24;
+
+    function toWadDown(uint256 amount, uint256 decimals) internal pure returns (uint256) {
+        return decimals <= 18 ? amount * 10 ** (18 - decimals) : amount / 10 ** (decimals - 18);
+    }
+
+    function toWadUp(uint256 amount, uint256 decimals) internal pure returns (uint256) {
+        if (decimals <= 18) return amount * 10 ** (18 - decimals);
+        uint256 unit = 10 ** (decimals - 18);
+        return (amount + unit - 1) / unit;
+    }
+}

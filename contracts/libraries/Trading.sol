@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {AccountId} from "../types/AccountId.sol";
+import {
+    FEE_UNIT,
+    Fill,
+    FILL_BOTH_REST,
+    FILL_MAKER_REDUCES,
+    FILL_TAKER_REDUCES,
+    MarketIndex,
+    MarketParams,
+    MarketRate,
+    PPM,
+    WAD
+} from "../types/LedgerTypes.sol";
+import {Fixed} from "./Fixed.sol";
+import {Funding} from "./Funding.sol";
+import {Ledger} from "./Ledger.sol";
+import {Pools} from "./Pools.sol";
+import {Positions} from "./Positions.sol";
+import {Prices} from "./Prices.sol";
+import {Transient} from "./Transient.sol";
+
+/// @notice Applies a fill to the ledger.
+library Trading {
+    using SafeCast for uint256;
+
+    /// @dev One party's side of a fill.
+    struct Side {
+        AccountId account;
+        int256 delta;
+        uint256 fee;
+        int256 quoteDelta;
+        int256 sizeBefore;
+        int256 sizeAfter;
+    }
+
+    /// @notice Checks a fill, brings funding up to now, changes both positions and open interest, and puts both accounts up for a check.
+    function apply_(Ledger.State storage $, Fill calldata fill) internal {
+        MarketRate memory rate = $.rates[fill.market];
+        Positions.requireListed(rate, fill.market);
+        if (fill.maker.equals(fill.taker)) revert IClearingHouse.SameAccount(fill.maker);
+        MarketParams memory params = $.params[fill.market];
+        uint256 index = Prices.prime($, rate.underlying).price();
+        uint256 size = Fixed.abs(fill.size);
+        _checkFill(fill, params, index, size);
+
+        MarketIndex memory word = $.indices[fill.market];
+        Funding.accrue(word, rate, index);
+        Funding.observe(rate, fill.price, size, word.openInterest);
+        Positions.Sides memory sides = Positions.sidesAt($, fill.market, word.funding, rate.flags);
+
+        (Side memory maker, Side memory taker) = _sides(fill, params, size);
+        _change($, fill, sides, maker, fill.flags & FILL_MAKER_REDUCES != 0);
+        _change($, fill, sides, taker, fill.flags & FILL_TAKER_REDUCES != 0);
+
+        rate.fees = (uint256(rate.fees) + (maker.fee + taker.fee) / FEE_UNIT).toUint64();
+        _updateOpenInterest(fill.market, word, params, maker, taker, index);
+        $.indices[fill.market] = word;
+        $.rates[fill.market] = rate;
+        emit IClearingHouse.Trade(
+            fill.market,
+            fill.maker,
+            fill.taker,
+            fill.size,
+            fill.price,
+            maker.quoteDelta,
+            taker.quoteDelta,
+            maker.fee,
+            taker.fee
+        );
+        if (maker.sizeAfter == 0 || taker.sizeAfter == 0) _settleClosed($, fill.market, maker, taker);
+    }
+
+    function _checkFill(Fill calldata fill, MarketParams memory params, uint256 index, uint256 size) private pure {
+        if (size < params.minFill || size == 0) revert IClearingHouse.FillTooSmall(fill.market, size, params.minFill);
+        uint256 distance = fill.price > index ? fill.price - index : index - fill.price;
+        if (distance * PPM > index * params.priceBand) {
+            revert IClearingHouse.PriceOutOfBand(fill.market, fill.price, index, params.priceBand);
+        }
+    }
+
+    /// @dev Fees are rounded up to FEE_UNIT. Of two resting orders each pays the mean of both fees.
+    function _sides(
+        Fill calldata fill,
+        MarketParams memory params,
+        uint256 size
+    ) private pure returns (Side memory maker, Side memory taker) {
+        (maker.account, maker.delta) = (fill.maker, -fill.size);
+        (taker.account, taker.delta) = (fill.taker, fill.size);
+        (uint256 makerFee, uint256 takerFee) = (2 * uint256(params.makerFee), 2 * uint256(params.takerFee));
+        if (fill.flags & FILL_BOTH_REST != 0) makerFee = takerFee = (makerFee + takerFee) / 2;
+        uint256 value = size * fill.price;
+        maker.fee = Fixed.divUp(value * makerFee, 2 * PPM * WAD * FEE_UNIT) * FEE_UNIT;
+        taker.fee = Fixed.divUp(value * takerFee, 2 * PPM * WAD * FEE_UNIT) * FEE_UNIT;
+    }
+
+    function _change(
+        Ledger.State storage $,
+        Fill calldata fill,
+        Positions.Sides memory sides,
+        Side memory side,
+        bool reduces
+    ) private {
+        (side.quoteDelta, side.sizeBefore, side.sizeAfter) = Positions.change(
+            $,
+            side.account,
+            fill.market,
+            side.delta,
+            fill.price,
+            sides,
+            -int256(side.fee)
+        );
+        Transient.mark(side.account, 0);
+        if (!reduces) return;
+        bool shrinks = side.sizeAfter == 0 || (side.sizeAfter > 0) == (side.sizeBefore > 0);
+        if (!shrinks || Fixed.abs(side.sizeAfter) > Fixed.abs(side.sizeBefore)) {
+            revert IClearingHouse.NotReducing(side.account, fill.market, side.sizeBefore, side.sizeAfter);
+        }
+    }
+
+    /// @dev Long and short open interest are equal, so the longs' change is everybody's. Only a rise is capped.
+    function _updateOpenInterest(
+        uint256 market,
+        MarketIndex memory word,
+        MarketParams memory params,
+        Side memory maker,
+        Side memory taker,
+        uint256 index
+    ) private pure {
+        int256 change =
+            Positions.longDelta(maker.sizeBefore, maker.sizeAfter) +
+                Positions.longDelta(taker.sizeBefore, taker.sizeAfter);
+        word.openInterest = uint256(int256(uint256(word.openInterest)) + change).toUint112();
+        if (change <= 0) return;
+        uint256 notional = (uint256(word.openInterest) * index) / WAD;
+        if (notional > uint256(params.hardCap) * WAD) {
+            revert IClearingHouse.OpenInterestCap(market, notional, uint256(params.hardCap) * WAD);
+        }
+    }
+
+    /// @dev A position that was closed whole is settled at once, the loser first: he may be whom the winner is paid from.
+    function _settleClosed(Ledger.State storage $, uint256 market, Side memory maker, Side memory taker) private {
+        if (maker.sizeAfter == 0) _settleIf($, market, maker.account, false);
+        if (taker.sizeAfter == 0) _settleIf($, market, taker.account, false);
+        if (maker.sizeAfter == 0) _settleIf($, market, maker.account, true);
+        if (taker.sizeAfter == 0) _settleIf($, market, taker.account, true);
+    }
+
+    function _settleIf(Ledger.State storage $, uint256 market, AccountId id, bool winner) private {
+        int256 quote = $.positions[id][market].quote;
+        if (winner && quote > 0) Pools.payGain($, id, market, uint256(quote));
+        if (!winner && quote < 0) Pools.settleLoss($, id, market, uint256(-quote));
+    }
+}

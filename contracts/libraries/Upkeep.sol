@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {AccountId, AccountIds} from "../types/AccountId.sol";
+import {FEE_UNIT, MarketIndex, MarketPool, MarketRate, PPM} from "../types/LedgerTypes.sol";
+import {Auctions} from "./Auctions.sol";
+import {Fixed} from "./Fixed.sol";
+import {Funding} from "./Funding.sol";
+import {Ledger} from "./Ledger.sol";
+import {Liquidation} from "./Liquidation.sol";
+import {Margin} from "./Margin.sol";
+import {Pools} from "./Pools.sol";
+import {Positions} from "./Positions.sol";
+import {Prices} from "./Prices.sol";
+import {Waterfall} from "./Waterfall.sol";
+
+/// @notice What anyone may call to keep the books current: settlement, funding, fees; and a winner's claim.
+library Upkeep {
+    using SafeCast for uint256;
+
+    uint256 internal constant FEE_FUND_SHARE = 0.5e6; // [ppm] of trading fees that go to the insurance fund
+
+    function settle(Ledger.State storage $, uint256 market, AccountId[] calldata accounts) external {
+        Positions.requireListed($.rates[market], market);
+        for (uint256 i = 0; i < accounts.length; ++i) _settleOne($, market, accounts[i]);
+    }
+
+    function claim(
+        Ledger.State storage $,
+        AccountId id,
+        uint256 market,
+        uint256 amount
+    ) external returns (uint256 paid) {
+        if ($.positions[id][market].size != 0) Prices.prime($, $.rates[market].underlying);
+        (, int256 pnl) = Positions.pnlOf($, id, market, false);
+        if (amount == 0 || int256(amount) > pnl) revert IClearingHouse.NothingToClaim(id, market, amount, pnl);
+        uint256 badDebt = Pools.badDebt($, market);
+        if (badDebt == 0) return Pools.payGain($, id, market, amount);
+        MarketPool memory pool = $.pools[market];
+        paid = Fixed.min((amount * pool.cash) / (uint256(pool.cash) + badDebt), Pools.available($, market));
+        uint256 forgone = Fixed.min(amount - paid, badDebt);
+        $.pools[market].cash -= uint128(paid);
+        $.losses[market].badDebt -= forgone;
+        Ledger.addQuote($, id, market, -int256(paid + forgone));
+        Ledger.addCash($, id, paid);
+        emit IClearingHouse.Claimed(id, market, paid + forgone, paid);
+    }
+
+    function accrueFunding(Ledger.State storage $, uint256 market) external {
+        MarketRate memory rate = $.rates[market];
+        Positions.requireListed(rate, market);
+        MarketIndex memory index = $.indices[market];
+        Funding.accrue(index, rate, Prices.prime($, rate.underlying).price());
+        $.indices[market] = index;
+        $.rates[market] = rate;
+        emit IClearingHouse.FundingAccrued(market, index.funding, Funding.rateOf(rate.premium), rate.price);
+    }
+
+    function sweepFees(Ledger.State storage $, uint256 market) external {
+        MarketRate memory rate = $.rates[market];
+        Positions.requireListed(rate, market);
+        uint256 fees = uint256(rate.fees) * FEE_UNIT;
+        uint256 badDebt = Fixed.min(fees, Pools.badDebt($, market));
+        if (badDebt != 0) {
+            badDebt -= badDebt % FEE_UNIT;
+            $.losses[market].badDebt -= badDebt;
+            fees -= badDebt;
+        }
+        uint256 paid = Pools.badDebt($, market) != 0 ? 0 : Fixed.min(fees, Pools.available($, market));
+        paid -= paid % FEE_UNIT;
+        $.rates[market].fees = uint64((fees - paid) / FEE_UNIT);
+        $.pools[market].cash -= uint128(paid);
+        uint256 toFund = (paid * FEE_FUND_SHARE) / PPM;
+        Ledger.addCash($, Waterfall.fundAccount($), toFund);
+        Ledger.addCash($, AccountIds.main($.treasury), paid - toFund);
+        emit IClearingHouse.FeesSwept(market, toFund, paid - toFund, badDebt);
+    }
+
+    /// @dev An account whose other prices are unusable is passed over, so that it never stops the rest.
+    function _settleOne(Ledger.State storage $, uint256 market, AccountId id) private {
+        if ($.positions[id][market].size != 0) Prices.prime($, $.rates[market].underlying);
+        (, int256 pnl) = Positions.pnlOf($, id, market, false);
+        if (pnl > 0) {
+            Pools.payGain($, id, market, uint256(pnl));
+        } else if (pnl < 0) {
+            if (!Pools.settleLoss($, id, market, uint256(-pnl))) return;
+        }
+        bool known = $.auctions[id].cashCallSince != 0;
+        if (!known && (pnl >= 0 || $.accounts[id].cash != 0)) return;
+        if (!Pools.canPrice($, id)) return;
+        uint256 loss = Pools.totalLoss(Pools.legs($, id));
+        uint256 cash = $.accounts[id].cash;
+        Auctions.trackUnsettledLoss($, id, loss > cash ? loss - cash : 0, Liquidation.DUST);
+    }
+}
