@@ -55,21 +55,19 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     /// @dev One lock over the whole house; the outermost call checks every account it has put up for a check.
     modifier house() {
-        if (Transient.isBusy()) revert Reentrancy();
-        Transient.enter();
+        _enter();
         _;
-        _verifyUnlessBatching();
-        Transient.leave();
+        _leave();
     }
 
     /// @dev Numbers in the middle of a batch are nobody's business.
     modifier settled() {
-        if (!Transient.isIdle()) revert CheckPending();
+        _requireSettled();
         _;
     }
 
     modifier onlyOwnerOf(AccountId id) {
-        if (id.ownerOf() != msg.sender) revert NotOwner(id, msg.sender);
+        _requireOwnerOf(id);
         _;
     }
 
@@ -94,7 +92,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
             $.addCash(id, credited);
             if (Transient.isBatching()) Transient.addCashIn(id, credited);
         } else {
-            if (id.ownerOf() != msg.sender) revert NotOwner(id, msg.sender);
+            _requireOwnerOf(id);
             (uint256 collateralId, uint256 decimals) = _collateralOf(token);
             credited = TokenUnits.toWadDown(IVault(vault).pull(token, msg.sender, amount), decimals);
             if (credited == 0) revert ZeroAmount();
@@ -371,8 +369,26 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     // ---------------------------------------------------------------- internals
 
+    function _enter() private {
+        if (Transient.isBusy()) revert Reentrancy();
+        Transient.enter();
+    }
+
+    function _leave() private {
+        _verifyUnlessBatching();
+        Transient.leave();
+    }
+
     function _verifyUnlessBatching() private {
         if (!Transient.isBatching()) Margin.verifyPending($);
+    }
+
+    function _requireSettled() private view {
+        if (!Transient.isIdle()) revert CheckPending();
+    }
+
+    function _requireOwnerOf(AccountId id) private view {
+        if (id.ownerOf() != msg.sender) revert NotOwner(id, msg.sender);
     }
 
     function _debitCash(AccountId id, uint256 amount) private {

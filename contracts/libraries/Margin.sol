@@ -5,10 +5,9 @@ import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Account, Assessment, FLAG_AUCTION, WAD} from "../types/LedgerTypes.sol";
 import {Portfolios, PriceSnapshot} from "../types/Portfolio.sol";
-import {Auctions} from "./Auctions.sol";
 import {Fixed} from "./Fixed.sol";
+import {Health} from "./Health.sol";
 import {Ledger} from "./Ledger.sol";
-import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
 import {Transient} from "./Transient.sol";
@@ -101,68 +100,17 @@ library Margin {
         if (count != 0) Transient.clearPending();
     }
 
-    /// @notice Either healthy, or allowed below IM because nothing got worse. Reverts otherwise.
+    /// @notice Healthy without unsettled profit, which is the common case, or as `Health` allows. Reverts otherwise.
     function verify(Ledger.State storage $, AccountId id) internal {
         if (isFlat($, id)) return;
         prime($, id);
-        uint256 marks = Transient.marksOf(id);
         Snapshot memory s = gather($, id, false, ALL);
         Assessment memory a = judge($, s);
-        if (marks & Transient.CASH_OUT != 0 && s.cash < s.loss) revert IClearingHouse.UnsettledLoss(id, s.cash, s.loss);
-        if (a.equity - int256(s.profit) < int256(a.initialMargin) && s.profit != 0) {
-            // Profit is settled first: what pools hold becomes cash, and only the rest is unbacked.
-            Pools.collectGains($, id);
-            s = gather($, id, false, ALL);
-            a = judge($, s);
+        if (Transient.marksOf(id) & Transient.CASH_OUT != 0 && s.cash < s.loss) {
+            revert IClearingHouse.UnsettledLoss(id, s.cash, s.loss);
         }
-        int256 counted = _countedEquity($, id, s, a, marks);
-        if (counted >= int256(a.initialMargin)) {
-            if ($.accounts[id].flags & FLAG_AUCTION != 0) Auctions.clear($, id);
-            return;
-        }
-        if (!_mayStayBelow(id, marks) || !_worsensNothing(judge($, gather($, id, true, ALL)), a)) {
-            revert IClearingHouse.InsufficientMargin(id, counted, a.initialMargin);
-        }
-    }
-
-    /// @dev Equity that counts against IM: unsettled profit not at all for what leaves, else per market up to what closing that
-    /// position would take off IM.
-    function _countedEquity(
-        Ledger.State storage $,
-        AccountId id,
-        Snapshot memory s,
-        Assessment memory a,
-        uint256 marks
-    ) private view returns (int256 counted) {
-        counted = a.equity - int256(s.profit);
-        if (s.profit == 0 || marks & (Transient.CASH_OUT | Transient.COLLATERAL_OUT) != 0) return counted;
-        if (counted >= int256(a.initialMargin) || a.equity < int256(a.initialMargin)) return counted;
-        uint64 markets = $.accounts[id].markets;
-        while (markets != 0) {
-            uint256 market;
-            (market, markets) = Ledger.pop(markets);
-            (int256 size, int256 pnl) = Positions.pnlOf($, id, market, false);
-            if (size == 0 || pnl <= 0) continue;
-            uint256 without = judge($, gather($, id, false, market)).initialMargin;
-            uint256 relief = without < a.initialMargin ? a.initialMargin - without : 0;
-            counted += int256(Fixed.min(uint256(pnl), relief));
-        }
-    }
-
-    /// @dev Below IM nothing leaves, except collateral against at least its value in cash brought in by the same batch.
-    function _mayStayBelow(AccountId id, uint256 marks) private view returns (bool) {
-        if (marks & (Transient.STRICT | Transient.CASH_OUT) != 0) return false;
-        if (marks & Transient.COLLATERAL_OUT == 0) return true;
-        return Transient.cashIn(id) >= Transient.collateralOut(id);
-    }
-
-    /// @dev None of E − IM, E − MM, E/MM has fallen, and E is not negative.
-    function _worsensNothing(Assessment memory b, Assessment memory a) private pure returns (bool) {
-        return
-            a.equity >= 0 &&
-            a.equity - int256(a.initialMargin) >= b.equity - int256(b.initialMargin) &&
-            a.equity - int256(a.maintenanceMargin) >= b.equity - int256(b.maintenanceMargin) &&
-            a.equity * int256(b.maintenanceMargin) >= b.equity * int256(a.maintenanceMargin);
+        bool healthy = a.equity - int256(s.profit) >= int256(a.initialMargin);
+        if (!healthy || $.accounts[id].flags & FLAG_AUCTION != 0) Health.examine($, id);
     }
 
     // ---------------------------------------------------------------- gathering
