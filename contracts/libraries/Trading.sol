@@ -19,10 +19,10 @@ import {
 import {Fixed} from "./Fixed.sol";
 import {Funding} from "./Funding.sol";
 import {Ledger} from "./Ledger.sol";
-import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
 import {Transient} from "./Transient.sol";
+import {Upkeep} from "./Upkeep.sol";
 
 /// @notice Applies a fill to the ledger.
 library Trading {
@@ -72,7 +72,9 @@ library Trading {
             maker.fee,
             taker.fee
         );
-        if (maker.sizeAfter == 0 || taker.sizeAfter == 0) _settleClosed($, fill.market, maker, taker);
+        if (maker.sizeAfter == 0 || taker.sizeAfter == 0) {
+            Upkeep.settleClosed($, fill.market, maker.account, taker.account);
+        }
     }
 
     function _checkFill(Fill calldata fill, MarketParams memory params, uint256 index, uint256 size) private pure {
@@ -140,19 +142,5 @@ library Trading {
         if (notional > uint256(params.hardCap) * WAD) {
             revert IClearingHouse.OpenInterestCap(market, notional, uint256(params.hardCap) * WAD);
         }
-    }
-
-    /// @dev A position that was closed whole is settled at once, the loser first: he may be whom the winner is paid from.
-    function _settleClosed(Ledger.State storage $, uint256 market, Side memory maker, Side memory taker) private {
-        if (maker.sizeAfter == 0) _settleIf($, market, maker.account, false);
-        if (taker.sizeAfter == 0) _settleIf($, market, taker.account, false);
-        if (maker.sizeAfter == 0) _settleIf($, market, maker.account, true);
-        if (taker.sizeAfter == 0) _settleIf($, market, taker.account, true);
-    }
-
-    function _settleIf(Ledger.State storage $, uint256 market, AccountId id, bool winner) private {
-        int256 quote = $.positions[id][market].quote;
-        if (winner && quote > 0) Pools.payGain($, id, market, uint256(quote));
-        if (!winner && quote < 0) Pools.settleLoss($, id, market, uint256(-quote));
     }
 }

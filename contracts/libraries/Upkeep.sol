@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {FEE_UNIT, MarketIndex, MarketPool, MarketRate, PPM} from "../types/LedgerTypes.sol";
+import {FEE_UNIT, MarketIndex, MarketPool, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
 import {Auctions} from "./Auctions.sol";
 import {Fixed} from "./Fixed.sol";
 import {Funding} from "./Funding.sol";
@@ -25,6 +25,14 @@ library Upkeep {
     function settle(Ledger.State storage $, uint256 market, AccountId[] calldata accounts) external {
         Positions.requireListed($.rates[market], market);
         for (uint256 i = 0; i < accounts.length; ++i) _settleOne($, market, accounts[i]);
+    }
+
+    /// @notice Settles what two accounts have just closed whole, the loser first: he may be whom the winner is paid from.
+    function settleClosed(Ledger.State storage $, uint256 market, AccountId a, AccountId b) external {
+        _settleClosed($, market, a, false);
+        _settleClosed($, market, b, false);
+        _settleClosed($, market, a, true);
+        _settleClosed($, market, b, true);
     }
 
     function claim(
@@ -76,6 +84,13 @@ library Upkeep {
         Ledger.addCash($, Waterfall.fundAccount($), toFund);
         Ledger.addCash($, AccountIds.main($.treasury), paid - toFund);
         emit IClearingHouse.FeesSwept(market, toFund, paid - toFund, badDebt);
+    }
+
+    function _settleClosed(Ledger.State storage $, uint256 market, AccountId id, bool winner) private {
+        Position memory p = $.positions[id][market];
+        if (p.size != 0) return;
+        if (winner && p.quote > 0) Pools.payGain($, id, market, uint256(int256(p.quote)));
+        if (!winner && p.quote < 0) Pools.settleLoss($, id, market, uint256(-int256(p.quote)));
     }
 
     /// @dev An account whose other prices are unusable is passed over, so that it never stops the rest.
