@@ -1,0 +1,81 @@
+/** Any failure of `src/risk`. */
+export abstract class RiskError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = new.target.name;
+  }
+}
+
+/** No risk parameters are known for an underlying. */
+export class UnknownUnderlying extends RiskError {
+  readonly underlying: number;
+
+  constructor(underlying: number) {
+    super(`no risk parameters for underlying ${underlying}: add them to HouseState.risk.underlyings`);
+    this.underlying = underlying;
+  }
+}
+
+/** A collateral asset has no risk parameters or is not listed. */
+export class UnknownCollateral extends RiskError {
+  readonly collateral: number;
+
+  constructor(collateral: number) {
+    super(`collateral ${collateral} is not listed or has no risk parameters`);
+    this.collateral = collateral;
+  }
+}
+
+/** A market is not listed. */
+export class UnknownMarket extends RiskError {
+  readonly market: number;
+
+  constructor(market: number) {
+    super(`market ${market} is not listed`);
+    this.market = market;
+  }
+}
+
+/** An underlying that the account holds has no price. */
+export class MissingPrice extends RiskError {
+  readonly underlying: number;
+
+  constructor(underlying: number) {
+    super(`no price for underlying ${underlying}: read it from the oracle first`);
+    this.underlying = underlying;
+  }
+}
+
+/** An account with E ≥ MM cannot be liquidated. */
+export class NotLiquidatable extends RiskError {
+  readonly equity: bigint;
+  readonly maintenanceMargin: bigint;
+
+  constructor(equity: bigint, maintenanceMargin: bigint) {
+    super(`equity ${equity.toString()} covers the maintenance margin ${maintenanceMargin.toString()}`);
+    this.equity = equity;
+    this.maintenanceMargin = maintenanceMargin;
+  }
+}
+
+/** A liquidator's largest fraction is zero, or less than the whole of an account that must be sold whole. */
+export class FractionTooSmall extends RiskError {
+  readonly maxFraction: bigint;
+  readonly needed: bigint;
+
+  constructor(maxFraction: bigint, needed: bigint) {
+    super(`a slice of at most ${maxFraction.toString()} was accepted, ${needed.toString()} is needed`);
+    this.maxFraction = maxFraction;
+    this.needed = needed;
+  }
+}
+
+/** The account can pay a liquidator only with claims on market pools, which he does not accept or which do not suffice. */
+export class ClaimsNotAccepted extends RiskError {
+  readonly claims: bigint;
+
+  constructor(claims: bigint) {
+    super(`${claims.toString()} would have to be paid in claims on pools`);
+    this.claims = claims;
+  }
+}

@@ -1,0 +1,52 @@
+import { margins, measure, type Measure } from "./assess.ts";
+import { divUp, WAD } from "./fixed.ts";
+import type { Portfolio, RiskParameters } from "./types.ts";
+
+const MAX_SLICE_STEPS = 48;
+const SECANT_STEPS = 16; // after this many the search only halves the interval
+const SLICE_MARGIN = 10n ** 6n; // [wad] absolute margin of a slice over IM: covers the rounding of every moved leg
+const SLICE_TOLERANCE = 1000n; // a slice may leave up to IM / 1000 more than IM
+
+/**
+ * The smallest fraction [wad] of a portfolio whose removal at a penalty of `discount` [wad] times MM per unit of slice leaves
+ * IM ≤ E' ≤ 1.001·IM; 1e18 where no smaller one does or less than `dust` [wad USD] would be left. The steps are those of
+ * `RiskEngine.slice`, so the answer is the same to the wei. Meant for E < IM and E > discount · MM.
+ * @throws UnknownUnderlying, UnknownCollateral if parameters are missing
+ */
+export function slice(portfolio: Portfolio, risk: RiskParameters, discount: bigint, dust: bigint): bigint {
+  const m = measure(portfolio, risk);
+  const { initialMargin, maintenanceMargin } = margins(m, WAD);
+  const penalty = divUp(discount * maintenanceMargin, WAD);
+  const fraction = landingFraction(m, initialMargin, penalty);
+  return (m.gross * (WAD - fraction)) / WAD < dust ? WAD : fraction;
+}
+
+/**
+ * Smallest f with E − f·penalty ≥ IM(1 − f), to within the tolerance: regula falsi (Illinois), then bisection.
+ * g(f) = E − f·penalty − IM(1 − f) is negative at 0 and, as E > penalty, positive at 1.
+ */
+function landingFraction(m: Measure, initialMargin: bigint, penalty: bigint): bigint {
+  let low = 0n;
+  let high = WAD;
+  let gLow = m.equity - initialMargin - SLICE_MARGIN;
+  let gHigh = m.equity - penalty - SLICE_MARGIN;
+  if (gHigh < 0n) return WAD;
+  let side = 0;
+  for (let step = 0; step < MAX_SLICE_STEPS && high - low > 1n; ++step) {
+    let f = step < SECANT_STEPS ? low + ((high - low) * -gLow) / (gHigh - gLow) + 1n : (low + high) / 2n;
+    if (f >= high) f = high - 1n;
+    const required = margins(m, WAD - f).initialMargin;
+    const g = m.equity - divUp(f * penalty, WAD) - required - SLICE_MARGIN;
+    if (g < 0n) {
+      [low, gLow] = [f, g];
+      if (side < 0) gHigh /= 2n;
+      side = -1;
+    } else {
+      [high, gHigh] = [f, g];
+      if (g <= required / SLICE_TOLERANCE) break;
+      if (side > 0) gLow = gLow / 2n - 1n;
+      side = 1;
+    }
+  }
+  return high;
+}

@@ -1,0 +1,100 @@
+// Units as in contracts/types: [wad] 18-decimal fixed point, [ray36] 36 decimals, [ppm], [ppb], [s]. Prices are USD [wad] per unit.
+
+/** Risk parameters of an underlying, as `IRiskEngine.UnderlyingRisk`. */
+export interface UnderlyingRisk {
+  readonly shock: bigint; // κ [ppm]
+  readonly slope: bigint; // [ppm]
+  readonly basis: bigint; // β [ppm]
+  readonly basisInitial: bigint; // β_i [ppm]
+  readonly maxTracking: bigint; // [ppm]
+  readonly maxTrackingInitial: bigint; // [ppm]
+  readonly initialFactor: bigint; // φ [1e-9]
+  readonly depth: bigint; // [whole USD]
+}
+
+/** Risk parameters of a collateral asset, as `IRiskEngine.CollateralRisk`. */
+export interface CollateralRisk {
+  readonly haircut: bigint; // h [ppm]
+  readonly haircutInitial: bigint; // h_i [ppm]
+  readonly tracking: bigint; // τ [ppm]
+  readonly trackingInitial: bigint; // τ_i [ppm]
+}
+
+/** What the risk engine keeps. */
+export interface RiskParameters {
+  readonly underlyings: ReadonlyMap<number, UnderlyingRisk>;
+  readonly collaterals: ReadonlyMap<number, CollateralRisk>;
+}
+
+/** Index price [wad] and volatility regime [ppm] of an underlying. */
+export interface PriceSnapshot {
+  readonly price: bigint;
+  readonly initialFactor: bigint; // μ of the initial requirement
+  readonly maintenanceFactor: bigint; // μ of the maintenance requirement
+}
+
+/** What an account holds of one underlying. */
+export interface Exposure extends PriceSnapshot {
+  readonly id: number;
+  readonly net: bigint; // Σ p_m [wad]
+  readonly gross: bigint; // Σ |p_m| [wad]
+  readonly collaterals: readonly { readonly id: number; readonly value: bigint }[]; // V_j [wad]
+}
+
+/** What the risk engine judges. */
+export interface Portfolio {
+  readonly base: bigint; // cash + Σ PnL [wad]
+  readonly underlyings: readonly Exposure[];
+}
+
+/** Equity and requirements [wad]. */
+export interface Assessment {
+  readonly equity: bigint;
+  readonly initialMargin: bigint;
+  readonly maintenanceMargin: bigint;
+}
+
+/** A perpetual position [wad]; positive size is long. */
+export interface Position {
+  readonly size: bigint;
+  readonly quote: bigint;
+}
+
+/** What an account owns: cash [wad], positions by market, balances [wad] by collateral asset. */
+export interface AccountState {
+  readonly cash: bigint;
+  readonly positions: ReadonlyMap<number, Position>;
+  readonly collaterals: ReadonlyMap<number, bigint>;
+}
+
+/** The words of a market that the arithmetic needs; names as in `LedgerTypes.sol`. */
+export interface MarketState {
+  readonly underlying: number;
+  readonly funding: bigint; // [ray36] at `time`
+  readonly price: bigint; // [wad] index price at `time`
+  readonly time: bigint; // [s] last accrual
+  readonly premium: bigint; // [ppb]
+  readonly longIndex: bigint; // [ray36] socialised loss of longs
+  readonly shortIndex: bigint; // [ray36] socialised loss of shorts
+  readonly pool: bigint; // [wad] settled losses that winners can be paid from
+  readonly flaggedDeficit: bigint; // [wad]
+  readonly badDebt: bigint; // [wad]
+}
+
+/** A listed collateral asset. */
+export interface CollateralState {
+  readonly underlying: number;
+  readonly minBalance: bigint; // [wad] dust threshold
+}
+
+/** Everything outside an account that its assessment depends on. */
+export interface HouseState {
+  readonly time: bigint; // [s] block timestamp
+  readonly risk: RiskParameters;
+  readonly markets: ReadonlyMap<number, MarketState>;
+  readonly collaterals: ReadonlyMap<number, CollateralState>;
+  readonly prices: ReadonlyMap<number, PriceSnapshot>; // by underlying
+}
+
+/** The row of the health table an account is in. */
+export type MarginState = "healthy" | "marginCall" | "liquidatable" | "bankrupt";
