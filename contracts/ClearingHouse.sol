@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
@@ -43,7 +42,6 @@ import {
 /// @notice See `IClearingHouse`.
 contract ClearingHouse is IClearingHouse, AccessManaged {
     using Ledger for Ledger.State;
-    using SafeCast for uint256;
 
     /// @inheritdoc IClearingHouse
     address public immutable vault;
@@ -404,14 +402,13 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         $.setBalance(id, collateralId, balance - amount);
         Transient.mark(id, Transient.COLLATERAL_OUT);
         if (Transient.isBatching() && !Margin.isFlat($, id)) {
-            uint256 price = Prices.prime($, $.collaterals[collateralId].underlying).price();
+            uint256 price = Prices.read($, $.collaterals[collateralId].underlying).price();
             Transient.addCollateralOut(id, Fixed.divUp(amount * price, WAD));
         }
     }
 
     function _creditCollateral(AccountId id, uint256 collateralId, uint256 amount) private {
         uint256 balance = $.balances[id][collateralId] + amount;
-        uint256(balance).toUint112();
         _requireNoDust(id, collateralId, balance);
         $.setBalance(id, collateralId, balance);
     }

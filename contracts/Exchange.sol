@@ -100,7 +100,7 @@ contract Exchange is IExchange, EIP712 {
 
     /// @inheritdoc IExchange
     function hashOrder(Order calldata order) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(ORDER_TYPEHASH, order)));
+        return _hashTypedDataV4(_structHash(order));
     }
 
     // ---------------------------------------------------------------- verification
@@ -137,13 +137,24 @@ contract Exchange is IExchange, EIP712 {
     function _verifySignature(SignedOrder calldata signed) private view {
         bytes32 hash = hashOrder(signed.order);
         address owner = signed.order.account.ownerOf();
-        (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecover(hash, signed.signature);
+        (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecoverCalldata(hash, signed.signature);
         if (fault == ECDSA.RecoverError.NoError && signer == owner) return;
         (bool ok, bytes memory answer) = owner.staticcall{gas: SIGNATURE_GAS}(
             abi.encodeCall(IERC1271.isValidSignature, (hash, signed.signature))
         );
         if (!ok || answer.length < 32 || abi.decode(answer, (bytes32)) != bytes32(IERC1271.isValidSignature.selector)) {
             revert InvalidSignature(signed.order.account, signed.order.nonce);
+        }
+    }
+
+    /// @dev keccak256(abi.encode(ORDER_TYPEHASH, order)): an order is 11 words in a row, so it is copied whole.
+    function _structHash(Order calldata order) private pure returns (bytes32 hash) {
+        bytes32 typehash = ORDER_TYPEHASH;
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, typehash)
+            calldatacopy(add(data, 32), order, 352)
+            hash := keccak256(data, 384)
         }
     }
 

@@ -20,21 +20,14 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     int256 private constant SLICE_TOLERANCE = 1000;
     uint256 private constant PHI_UNIT = 1e9;
 
-    /// @dev Concentration of one underlying: the only charge that is not proportional to the portfolio.
-    struct Concentration {
-        uint256 exposure; // |x|·P [wad]
-        uint256 slope; // [ppm]
-        uint256 depth; // [wad]
-        uint256 phi; // [1e-9]
-    }
-
     /// @dev A portfolio measured once; its scaled-down versions cost one evaluation of `_margins` each.
     struct Measure {
         int256 equity; // E [wad]
         uint256 maintenance; // Σ W + B + H [wad]
         uint256 initial; // Σ φ·W + B_i + H_i [wad]
         uint256 gross; // Σ gross exposure + V [wad]
-        Concentration[] concentrations;
+        uint256 underlyings;
+        uint256[] concentrations; // per underlying what is not proportional, packed as in `_packConcentration`
     }
 
     mapping(uint256 underlying => UnderlyingRisk) private _underlyings;
@@ -144,57 +137,59 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         Measure memory m,
         uint256 scale
     ) private pure returns (uint256 initialMargin, uint256 maintenanceMargin) {
-        initialMargin = Fixed.divUp(m.initial * scale, WAD);
-        maintenanceMargin = Fixed.divUp(m.maintenance * scale, WAD);
-        for (uint256 i = 0; i < m.concentrations.length; ++i) {
-            Concentration memory c = m.concentrations[i];
-            uint256 exposure = Fixed.divUp(c.exposure * scale, WAD);
-            uint256 share = exposure >= c.depth ? WAD : Fixed.divUp(exposure * WAD, c.depth);
-            uint256 charge = exposure * c.slope * share;
-            maintenanceMargin += Fixed.divUp(charge, PPM * WAD);
-            initialMargin += Fixed.divUp(charge * c.phi, PPM * WAD * PHI_UNIT);
+        unchecked {
+            // Exposures stay below 2^128: no product below reaches 2^256.
+            initialMargin = Fixed.divUp(m.initial * scale, WAD);
+            maintenanceMargin = Fixed.divUp(m.maintenance * scale, WAD);
+            for (uint256 i = 0; i < m.underlyings; ++i) {
+                uint256 word = m.concentrations[i];
+                uint256 depth = uint256(uint48(word >> 160)) * WAD;
+                uint256 exposure = Fixed.divUp(uint128(word) * scale, WAD);
+                uint256 share = exposure >= depth ? WAD : Fixed.divUp(exposure * WAD, depth);
+                uint256 charge = exposure * uint24(word >> 208) * share;
+                maintenanceMargin += Fixed.divUp(charge, PPM * WAD);
+                initialMargin += Fixed.divUp(charge * uint32(word >> 128), PPM * WAD * PHI_UNIT);
+            }
+            if (initialMargin < maintenanceMargin) initialMargin = maintenanceMargin;
         }
-        if (initialMargin < maintenanceMargin) initialMargin = maintenanceMargin;
+    }
+
+    /// @dev |x|·P (128 bits) | φ (32) | depth (48) | slope (24)
+    function _packConcentration(uint256 exposure, UnderlyingRisk memory r) private pure returns (uint256) {
+        return exposure | (uint256(r.initialFactor) << 128) | (uint256(r.depth) << 160) | (uint256(r.slope) << 208);
     }
 
     /// @dev Reads every block of the portfolio once.
     function _measure(uint256[] calldata portfolio) private view returns (Measure memory m) {
         m.equity = int256(portfolio[0]);
-        m.concentrations = new Concentration[](_blocks(portfolio));
-        uint256 cursor = 1;
-        for (uint256 i = 0; i < m.concentrations.length; ++i) cursor = _measureUnderlying(m, portfolio, cursor, i);
-    }
-
-    function _blocks(uint256[] calldata portfolio) private pure returns (uint256 count) {
-        for (uint256 cursor = 1; cursor < portfolio.length; ++count) {
-            (, uint256 collaterals, ) = Portfolios.parseHeader(portfolio[cursor]);
-            cursor += 2 + collaterals;
-        }
+        m.concentrations = new uint256[](portfolio.length / 2);
+        for (uint256 cursor = 1; cursor < portfolio.length;) cursor = _measureUnderlying(m, portfolio, cursor);
     }
 
     function _measureUnderlying(
         Measure memory m,
         uint256[] calldata portfolio,
-        uint256 cursor,
-        uint256 i
-    ) private view returns (uint256) {
+        uint256 cursor
+    ) private view returns (uint256 end) {
         (uint256 id, uint256 collaterals, PriceSnapshot s) = Portfolios.parseHeader(portfolio[cursor]);
         UnderlyingRisk memory r = _underlying(id);
         (int256 net, uint256 gross) = Portfolios.parseExposure(portfolio[cursor + 1]);
-        uint256 netValue = (Fixed.abs(net) * s.price()) / WAD;
-        uint256 grossValue = Fixed.divUp(gross * s.price(), WAD);
-        uint256 end = cursor + 2 + collaterals;
-        uint256 value = _value(portfolio, cursor + 2, end);
-        uint256 exposure = net < 0 ? (value > netValue ? value - netValue : netValue - value) : value + netValue;
-
-        m.equity += int256(value);
-        m.gross += grossValue + value;
-        m.maintenance += Fixed.divUp(exposure * r.shock * s.maintenanceFactor(), PPM * PPM);
-        m.initial += Fixed.divUp(exposure * r.shock * s.initialFactor() * r.initialFactor, PPM * PPM * PHI_UNIT);
-        m.concentrations[i] = Concentration(exposure, r.slope, uint256(r.depth) * WAD, r.initialFactor);
-        _addBasis(m, r, Fixed.divUp(value + grossValue - exposure, 2));
-        if (value != 0) _addLiquidity(m, r, s, portfolio[cursor + 2:end], net < 0 ? _hedgedShare(netValue, value) : 0);
-        return end;
+        end = cursor + 2 + collaterals;
+        uint256[] calldata words = portfolio[cursor + 2:end];
+        unchecked {
+            // Sizes and balances are at most 2^96 each, prices 2^80: values stay below 2^128.
+            uint256 netValue = (Fixed.abs(net) * s.price()) / WAD;
+            uint256 grossValue = Fixed.divUp(gross * s.price(), WAD);
+            uint256 value = _value(words);
+            uint256 exposure = net < 0 ? (value > netValue ? value - netValue : netValue - value) : value + netValue;
+            m.equity += int256(value);
+            m.gross += grossValue + value;
+            m.concentrations[m.underlyings++] = _packConcentration(exposure, r);
+            m.maintenance += Fixed.divUp(exposure * r.shock * s.maintenanceFactor(), PPM * PPM);
+            m.initial += Fixed.divUp(exposure * r.shock * s.initialFactor() * r.initialFactor, PPM * PPM * PHI_UNIT);
+            if (value + grossValue != exposure) _addBasis(m, r, Fixed.divUp(value + grossValue - exposure, 2));
+            if (value != 0) _addLiquidity(m, r, s, words, net < 0 ? _hedgedShare(netValue, value) : 0);
+        }
     }
 
     /// @dev B and B_i on the hedged value g·P.
@@ -230,9 +225,9 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         m.initial += Fixed.divUp(chargeInitial, PPM * WAD);
     }
 
-    function _value(uint256[] calldata portfolio, uint256 from, uint256 to) private pure returns (uint256 total) {
-        for (uint256 i = from; i < to; ++i) {
-            (, uint256 value) = Portfolios.parseCollateral(portfolio[i]);
+    function _value(uint256[] calldata words) private pure returns (uint256 total) {
+        for (uint256 i = 0; i < words.length; ++i) {
+            (, uint256 value) = Portfolios.parseCollateral(words[i]);
             total += value;
         }
     }

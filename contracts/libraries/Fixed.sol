@@ -5,13 +5,17 @@ pragma solidity ^0.8.28;
 library Fixed {
     /// @notice ⌊a / b⌋ towards minus infinity; b > 0.
     function divFloor(int256 a, int256 b) internal pure returns (int256 q) {
-        q = a / b;
-        if (a % b < 0) --q;
+        unchecked {
+            q = a / b;
+            if (q * b > a) --q; // |q · b| ≤ |a|
+        }
     }
 
     /// @notice ⌈a / b⌉; b > 0.
     function divUp(uint256 a, uint256 b) internal pure returns (uint256) {
-        return a == 0 ? 0 : (a - 1) / b + 1;
+        unchecked {
+            return a == 0 ? 0 : (a - 1) / b + 1; // at most a
+        }
     }
 
     function min(uint256 a, uint256 b) internal pure returns (uint256) {

@@ -23,6 +23,7 @@ library Funding {
 
     /// @notice F now [36 decimals].
     function current(MarketIndex memory index, MarketRate memory rate) internal view returns (int256) {
+        if (rate.time == block.timestamp) return index.funding;
         return advance(index.funding, rateOf(rate.premium), rate.price, block.timestamp - rate.time);
     }
 
@@ -41,8 +42,10 @@ library Funding {
     /// @notice Brings index and rate up to now; from now on the funding runs on `price`.
     function accrue(MarketIndex memory index, MarketRate memory rate, uint256 price) internal view {
         uint256 elapsed = block.timestamp - rate.time;
-        index.funding = int144(current(index, rate));
-        if (elapsed != 0) rate.premium = int32(average(rate.premium, rate.lastPremium, elapsed));
+        if (elapsed != 0) {
+            index.funding = int144(current(index, rate));
+            rate.premium = int32(average(rate.premium, rate.lastPremium, elapsed));
+        }
         rate.price = uint80(price);
         rate.time = uint32(block.timestamp);
     }

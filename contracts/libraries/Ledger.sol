@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
@@ -74,17 +75,16 @@ library Ledger {
     /// @notice Writes a position and its bit; a word of zero is a position that is gone.
     function setPosition(State storage $, AccountId id, uint256 market, int256 size, int256 quote) internal {
         Position storage slot = $.positions[id][market];
-        _remember(_positionSlot(slot));
-        bool held = slot.size != 0 || slot.quote != 0;
+        bool held = _remember(_positionSlot(slot)) != 0;
         bool holds = size != 0 || quote != 0;
-        slot.size = size.toInt128();
-        slot.quote = quote.toInt128();
+        $.positions[id][market] = Position(size.toInt128(), quote.toInt128());
         if (held == holds) return;
         Account memory a = $.accounts[id];
         if (holds) {
             if (id.isIsolated() && id.isolatedMarket() != market) revert IClearingHouse.IsolatedMarket(id, market);
             a.markets |= uint64(1 << market);
-            if (count(a.markets) > MAX_ACCOUNT_MARKETS) revert IClearingHouse.TooManyMarkets(id, MAX_ACCOUNT_MARKETS);
+            if (LibBit.popCount(a.markets) > MAX_ACCOUNT_MARKETS)
+                revert IClearingHouse.TooManyMarkets(id, MAX_ACCOUNT_MARKETS);
         } else {
             a.markets &= ~uint64(1 << market);
         }
@@ -109,16 +109,15 @@ library Ledger {
             mstore(32, balances.slot)
             slot := keccak256(0, 64)
         }
-        _remember(slot);
-        bool held = balances[collateral] != 0;
-        balances[collateral] = balance;
+        bool held = _remember(slot) != 0;
+        balances[collateral] = balance.toUint96();
         if (held == (balance != 0)) return;
         Account memory a = $.accounts[id];
         if (held) {
             a.collaterals &= ~uint64(1 << collateral);
         } else {
             a.collaterals |= uint64(1 << collateral);
-            if (count(a.collaterals) > MAX_ACCOUNT_COLLATERALS) {
+            if (LibBit.popCount(a.collaterals) > MAX_ACCOUNT_COLLATERALS) {
                 revert IClearingHouse.TooManyCollaterals(id, MAX_ACCOUNT_COLLATERALS);
             }
         }
@@ -174,21 +173,15 @@ library Ledger {
 
     /// @notice Index of the lowest set bit and the bitmap without it. Ask only while the bitmap is not zero.
     function pop(uint64 bitmap) internal pure returns (uint256 index, uint64 rest) {
-        rest = bitmap & (bitmap - 1);
-        uint256 bit = bitmap ^ rest;
-        for (uint256 step = 32; step != 0; step >>= 1) {
-            if (bit >> step != 0) (bit, index) = (bit >> step, index + step);
+        unchecked {
+            return (LibBit.ffs(bitmap), bitmap & (bitmap - 1)); // the bitmap is not zero
         }
-    }
-
-    function count(uint64 bitmap) internal pure returns (uint256 n) {
-        for (; bitmap != 0; ++n) bitmap &= bitmap - 1;
     }
 
     // ---------------------------------------------------------------- slots
 
-    function _remember(uint256 slot) private {
-        uint256 value;
+    /// @dev Keeps and returns what a slot holds before it is written.
+    function _remember(uint256 slot) private returns (uint256 value) {
         assembly ("memory-safe") {
             value := sload(slot)
         }

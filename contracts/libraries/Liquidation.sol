@@ -53,7 +53,6 @@ library Liquidation {
         _requireNotPending(id);
         Assessment memory a = Margin.assess($, id);
         if (a.equity >= int256(a.maintenanceMargin)) return _observeRecovery($, id, a);
-        Margin.prime($, id);
         Auction memory x = Auctions.advance($, id, a, flagger);
         Auctions.recordDeficit($, id, x, Fixed.positive(-a.equity));
         Auctions.store($, id, x);
@@ -121,7 +120,6 @@ library Liquidation {
 
     function absorb(Ledger.State storage $, AccountId id) external {
         _requireNotPending(id);
-        Margin.prime($, id);
         Assessment memory a = Margin.assess($, id);
         if (a.equity >= 0 || _hasAssets($, id, Pools.legs($, id))) revert IClearingHouse.NotAbsorbable(id, a.equity);
         Pools.settleAll($, id);
@@ -169,7 +167,6 @@ library Liquidation {
 
     /// @dev Fixes prices, puts the taker up for a strict check and settles the account.
     function _open(Ledger.State storage $, AccountId id, AccountId taker) private {
-        Margin.prime($, id);
         Transient.mark(taker, Transient.STRICT);
         Transient.markStrict(id);
         Pools.settleAll($, id);
@@ -235,7 +232,7 @@ library Liquidation {
             uint256 balance = $.balances[sale.account][collateral];
             uint256 amount = Fixed.divUp(balance * sale.fraction, WAD);
             if (balance - amount < $.collaterals[collateral].minBalance) amount = balance;
-            PriceSnapshot price = Prices.peek($, $.collaterals[collateral].underlying);
+            PriceSnapshot price = Prices.read($, $.collaterals[collateral].underlying);
             sale.value += Margin.valueOf(balance, price) - Margin.valueOf(balance - amount, price);
             Ledger.setBalance($, sale.account, collateral, balance - amount);
             Ledger.setBalance($, sale.taker, collateral, $.balances[sale.taker][collateral] + amount);
@@ -282,7 +279,7 @@ library Liquidation {
         int256 moved = int256(Fixed.divUp(Fixed.abs(leg.size) * sale.fraction, WAD));
         if (leg.size < 0) moved = -moved;
         if (moved == 0 && credit == 0) return;
-        uint256 mark = moved == 0 ? 0 : Prices.peek($, $.rates[leg.market].underlying).price();
+        uint256 mark = moved == 0 ? 0 : Prices.read($, $.rates[leg.market].underlying).price();
         Positions.Sides memory s = Positions.sides($, leg.market);
         (int256 accountQuote, int256 b0, int256 a0) = Positions.change(
             $,
@@ -354,7 +351,7 @@ library Liquidation {
         while (bits != 0) {
             uint256 collateral;
             (collateral, bits) = Ledger.pop(bits);
-            value += Margin.valueOf($.balances[id][collateral], Prices.peek($, $.collaterals[collateral].underlying));
+            value += Margin.valueOf($.balances[id][collateral], Prices.read($, $.collaterals[collateral].underlying));
         }
     }
 }

@@ -33,7 +33,7 @@ library Listing {
         if (rate.flags & MARKET_LISTED == 0) {
             rate.flags = MARKET_LISTED;
             rate.underlying = params.underlying;
-            rate.price = uint80(Prices.peek($, params.underlying).price());
+            rate.price = uint80(Prices.read($, params.underlying).price());
             rate.time = uint32(block.timestamp);
             $.rates[id] = rate;
         }

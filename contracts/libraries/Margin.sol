@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {LibBit} from "solady/src/utils/LibBit.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Account, Assessment, FLAG_AUCTION, WAD} from "../types/LedgerTypes.sol";
+import {Account, Assessment, FLAG_AUCTION, MarketRate, WAD} from "../types/LedgerTypes.sol";
 import {Portfolios, PriceSnapshot} from "../types/Portfolio.sol";
-import {Fixed} from "./Fixed.sol";
 import {Health} from "./Health.sol";
 import {Ledger} from "./Ledger.sol";
 import {Positions} from "./Positions.sol";
@@ -24,15 +24,6 @@ library Margin {
         uint256 profit; // [wad] Σ over markets of max(PnL, 0)
         uint256 loss; // [wad] Σ over markets of max(−PnL, 0)
         bool flat; // no size and no negative quote
-    }
-
-    /// @dev What an account holds of one underlying.
-    struct Group {
-        uint256 underlying;
-        PriceSnapshot price;
-        int256 net;
-        uint256 gross;
-        uint256 collaterals;
     }
 
     // ---------------------------------------------------------------- assessment
@@ -60,38 +51,7 @@ library Margin {
         return true;
     }
 
-    /// @notice Collects an account; as it was before this outermost call if `before`; without the market `except`.
-    function gather(
-        Ledger.State storage $,
-        AccountId id,
-        bool before,
-        uint256 except
-    ) internal view returns (Snapshot memory s) {
-        Account memory a = Ledger.readAccount($, id, before);
-        Group[] memory groups = new Group[](Ledger.count(a.markets) + Ledger.count(a.collaterals));
-        s.cash = a.cash;
-        s.flat = true;
-        uint256 used = _gatherMarkets($, id, before, except, a.markets, s, groups);
-        uint256[] memory collateral;
-        (used, collateral) = _gatherCollateral($, id, before, a.collaterals, groups, used);
-        s.words = _pack(int256(s.cash) + int256(s.profit) - int256(s.loss), groups, used, collateral);
-    }
-
     // ---------------------------------------------------------------- the check
-
-    /// @notice Keeps the price of everything an account holds for the rest of the transaction.
-    function prime(Ledger.State storage $, AccountId id) internal {
-        Account memory a = $.accounts[id];
-        uint256 i;
-        for (uint64 bits = a.markets; bits != 0;) {
-            (i, bits) = Ledger.pop(bits);
-            if ($.positions[id][i].size != 0) Prices.prime($, $.rates[i].underlying);
-        }
-        for (uint64 bits = a.collaterals; bits != 0;) {
-            (i, bits) = Ledger.pop(bits);
-            Prices.prime($, $.collaterals[i].underlying);
-        }
-    }
 
     /// @notice Checks every pending account and empties the list.
     function verifyPending(Ledger.State storage $) internal {
@@ -100,70 +60,33 @@ library Margin {
         if (count != 0) Transient.clearPending();
     }
 
-    /// @notice Healthy without unsettled profit, which is the common case, or as `Health` allows. Reverts otherwise.
+    /// @notice Healthy without unsettled profit, which is the common case, or as `Health` allows. Reverts otherwise. A flat account
+    /// needs no price.
     function verify(Ledger.State storage $, AccountId id) internal {
-        if (isFlat($, id)) return;
-        prime($, id);
-        Snapshot memory s = gather($, id, false, ALL);
-        Assessment memory a = judge($, s);
-        if (Transient.marksOf(id) & Transient.CASH_OUT != 0 && s.cash < s.loss) {
+        Account memory a = $.accounts[id];
+        Snapshot memory s = _gatherMarkets($, id, false, ALL, a);
+        if (s.flat) return;
+        _gatherCollaterals($, id, false, a, s);
+        Assessment memory result = judge($, s);
+        if (s.cash < s.loss && Transient.marksOf(id) & Transient.CASH_OUT != 0) {
             revert IClearingHouse.UnsettledLoss(id, s.cash, s.loss);
         }
-        bool healthy = a.equity - int256(s.profit) >= int256(a.initialMargin);
-        if (!healthy || $.accounts[id].flags & FLAG_AUCTION != 0) Health.examine($, id);
+        bool healthy = result.equity - int256(s.profit) >= int256(result.initialMargin);
+        if (!healthy || a.flags & FLAG_AUCTION != 0) Health.examine($, id);
     }
 
     // ---------------------------------------------------------------- gathering
 
-    function _gatherMarkets(
+    /// @notice Collects an account; as it was before this outermost call if `before`; without the market `except`.
+    function gather(
         Ledger.State storage $,
         AccountId id,
         bool before,
-        uint256 except,
-        uint64 markets,
-        Snapshot memory s,
-        Group[] memory groups
-    ) private view returns (uint256 used) {
-        while (markets != 0) {
-            uint256 market;
-            (market, markets) = Ledger.pop(markets);
-            if (market == except) continue;
-            (int256 size, int256 quote) = Ledger.readPosition($, id, market, before);
-            int256 pnl = quote;
-            if (size != 0) {
-                uint256 at;
-                (at, used) = _group($, groups, used, $.rates[market].underlying);
-                Group memory g = groups[at];
-                g.net += size;
-                g.gross += Fixed.abs(size);
-                pnl = Positions.pnl(size, quote, g.price.price(), Positions.sides($, market));
-            }
-            if (size != 0 || quote < 0) s.flat = false;
-            if (pnl > 0) s.profit += uint256(pnl);
-            else s.loss += uint256(-pnl);
-        }
-    }
-
-    /// @dev Collateral words carry their group's index in bits 240 to 247 until they are packed.
-    function _gatherCollateral(
-        Ledger.State storage $,
-        AccountId id,
-        bool before,
-        uint64 collaterals,
-        Group[] memory groups,
-        uint256 used
-    ) private view returns (uint256, uint256[] memory words) {
-        words = new uint256[](Ledger.count(collaterals));
-        for (uint256 n = 0; collaterals != 0; ++n) {
-            uint256 collateral;
-            (collateral, collaterals) = Ledger.pop(collaterals);
-            uint256 at;
-            (at, used) = _group($, groups, used, $.collaterals[collateral].underlying);
-            groups[at].collaterals++;
-            uint256 value = valueOf(Ledger.readBalance($, id, collateral, before), groups[at].price);
-            words[n] = Portfolios.collateral(collateral, value) | (at << 240);
-        }
-        return (used, words);
+        uint256 except
+    ) internal view returns (Snapshot memory s) {
+        Account memory a = Ledger.readAccount($, id, before);
+        s = _gatherMarkets($, id, before, except, a);
+        _gatherCollaterals($, id, before, a, s);
     }
 
     /// @notice Value of a balance [wad], floored.
@@ -171,36 +94,68 @@ library Margin {
         return (balance * price.price()) / WAD;
     }
 
-    function _group(
+    /// @dev PnL being linear in the price, all markets of an underlying collapse to one size; the rest goes into the base.
+    function _gatherMarkets(
         Ledger.State storage $,
-        Group[] memory groups,
-        uint256 used,
-        uint256 underlying
-    ) private view returns (uint256 at, uint256) {
-        for (; at < used; ++at) {
-            if (groups[at].underlying == underlying) return (at, used);
+        AccountId id,
+        bool before,
+        uint256 except,
+        Account memory a
+    ) private view returns (Snapshot memory s) {
+        s.cash = a.cash;
+        s.flat = true;
+        s.words = Portfolios.create(LibBit.popCount(a.markets), LibBit.popCount(a.collaterals));
+        for (uint64 bits = a.markets; bits != 0;) {
+            uint256 market;
+            (market, bits) = Ledger.pop(bits);
+            if (market != except) _gatherMarket($, id, before, market, s);
         }
-        groups[at].underlying = underlying;
-        groups[at].price = Prices.peek($, underlying);
-        return (at, used + 1);
+        s.words[0] = uint256(int256(s.cash) + int256(s.profit) - int256(s.loss));
     }
 
-    function _pack(
-        int256 base,
-        Group[] memory groups,
-        uint256 used,
-        uint256[] memory collateral
-    ) private pure returns (uint256[] memory words) {
-        words = new uint256[](1 + 2 * used + collateral.length);
-        words[0] = uint256(base);
-        uint256 cursor = 1;
-        for (uint256 at = 0; at < used; ++at) {
-            Group memory g = groups[at];
-            words[cursor++] = Portfolios.header(g.underlying, g.collaterals, g.price);
-            words[cursor++] = Portfolios.exposure(g.net, g.gross);
-            for (uint256 i = 0; g.collaterals != 0 && i < collateral.length; ++i) {
-                if ((collateral[i] >> 240) & 0xff == at) words[cursor++] = collateral[i] & ~(uint256(0xff) << 240);
-            }
+    function _gatherMarket(
+        Ledger.State storage $,
+        AccountId id,
+        bool before,
+        uint256 market,
+        Snapshot memory s
+    ) private view {
+        (int256 size, int256 pnl) = Ledger.readPosition($, id, market, before);
+        if (size != 0 || pnl < 0) s.flat = false;
+        if (size != 0) {
+            MarketRate memory rate = $.rates[market];
+            uint256 at = _block($, s.words, rate.underlying);
+            Portfolios.addSize(s.words, at, size);
+            Positions.Sides memory sides = Positions.sidesOf($, market, rate);
+            pnl = Positions.pnl(size, pnl, Portfolios.priceAt(s.words, at).price(), sides);
         }
+        if (pnl > 0) s.profit += uint256(pnl);
+        else s.loss += uint256(-pnl);
+    }
+
+    function _gatherCollaterals(
+        Ledger.State storage $,
+        AccountId id,
+        bool before,
+        Account memory a,
+        Snapshot memory s
+    ) private view {
+        for (uint64 bits = a.collaterals; bits != 0;) {
+            uint256 collateral;
+            (collateral, bits) = Ledger.pop(bits);
+            uint256 at = _block($, s.words, $.collaterals[collateral].underlying);
+            uint256 value = valueOf(Ledger.readBalance($, id, collateral, before), Portfolios.priceAt(s.words, at));
+            Portfolios.addCollateral(s.words, at, collateral, value);
+        }
+    }
+
+    /// @dev The block of an underlying; a new one brings its price.
+    function _block(
+        Ledger.State storage $,
+        uint256[] memory words,
+        uint256 underlying
+    ) private view returns (uint256 at) {
+        at = Portfolios.find(words, underlying);
+        if (at == 0) at = Portfolios.append(words, underlying, Prices.read($, underlying));
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
@@ -25,7 +26,7 @@ library Pools {
     /// @notice All markets an account holds.
     function legs(Ledger.State storage $, AccountId id) internal view returns (Leg[] memory list) {
         uint64 markets = $.accounts[id].markets;
-        list = new Leg[](Ledger.count(markets));
+        list = new Leg[](LibBit.popCount(markets));
         for (uint256 i = 0; i < list.length; ++i) {
             (list[i].market, markets) = Ledger.pop(markets);
             (list[i].size, list[i].pnl) = Positions.pnlOf($, id, list[i].market, false);
@@ -83,13 +84,13 @@ library Pools {
         return true;
     }
 
-    /// @notice Whether every market that an account has size in has a usable price; primes them.
-    function canPrice(Ledger.State storage $, AccountId id) internal returns (bool) {
+    /// @notice Whether every market that an account has size in has a usable price.
+    function canPrice(Ledger.State storage $, AccountId id) internal view returns (bool) {
         uint64 markets = $.accounts[id].markets;
         while (markets != 0) {
             uint256 market;
             (market, markets) = Ledger.pop(markets);
-            if ($.positions[id][market].size != 0 && !Prices.tryPrime($, $.rates[market].underlying)) return false;
+            if ($.positions[id][market].size != 0 && !Prices.isUsable($, $.rates[market].underlying)) return false;
         }
         return true;
     }

@@ -25,7 +25,15 @@ library Positions {
 
     /// @notice F_long and F_short now.
     function sides(Ledger.State storage $, uint256 market) internal view returns (Sides memory s) {
-        MarketRate memory rate = $.rates[market];
+        return sidesOf($, market, $.rates[market]);
+    }
+
+    /// @notice The same with the market's second word at hand.
+    function sidesOf(
+        Ledger.State storage $,
+        uint256 market,
+        MarketRate memory rate
+    ) internal view returns (Sides memory) {
         return sidesAt($, market, Funding.current($.indices[market], rate), rate.flags);
     }
 
@@ -56,7 +64,8 @@ library Positions {
     ) internal view returns (int256, int256) {
         (int256 size, int256 quote) = Ledger.readPosition($, id, market, before);
         if (size == 0) return (0, quote);
-        return (size, pnl(size, quote, Prices.peek($, $.rates[market].underlying).price(), sides($, market)));
+        MarketRate memory rate = $.rates[market];
+        return (size, pnl(size, quote, Prices.read($, rate.underlying).price(), sidesOf($, market, rate)));
     }
 
     /// @notice What a change of size at `price` does to the quote, floored. A change that crosses zero closes on the old side

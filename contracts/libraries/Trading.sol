@@ -44,7 +44,7 @@ library Trading {
         Positions.requireListed(rate, fill.market);
         if (fill.maker.equals(fill.taker)) revert IClearingHouse.SameAccount(fill.maker);
         MarketParams memory params = $.params[fill.market];
-        uint256 index = Prices.prime($, rate.underlying).price();
+        uint256 index = Prices.read($, rate.underlying).price();
         uint256 size = Fixed.abs(fill.size);
         _checkFill(fill, params, index, size);
 

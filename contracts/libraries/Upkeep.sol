@@ -41,7 +41,6 @@ library Upkeep {
         uint256 market,
         uint256 amount
     ) external returns (uint256 paid) {
-        if ($.positions[id][market].size != 0) Prices.prime($, $.rates[market].underlying);
         (, int256 pnl) = Positions.pnlOf($, id, market, false);
         if (amount == 0 || int256(amount) > pnl) revert IClearingHouse.NothingToClaim(id, market, amount, pnl);
         uint256 badDebt = Pools.badDebt($, market);
@@ -60,7 +59,7 @@ library Upkeep {
         MarketRate memory rate = $.rates[market];
         Positions.requireListed(rate, market);
         MarketIndex memory index = $.indices[market];
-        Funding.accrue(index, rate, Prices.prime($, rate.underlying).price());
+        Funding.accrue(index, rate, Prices.read($, rate.underlying).price());
         $.indices[market] = index;
         $.rates[market] = rate;
         emit IClearingHouse.FundingAccrued(market, index.funding, Funding.rateOf(rate.premium), rate.price);
@@ -95,7 +94,6 @@ library Upkeep {
 
     /// @dev An account whose other prices are unusable is passed over, so that it never stops the rest.
     function _settleOne(Ledger.State storage $, uint256 market, AccountId id) private {
-        if ($.positions[id][market].size != 0) Prices.prime($, $.rates[market].underlying);
         (, int256 pnl) = Positions.pnlOf($, id, market, false);
         if (pnl > 0) {
             Pools.payGain($, id, market, uint256(pnl));
