@@ -84,6 +84,14 @@ export function payLosses(account: AccountState, house: HouseState): AccountStat
   );
 }
 
+/**
+ * The account after paying a loss [wad] in one market: from cash if that covers it, else together with its other losses.
+ * @throws UnknownMarket, MissingPrice
+ */
+export function settleLoss(account: AccountState, house: HouseState, market: number, loss: bigint): AccountState {
+  return account.cash >= loss ? settle(account, [{ market, amount: loss }]) : payLosses(account, house);
+}
+
 /** What the pool of a market can pay out [wad]: nothing while bad debt stands. */
 export function available(market: MarketState): bigint {
   return market.badDebt !== 0n ? 0n : positive(market.pool - market.flaggedDeficit);

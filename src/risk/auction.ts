@@ -1,0 +1,50 @@
+import { min, WAD } from "./fixed.ts";
+import type { Assessment } from "./types.ts";
+
+const MIN_DISCOUNT = WAD / 20n; // d at the first flag
+const MAX_DISCOUNT = (WAD * 6n) / 10n;
+const RAMP = 180n; // [s] of clock from the smallest to the largest discount
+const MAX_STEP = 60n; // [s] that one call can add to a clock
+const MAX_RESCUE = WAD / 2n; // of MM
+const MAX_UINT96 = 2n ** 96n - 1n;
+
+/** State of an account's auction, as `LedgerTypes.Auction`. */
+export interface Auction {
+  readonly flagger: string; // earns the flagger's share of the penalty
+  readonly maintenanceAtFlag: bigint; // [wad] saturating
+  readonly clock: bigint; // [s]
+  readonly rescueClock: bigint; // [s] plus one; 0 = it has not started
+  readonly lastCall: bigint; // [s] time of the last call that found E < MM
+}
+
+/** d [wad] at a reading of the clock [s]. */
+export function discount(clock: bigint): bigint {
+  return MIN_DISCOUNT + ((MAX_DISCOUNT - MIN_DISCOUNT) * min(clock, RAMP)) / RAMP;
+}
+
+/** Share of MM [wad] that a rescue is worth at a reading of its clock [s]. */
+export function rescueShare(rescueClock: bigint): bigint {
+  return rescueClock === 0n ? 0n : (MAX_RESCUE * min(rescueClock - 1n, RAMP)) / RAMP;
+}
+
+/** Whether d · MM is at least E, so that the account is sold whole for what it is worth. */
+export function sinks({ equity, maintenanceMargin }: Assessment, clock: bigint): boolean {
+  return equity <= (discount(clock) * maintenanceMargin) / WAD;
+}
+
+/**
+ * The auction of an account that is found at E < MM at `time` [s], its clocks advanced. Without an auction the first call starts
+ * one and `flagger` earns the flagger's share.
+ */
+export function advance(auction: Auction | undefined, assessment: Assessment, flagger: string, time: bigint): Auction {
+  const x = auction ?? newAuction(assessment, flagger, time);
+  const step = min(time - x.lastCall, MAX_STEP);
+  const clock = min(x.clock + step, RAMP);
+  const started = x.rescueClock === 0n ? 1n : min(x.rescueClock + step, RAMP + 1n);
+  return { ...x, clock, lastCall: time, rescueClock: sinks(assessment, clock) ? started : x.rescueClock };
+}
+
+function newAuction({ maintenanceMargin }: Assessment, flagger: string, time: bigint): Auction {
+  const maintenanceAtFlag = min(maintenanceMargin, MAX_UINT96);
+  return { flagger, maintenanceAtFlag, clock: 0n, rescueClock: 0n, lastCall: time };
+}
