@@ -21,7 +21,7 @@ library Health {
         Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL);
         if (s.profit != 0) {
             // Profit is settled first: what pools hold becomes cash, and only the rest is unbacked.
-            Pools.collectGains($, id);
+            Pools.collectGains($, id, Pools.legs($, id));
             s = Margin.gather($, id, false, Margin.ALL);
         }
         Assessment memory a = Margin.judge($, s);

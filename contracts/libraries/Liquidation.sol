@@ -72,9 +72,8 @@ library Liquidation {
         if (a.equity >= int256(a.maintenanceMargin))
             revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
         Auction memory x = Auctions.advance($, id, a, caller);
-        _open($, id, taker);
-        if (a.equity < 0) Waterfall.absorb($, id, uint256(-a.equity));
-        Pools.Leg[] memory legs = Pools.legs($, id);
+        Pools.Leg[] memory legs = _open($, id, taker);
+        if (a.equity < 0) Waterfall.absorb($, id, legs, uint256(-a.equity));
         if (!_hasAssets($, id, legs)) {
             Auctions.clear($, id);
             return (0, 0);
@@ -100,8 +99,7 @@ library Liquidation {
     ) external returns (uint256, int256) {
         _requireTaker(id, taker, caller);
         Assessment memory a = Margin.assess($, id);
-        _open($, id, taker);
-        Pools.Leg[] memory legs = Pools.legs($, id);
+        Pools.Leg[] memory legs = _open($, id, taker);
         uint256 loss = Pools.totalLoss(legs);
         uint256 since = $.auctions[id].cashCallSince;
         uint256 limit = (CASH_CALL_DISCOUNT * a.maintenanceMargin) / WAD;
@@ -122,8 +120,7 @@ library Liquidation {
         _requireNotPending(id);
         Assessment memory a = Margin.assess($, id);
         if (a.equity >= 0 || _hasAssets($, id, Pools.legs($, id))) revert IClearingHouse.NotAbsorbable(id, a.equity);
-        Pools.settleAll($, id);
-        Waterfall.absorb($, id, uint256(-a.equity));
+        Waterfall.absorb($, id, Pools.settleAll($, id), uint256(-a.equity));
         Auctions.clear($, id);
     }
 
@@ -165,11 +162,11 @@ library Liquidation {
         (sale.account, sale.taker, sale.flagger) = (id, taker, flagger);
     }
 
-    /// @dev Fixes prices, puts the taker up for a strict check and settles the account.
-    function _open(Ledger.State storage $, AccountId id, AccountId taker) private {
+    /// @dev Puts the taker up for a strict check and settles the account.
+    function _open(Ledger.State storage $, AccountId id, AccountId taker) private returns (Pools.Leg[] memory legs) {
         Transient.mark(taker, Transient.STRICT);
         Transient.markStrict(id);
-        Pools.settleAll($, id);
+        return Pools.settleAll($, id);
     }
 
     /// @dev Fraction and cost of a sale that needs `needed`. An account that sinks (E ≤ d · MM) is sold whole for what it is worth.
@@ -207,7 +204,7 @@ library Liquidation {
         if (paid > terms.maxPayment) revert IClearingHouse.PaymentTooHigh(paid, terms.maxPayment);
         uint256 gain = sale.cost - sale.toFund - sale.toFlagger;
         if (gain < terms.minGain) revert IClearingHouse.GainTooLow(gain, terms.minGain);
-        if (sale.owed != 0 || sale.kept != 0) Pools.payLosses($, sale.account);
+        if (sale.owed != 0 || sale.kept != 0) Pools.payLosses($, sale.account, Pools.legs($, sale.account));
         emit IClearingHouse.Liquidated(
             sale.account,
             sale.taker,

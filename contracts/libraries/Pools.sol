@@ -48,27 +48,30 @@ library Pools {
         }
     }
 
-    /// @notice Settles everything an account can pay and be paid: gains first, they may pay losses elsewhere.
-    function settleAll(Ledger.State storage $, AccountId id) internal {
-        collectGains($, id);
-        payLosses($, id);
+    /// @notice Settles everything an account can pay and be paid: gains first, they may pay losses elsewhere. Returns its legs
+    /// as they stand afterwards.
+    function settleAll(Ledger.State storage $, AccountId id) internal returns (Leg[] memory list) {
+        list = legs($, id);
+        collectGains($, id, list);
+        payLosses($, id, list);
     }
 
     /// @notice Pays an account's profits as far as the pools hold them.
-    function collectGains(Ledger.State storage $, AccountId id) internal {
-        Leg[] memory list = legs($, id);
+    function collectGains(Ledger.State storage $, AccountId id, Leg[] memory list) internal {
         for (uint256 i = 0; i < list.length; ++i) {
-            if (list[i].pnl > 0) payGain($, id, list[i].market, uint256(list[i].pnl));
+            if (list[i].pnl > 0) list[i].pnl -= int256(payGain($, id, list[i].market, uint256(list[i].pnl)));
         }
     }
 
     /// @notice Pays all losses of an account from its cash; pro rata if that is not enough.
-    function payLosses(Ledger.State storage $, AccountId id) internal {
-        Leg[] memory list = legs($, id);
+    function payLosses(Ledger.State storage $, AccountId id, Leg[] memory list) internal {
         uint256 loss = totalLoss(list);
         if (loss == 0) return;
         uint256[] memory parts = split(list, Fixed.min($.accounts[id].cash, loss));
-        for (uint256 i = 0; i < list.length; ++i) payLoss($, id, list[i].market, parts[i]);
+        for (uint256 i = 0; i < list.length; ++i) {
+            payLoss($, id, list[i].market, parts[i]);
+            list[i].pnl += int256(parts[i]);
+        }
     }
 
     /// @notice Settles a loss in one market: from cash if that covers it, else together with the account's other losses, pro rata,
@@ -80,7 +83,7 @@ library Pools {
             return true;
         }
         if (!canPrice($, id)) return false;
-        payLosses($, id);
+        payLosses($, id, legs($, id));
         return true;
     }
 

@@ -21,17 +21,18 @@ library Waterfall {
     uint256 private constant RAY36 = 1e36;
 
     /// @notice Sends the deficit of an account through the waterfall; its quotes rise by exactly `deficit` in total.
-    function absorb(Ledger.State storage $, AccountId id, uint256 deficit) internal {
-        Pools.Leg[] memory legs = Pools.legs($, id);
+    function absorb(Ledger.State storage $, AccountId id, Pools.Leg[] memory legs, uint256 deficit) internal {
         uint256[] memory parts = Pools.split(legs, deficit);
         for (uint256 i = 0; i < legs.length; ++i) {
             if (parts[i] != 0) _absorbPart($, id, legs[i], parts[i]);
+            legs[i].pnl += int256(parts[i]);
         }
     }
 
     /// @notice Income of the fund: repays bad debt of the markets it was earned in, the rest is the fund's.
     function creditFund(Ledger.State storage $, Pools.Leg[] memory legs, uint256 amount) internal {
         for (uint256 i = 0; i < legs.length && amount != 0; ++i) {
+            if (Pools.badDebt($, legs[i].market) == 0) continue;
             amount -= repayBadDebt($, legs[i].market, Fixed.min(amount, fundRoom($, legs[i].market)));
         }
         Ledger.addCash($, fundAccount($), amount);
