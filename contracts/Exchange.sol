@@ -203,8 +203,10 @@ contract Exchange is IExchange, EIP712 {
     }
 
     function _take(Remainder memory rest, uint256 size) private pure {
-        rest.open -= size;
-        rest.done += size;
+        unchecked {
+            rest.open -= size; // the smaller of two remainders
+            rest.done += size;
+        }
     }
 
     /// @dev Filled amounts are kept in lots, rounded up.

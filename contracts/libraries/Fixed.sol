@@ -27,7 +27,9 @@ library Fixed {
     }
 
     function abs(int256 a) internal pure returns (uint256) {
-        return a < 0 ? uint256(-a) : uint256(a);
+        unchecked {
+            return a < 0 ? uint256(-a) : uint256(a); // right for the smallest integer too
+        }
     }
 
     /// @notice max(a, 0)

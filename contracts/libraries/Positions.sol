@@ -103,12 +103,14 @@ library Positions {
         return int256(Fixed.positive(sizeAfter)) - int256(Fixed.positive(sizeBefore));
     }
 
-    function requireListed(MarketRate memory rate, uint256 market) internal pure {
-        if (rate.flags & MARKET_LISTED == 0) revert IClearingHouse.UnknownMarket(market);
+    function requireListed(Ledger.State storage $, uint256 market) internal view {
+        if ($.rates[market].flags & MARKET_LISTED == 0) revert IClearingHouse.UnknownMarket(market);
     }
 
     /// @dev size · (price − F), floored. |size| ≤ 2^96, price ≤ 2^80: the product stays below 2^242.
     function _value(int256 size, uint256 price, int256 f) private pure returns (int256) {
-        return Fixed.divFloor(size * (int256(price) * PRICE_TO_RAY36 - f), RAY36);
+        unchecked {
+            return Fixed.divFloor(size * (int256(price) * PRICE_TO_RAY36 - f), RAY36);
+        }
     }
 }

@@ -41,7 +41,7 @@ library Trading {
     /// @notice Checks a fill, brings funding up to now, changes both positions and open interest, and puts both accounts up for a check.
     function apply_(Ledger.State storage $, Fill calldata fill) internal {
         MarketRate memory rate = $.rates[fill.market];
-        Positions.requireListed(rate, fill.market);
+        Positions.requireListed($, fill.market);
         if (fill.maker.equals(fill.taker)) revert IClearingHouse.SameAccount(fill.maker);
         MarketParams memory params = $.params[fill.market];
         uint256 index = Prices.read($, rate.underlying).price();

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {FEE_UNIT, MarketIndex, MarketPool, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
+import {FEE_UNIT, FLAG_AUCTION, MarketIndex, MarketPool, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
 import {Auctions} from "./Auctions.sol";
 import {Fixed} from "./Fixed.sol";
 import {Funding} from "./Funding.sol";
@@ -23,7 +23,7 @@ library Upkeep {
     uint256 internal constant FEE_FUND_SHARE = 0.5e6; // [ppm] of trading fees that go to the insurance fund
 
     function settle(Ledger.State storage $, uint256 market, AccountId[] calldata accounts) external {
-        Positions.requireListed($.rates[market], market);
+        Positions.requireListed($, market);
         for (uint256 i = 0; i < accounts.length; ++i) _settleOne($, market, accounts[i]);
     }
 
@@ -57,7 +57,7 @@ library Upkeep {
 
     function accrueFunding(Ledger.State storage $, uint256 market) external {
         MarketRate memory rate = $.rates[market];
-        Positions.requireListed(rate, market);
+        Positions.requireListed($, market);
         MarketIndex memory index = $.indices[market];
         Funding.accrue(index, rate, Prices.read($, rate.underlying).price());
         $.indices[market] = index;
@@ -67,7 +67,7 @@ library Upkeep {
 
     function sweepFees(Ledger.State storage $, uint256 market) external {
         MarketRate memory rate = $.rates[market];
-        Positions.requireListed(rate, market);
+        Positions.requireListed($, market);
         uint256 fees = uint256(rate.fees) * FEE_UNIT;
         uint256 badDebt = Fixed.min(fees, Pools.badDebt($, market));
         if (badDebt != 0) {
@@ -100,7 +100,7 @@ library Upkeep {
         } else if (pnl < 0) {
             if (!Pools.settleLoss($, id, market, uint256(-pnl))) return;
         }
-        bool known = $.auctions[id].cashCallSince != 0;
+        bool known = $.accounts[id].flags & FLAG_AUCTION != 0 && $.auctions[id].cashCallSince != 0;
         if (!known && (pnl >= 0 || $.accounts[id].cash != 0)) return;
         if (!Pools.canPrice($, id)) return;
         uint256 loss = Pools.totalLoss(Pools.legs($, id));

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Fixed} from "../libraries/Fixed.sol";
+
+/// @notice A snapshot of an index price and the volatility regime of its underlying: 128 + 32 + 32 bits.
+/// price [wad] | factor of the initial requirement [ppm] | factor of the maintenance requirement [ppm].
+type PriceSnapshot is uint256;
+
+using PriceSnapshots for PriceSnapshot global;
+
+library PriceSnapshots {
+    function pack(uint256 price, uint256 initialFactor, uint256 maintenanceFactor) internal pure returns (PriceSnapshot) {
+        return PriceSnapshot.wrap(price | (initialFactor << 128) | (maintenanceFactor << 160));
+    }
+
+    function price(PriceSnapshot s) internal pure returns (uint256) {
+        return uint128(PriceSnapshot.unwrap(s));
+    }
+
+    /// @notice μ of the initial requirement [ppm], at least 1e6.
+    function initialFactor(PriceSnapshot s) internal pure returns (uint256) {
+        return uint32(PriceSnapshot.unwrap(s) >> 128);
+    }
+
+    /// @notice μ of the maintenance requirement [ppm], at least 1e6.
+    function maintenanceFactor(PriceSnapshot s) internal pure returns (uint256) {
+        return uint32(PriceSnapshot.unwrap(s) >> 160);
+    }
+
+    function isEmpty(PriceSnapshot s) internal pure returns (bool) {
+        return PriceSnapshot.unwrap(s) == 0;
+    }
+}
+
+/// @notice A portfolio as the ledger hands it to the risk engine: packed words, because nested ABI structs cost more
+/// than the arithmetic. Word 0 is the base: cash + Σ PnL (signed, [wad]). Then one block per underlying:
+///
+///     header      underlying id (8 bits) << 248 | number of collaterals in the block (8 bits) << 240 | PriceSnapshot (192 bits)
+///     exposure    net size Σ p_m (int128, high) | gross size Σ |p_m| (uint128, low), [wad] base units
+///     collateral  collateral id (8 bits) << 248 | value V_j (uint128, low) [wad], as many words as the header says
+library Portfolios {
+    uint256 private constant COLLATERAL_ONE = 1 << 240; // one more in a header's count
+
+    // ---------------------------------------------------------------- building
+
+    /// @notice An empty portfolio with room for what an account with so many markets and collaterals can need.
+    function create(uint256 markets, uint256 collaterals) internal pure returns (uint256[] memory words) {
+        unchecked {
+            words = new uint256[](1 + 2 * markets + 3 * collaterals); // at most 16 and 8
+            _setLength(words, 1);
+        }
+    }
+
+    /// @notice Position of the block of `underlying`; zero if there is none.
+    function find(uint256[] memory words, uint256 underlying) internal pure returns (uint256 at) {
+        unchecked {
+            for (at = 1; at < words.length; at += 2 + ((words[at] >> 240) & 0xff)) {
+                if (words[at] >> 248 == underlying) return at;
+            }
+            return 0;
+        }
+    }
+
+    /// @notice Appends an empty block and returns its position.
+    function append(uint256[] memory words, uint256 underlying, PriceSnapshot s) internal pure returns (uint256 at) {
+        at = words.length;
+        _setLength(words, at + 2);
+        words[at] = (underlying << 248) | PriceSnapshot.unwrap(s);
+        words[at + 1] = 0;
+    }
+
+    /// @notice Adds a size to a block.
+    function addSize(uint256[] memory words, uint256 at, int256 size) internal pure {
+        unchecked {
+            // At most 16 markets of at most 2^96.
+            (int256 net, uint256 gross) = parseExposure(words[at + 1]);
+            words[at + 1] = (uint256(net + size) << 128) | (gross + Fixed.abs(size));
+        }
+    }
+
+    /// @notice Inserts a collateral at the head of a block's list.
+    function addCollateral(uint256[] memory words, uint256 at, uint256 id, uint256 value) internal pure {
+        _setLength(words, words.length + 1);
+        for (uint256 i = words.length - 1; i > at + 2; --i) words[i] = words[i - 1];
+        words[at + 2] = (id << 248) | value;
+        words[at] += COLLATERAL_ONE;
+    }
+
+    function priceAt(uint256[] memory words, uint256 at) internal pure returns (PriceSnapshot) {
+        return PriceSnapshot.wrap(words[at] & ((1 << 192) - 1));
+    }
+
+    // ---------------------------------------------------------------- reading
+
+    function parseHeader(uint256 word) internal pure returns (uint256 underlying, uint256 collaterals, PriceSnapshot s) {
+        return (word >> 248, (word >> 240) & 0xff, PriceSnapshot.wrap(word & ((1 << 192) - 1)));
+    }
+
+    function parseExposure(uint256 word) internal pure returns (int256 net, uint256 gross) {
+        return (int256(word) >> 128, uint128(word));
+    }
+
+    function parseCollateral(uint256 word) internal pure returns (uint256 id, uint256 value) {
+        return (word >> 248, uint128(word));
+    }
+
+    /// @dev The array was created with room for everything that is ever appended.
+    function _setLength(uint256[] memory words, uint256 length) private pure {
+        assembly ("memory-safe") {
+            mstore(words, length)
+        }
+    }
+}
