@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IRiskEngine} from "../interfaces/IRiskEngine.sol";
+import {Assessment} from "../types/LedgerTypes.sol";
+
+/// @notice Asks a risk engine about many portfolios in one call.
+contract RiskBatch {
+    IRiskEngine private immutable _ENGINE;
+
+    constructor(IRiskEngine engine) {
+        _ENGINE = engine;
+    }
+
+    function assess(uint256[][] calldata portfolios) external view returns (Assessment[] memory assessments) {
+        assessments = new Assessment[](portfolios.length);
+        for (uint256 i = 0; i < portfolios.length; ++i) assessments[i] = _ENGINE.assess(portfolios[i]);
+    }
+
+    function slice(
+        uint256[][] calldata portfolios,
+        uint256[] calldata discounts,
+        uint256 dust
+    ) external view returns (uint256[] memory fractions) {
+        fractions = new uint256[](portfolios.length);
+        for (uint256 i = 0; i < portfolios.length; ++i) {
+            fractions[i] = _ENGINE.slice(portfolios[i], discounts[i], dust);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import fc from "fast-check";
+
+import { min, WAD } from "../../src/risk/fixed.ts";
+import type { CollateralRisk, Exposure, Portfolio, RiskParameters, UnderlyingRisk } from "../../src/risk/types.ts";
+
+const UNDERLYINGS = 12;
+const COLLATERALS_EACH = 3;
+const PHI_UNIT = 10n ** 9n;
+
+/** Which underlying each collateral of `randomParameters` belongs to. */
+export const ownerOfCollateral = new Map(
+  Array.from({ length: UNDERLYINGS * COLLATERALS_EACH }, (_, id) => [id, Math.floor(id / COLLATERALS_EACH)] as const),
+);
+
+/** A number of any order of magnitude between 1 and `max`. */
+export function magnitude(max: bigint): fc.Arbitrary<bigint> {
+  const bits = max.toString(2).length - 1;
+  return fc.integer({ min: 0, max: bits }).chain((bit) => {
+    const low = 1n << BigInt(bit);
+    const high = 2n * low - 1n;
+    return fc.bigInt({ min: low, max: high < max ? high : max });
+  });
+}
+
+const ppm = (min: number, max: number): fc.Arbitrary<bigint> =>
+  fc.integer({ min, max: Math.max(min, max) }).map((value) => BigInt(value));
+
+/** Risk parameters of one collateral, anywhere within the engine's bounds. */
+const collateralRisk: fc.Arbitrary<CollateralRisk> = ppm(0, 300_000).chain((haircut) =>
+  ppm(Math.max(1, Number(haircut)), 500_000).chain((haircutInitial) =>
+    ppm(0, Math.min(Number(haircut), 1_000)).chain((tracking) =>
+      ppm(Number(tracking), Math.min(Number(haircutInitial), 1_000)).map((trackingInitial) => ({
+        haircut,
+        haircutInitial,
+        tracking,
+        trackingInitial,
+      })),
+    ),
+  ),
+);
+
+/** Risk parameters of one underlying and the largest tracking charges of its collaterals, within the engine's bounds. */
+function underlyingRisk(collaterals: readonly CollateralRisk[]): fc.Arbitrary<UnderlyingRisk> {
+  const maxTracking = collaterals.reduce((m, c) => (c.tracking > m ? c.tracking : m), 0n);
+  const maxTrackingInitial = collaterals.reduce((m, c) => (c.trackingInitial > m ? c.trackingInitial : m), 0n);
+  return fc
+    .record({
+      shock: ppm(1_000, 500_000),
+      slope: ppm(0, 200_000),
+      initialFactor: fc.bigInt({ min: PHI_UNIT + 1n, max: 2n ** 32n - 1n }),
+      depth: magnitude(2n ** 48n - 1n),
+    })
+    .chain((r) => {
+      const most = 2n * r.shock - maxTracking;
+      const mostInitial = (2n * r.shock * r.initialFactor) / PHI_UNIT - maxTrackingInitial;
+      return ppm(0, Number(min(most, mostInitial))).chain((basis) =>
+        ppm(Number(basis), Number(mostInitial)).map((basisInitial) => ({
+          ...r,
+          basis,
+          basisInitial,
+          maxTracking,
+          maxTrackingInitial,
+        })),
+      );
+    });
+}
+
+/** Parameters of twelve underlyings with three collaterals each. */
+export function randomParameters(seed: number): RiskParameters {
+  const collaterals = fc.sample(collateralRisk, { seed, numRuns: UNDERLYINGS * COLLATERALS_EACH });
+  const underlyings = Array.from({ length: UNDERLYINGS }, (_, id) => {
+    const own = collaterals.slice(id * COLLATERALS_EACH, (id + 1) * COLLATERALS_EACH);
+    return fc.sample(underlyingRisk(own), { seed: seed + id, numRuns: 1 })[0]!;
+  });
+  return { underlyings: new Map(underlyings.entries()), collaterals: new Map(collaterals.entries()) };
+}
+
+/** What an account holds of one underlying: up to four markets, up to three collaterals, possibly a perfect hedge. */
+export function exposure(id: number): fc.Arbitrary<Exposure> {
+  const size = fc.tuple(fc.boolean(), magnitude(2n ** 96n)).map(([long, s]) => (long ? s : -s));
+  const factor = fc.oneof(fc.constant(1_000_000n), fc.bigInt({ min: 1_000_000n, max: 3_000_000n }));
+  return fc
+    .record({
+      price: magnitude(10n ** 24n),
+      initialFactor: factor,
+      maintenanceFactor: factor,
+      sizes: fc.array(size, { maxLength: 4 }),
+      balances: fc.array(magnitude(2n ** 96n), { maxLength: COLLATERALS_EACH }),
+      hedged: fc.boolean(),
+    })
+    .map(({ price, initialFactor, maintenanceFactor, sizes, balances, hedged }) => {
+      const legs = hedged ? [...sizes, -balances.reduce((sum, b) => sum + b, 0n)] : sizes;
+      return {
+        id,
+        price,
+        initialFactor,
+        maintenanceFactor,
+        net: legs.reduce((sum, s) => sum + s, 0n),
+        gross: legs.reduce((sum, s) => sum + (s < 0n ? -s : s), 0n),
+        collaterals: balances.map((balance, i) => ({ id: id * COLLATERALS_EACH + i, value: (balance * price) / WAD })),
+      };
+    });
+}
+
+/** A portfolio of up to five underlyings, its base anywhere. */
+export const portfolio: fc.Arbitrary<Portfolio> = fc.record({
+  base: fc.tuple(fc.boolean(), magnitude(2n ** 112n)).map(([positive, b]) => (positive ? b : -b)),
+  underlyings: fc
+    .uniqueArray(fc.integer({ min: 0, max: UNDERLYINGS - 1 }), { maxLength: 5 })
+    .chain((ids) => fc.tuple(...ids.map(exposure))),
+});
