@@ -1,0 +1,165 @@
+import { getAddress, isAddress } from "ethers";
+import { z } from "zod";
+
+import { formatAmount, parseAmount } from "../src/sdk/units.ts";
+
+/**
+ * Parameters of a deployment. What is written is human (`NetworkConfig`: "3%", "0.01", "24h"); what the program uses is in
+ * the contracts' own units (`NetworkParameters`). Both come from the schema below. Ids are positions in the lists, so
+ * lists may only grow at their ends.
+ */
+
+const PPM_DECIMALS = 6;
+const PHI_DECIMALS = 9;
+const SECONDS = { s: 1n, m: 60n, h: 3600n } as const;
+
+/** A decimal number in units of 10^-decimals that fits into `bits` bits. */
+function decimal(decimals: number, bits: number, what: string) {
+  const max = (1n << BigInt(bits)) - 1n;
+  return z.string().transform((text, context) => {
+    try {
+      const value = parseAmount(text, decimals);
+      if (value >= 0n && value <= max) return value;
+    } catch {
+      // reported below, as a number out of range is
+    }
+    const limit = formatAmount(max, decimals);
+    context.addIssue({ code: "custom", message: `write ${what}, from 0 to ${limit}, instead of "${text}"` });
+    return z.NEVER;
+  });
+}
+
+/** A share such as "3%", in parts per million. */
+function percent(bits: number) {
+  const message = 'write a percentage such as "0.5%"';
+  return z
+    .string()
+    .regex(/%$/, message)
+    .transform((text) => text.slice(0, -1))
+    .pipe(decimal(PPM_DECIMALS - 2, bits, 'a percentage such as "0.5%"'));
+}
+
+const seconds = z
+  .string()
+  .regex(/^\d+[smh]$/, 'write a duration such as "3600s", "60m" or "24h"')
+  .transform((text) => BigInt(text.slice(0, -1)) * SECONDS[text.slice(-1) as keyof typeof SECONDS]);
+
+const address = z
+  .string()
+  .refine((text) => isAddress(text), "write an address: 0x and 40 hexadecimal digits")
+  .transform((text) => getAddress(text));
+
+const usd = decimal(0, 48, 'whole USD such as "50000000"');
+const name = z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/, 'write a name of letters and digits such as "ETH"');
+
+/** A token that is there already, or a mock that anyone can mint. */
+const token = z.union(
+  [z.strictObject({ address }), z.strictObject({ mockDecimals: z.int().min(0).max(24) })],
+  'write either { address: "0x…" } or, on a local chain, { mockDecimals: 18 }',
+);
+
+/** A feed that is there already, or Chainlink's mock aggregator with a first answer in USD. */
+const aggregator = z.union(
+  [z.strictObject({ address }), z.strictObject({ mockPrice: decimal(8, 96, 'a price such as "2000"') })],
+  'write either { address: "0x…" } or, on a local chain, { mockPrice: "2000" }',
+);
+
+const underlying = z.strictObject({
+  name,
+  feed: z.strictObject({
+    aggregator,
+    heartbeat: seconds,
+    minPrice: decimal(18, 128, 'a price such as "100"'),
+    maxPrice: decimal(18, 128, 'a price such as "100000"'),
+  }),
+  risk: z.strictObject({
+    shock: percent(24),
+    slope: percent(24),
+    basis: percent(24),
+    basisInitial: percent(24),
+    initialFactor: decimal(PHI_DECIMALS, 32, 'a factor such as "1.666666667"'),
+    depth: usd,
+  }),
+});
+
+const market = z.strictObject({
+  name: z.string().min(1),
+  underlying: name,
+  takerFee: percent(16),
+  makerFee: percent(16),
+  priceBand: percent(24),
+  socialisationCap: percent(16),
+  minFill: decimal(18, 80, 'a size such as "0.01"'),
+  softCap: usd,
+  hardCap: usd,
+});
+
+const collateral = z.strictObject({
+  symbol: name,
+  underlying: name,
+  token,
+  minBalance: decimal(18, 80, 'an amount such as "0.005"'),
+  haircut: percent(24),
+  haircutInitial: percent(24),
+  tracking: percent(24),
+  trackingInitial: percent(24),
+});
+
+const network = z
+  .strictObject({
+    chainId: z.int().positive(),
+    /** Who governs in the end; the deployer if it is left out. */
+    admin: address.optional(),
+    /** Receives the protocol's share of fees; the deployer if it is left out. */
+    treasury: address.optional(),
+    cash: z.strictObject({ symbol: name, token }),
+    underlyings: z.array(underlying).min(1, "list at least one underlying").max(256),
+    markets: z.array(market).max(64),
+    collaterals: z.array(collateral).max(64),
+  })
+  .superRefine((config, context) => {
+    const known = new Set(config.underlyings.map((u) => u.name));
+    for (const list of ["markets", "collaterals"] as const) {
+      config[list].forEach((entry, i) => {
+        if (known.has(entry.underlying)) return;
+        const message = `name one of the underlyings (${[...known].join(", ")}) instead of "${entry.underlying}"`;
+        context.addIssue({ code: "custom", path: [list, i, "underlying"], message });
+      });
+    }
+  })
+  .transform(({ underlyings, markets, collaterals, ...rest }) => {
+    const idOf = (n: string) => underlyings.findIndex((u) => u.name === n);
+    return {
+      ...rest,
+      underlyings: underlyings.map((u, id) => ({ id, ...u })),
+      markets: markets.map((m, id) => ({ id, ...m, underlying: idOf(m.underlying) })),
+      collaterals: collaterals.map((c, id) => ({ id, ...c, underlying: idOf(c.underlying) })),
+    };
+  });
+
+/** What is written in a file of `deploy/networks/`. */
+export type NetworkConfig = z.input<typeof network>;
+
+/** What the program uses: the contracts' own units, ids instead of names. */
+export type NetworkParameters = z.output<typeof network>;
+
+/** A network configuration that cannot be used; the message names each field and what to write there. */
+export class InvalidNetworkConfig extends Error {
+  readonly issues: readonly string[];
+
+  constructor(issues: readonly string[]) {
+    super(`the network configuration cannot be used:\n${issues.map((issue) => `  ${issue}`).join("\n")}`);
+    this.name = "InvalidNetworkConfig";
+    this.issues = issues;
+  }
+}
+
+/**
+ * Validates what was written and converts it to what the program uses.
+ * @throws InvalidNetworkConfig
+ */
+export function resolveNetwork(config: unknown): NetworkParameters {
+  const result = network.safeParse(config);
+  if (result.success) return result.data;
+  throw new InvalidNetworkConfig(result.error.issues.map((i) => `${i.path.map(String).join(".")}: ${i.message}`));
+}

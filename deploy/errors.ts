@@ -1,0 +1,64 @@
+/** The parameters are for another chain than the one connected to. */
+export class ChainMismatch extends Error {
+  readonly connected: number;
+  readonly configured: number;
+
+  constructor(connected: number, configured: number) {
+    super(
+      `connected to chain ${connected}, but the parameters are for chain ${configured}: choose the parameter file of this network (--parameters FILE)`,
+    );
+    this.name = "ChainMismatch";
+    this.connected = connected;
+    this.configured = configured;
+  }
+}
+
+/** Mock tokens or feeds were asked for on a network that is not local. */
+export class MocksOnRealNetwork extends Error {
+  readonly chainId: number;
+  readonly mocks: readonly string[];
+
+  constructor(chainId: number, mocks: readonly string[]) {
+    super(`chain ${chainId} is not local: give the addresses of ${mocks.join(", ")} instead of mock values`);
+    this.name = "MocksOnRealNetwork";
+    this.chainId = chainId;
+    this.mocks = mocks;
+  }
+}
+
+/** The network has no account that could send. */
+export class NoDeployer extends Error {
+  readonly chainId: number;
+
+  constructor(chainId: number) {
+    super(`no account to deploy from on chain ${chainId}: configure one under networks.*.accounts`);
+    this.name = "NoDeployer";
+    this.chainId = chainId;
+  }
+}
+
+/** Parameters differ from those on the chain, and the sender may not change them. */
+export class NoAdmin extends Error {
+  readonly sender: string;
+  readonly changes: readonly string[];
+
+  constructor(sender: string, changes: readonly string[]) {
+    super(`${sender} is not admin; the admin has to change: ${changes.join(", ")}`);
+    this.name = "NoAdmin";
+    this.sender = sender;
+    this.changes = changes;
+  }
+}
+
+/** No parameter file was found for a network. */
+export class NoParameters extends Error {
+  readonly file: string;
+
+  constructor(file: string) {
+    super(
+      `there is no parameter file ${file}: copy deploy/networks/example.ts to it, or name one with --parameters FILE`,
+    );
+    this.name = "NoParameters";
+    this.file = file;
+  }
+}

@@ -1,0 +1,40 @@
+import { buildModule } from "@nomicfoundation/ignition-core";
+import type { ContractFuture } from "@nomicfoundation/ignition-core";
+
+/** A library to deploy, after the libraries it links itself. */
+export interface LinkedLibrary {
+  name: string;
+  libraries: string[];
+}
+
+/**
+ * The house: its contracts and what can be wired only once. Parameters are no part of it, because they may change later.
+ * @param libraries external libraries of the clearinghouse, in the order in which they can be deployed
+ * @param ledgerLibraries names of those that the clearinghouse links itself
+ */
+export function plimsollModule(libraries: readonly LinkedLibrary[], ledgerLibraries: readonly string[]) {
+  return buildModule("Plimsoll", (m) => {
+    const authority = m.contract("AccessManager", [m.getAccount(0)]);
+    const vault = m.contract("Vault", [authority]);
+    const riskEngine = m.contract("RiskEngine", [authority]);
+    const priceOracle = m.contract("PriceOracle", [authority]);
+
+    const deployed: Record<string, ContractFuture<string>> = {};
+    const linked = (names: readonly string[]) =>
+      Object.fromEntries(Object.entries(deployed).filter(([name]) => names.includes(name)));
+    for (const library of libraries) {
+      deployed[library.name] = m.library(library.name, { libraries: linked(library.libraries) });
+    }
+    const clearingHouse = m.contract("ClearingHouse", [authority, vault, m.getParameter("cashToken")], {
+      libraries: linked(ledgerLibraries),
+    });
+    const exchange = m.contract("Exchange", [clearingHouse]);
+    // The fund asks the clearinghouse for the vault and the cash token, and the clearinghouse must be known to the vault first.
+    const custody = m.call(vault, "setClearingHouse", [clearingHouse]);
+    const insuranceFund = m.contract("InsuranceFund", [clearingHouse], { after: [custody] });
+
+    m.call(clearingHouse, "setExchange", [exchange]);
+    m.call(clearingHouse, "setInsuranceFund", [insuranceFund]);
+    return { authority, vault, riskEngine, priceOracle, clearingHouse, exchange, insuranceFund };
+  });
+}

@@ -1,0 +1,253 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+
+import { ZeroAddress } from "ethers";
+import type { Signer } from "ethers";
+import hre from "hardhat";
+import type { NetworkConnection } from "hardhat/types/network";
+
+import { loadAddressBook } from "../src/sdk/addressBook.ts";
+import type { AddressBook } from "../src/sdk/addressBook.ts";
+import {
+  AccessManager__factory,
+  ClearingHouse__factory,
+  MockERC20__factory,
+  MockV3Aggregator__factory,
+  PriceOracle__factory,
+  RiskEngine__factory,
+} from "../types/index.ts";
+import type { NetworkParameters } from "./config.ts";
+import { ChainMismatch, MocksOnRealNetwork, NoAdmin, NoDeployer } from "./errors.ts";
+import { localModule } from "./modules/Local.ts";
+import { plimsollModule } from "./modules/Plimsoll.ts";
+import type { LinkedLibrary } from "./modules/Plimsoll.ts";
+import { settings } from "./settings.ts";
+import type { House, Setting } from "./settings.ts";
+
+/** Chains that anvil and Hardhat run: they begin anew at every start. */
+const LOCAL_CHAINS: readonly number[] = [31337, 1337];
+const ADMIN_ROLE = 0n;
+
+export type DeployConnection = Pick<NetworkConnection<string>, "ethers" | "ignition" | "networkConfig">;
+
+export interface DeployOptions {
+  /** Where the address book goes; `deploy/addresses/<chainId>.json` unless said otherwise, and nowhere for an in-process chain. */
+  addressBook?: string;
+  /** Names the folder under `deploy/deployments/` in which progress is kept; `chain-<chainId>` unless said otherwise. */
+  deploymentId?: string;
+  /** Whether to show Ignition's progress. */
+  displayUi?: boolean;
+}
+
+export interface Deployment {
+  addressBook: AddressBook;
+  /** File the address book is in, if it was written. */
+  file: string | undefined;
+  /** Parameters that were changed, by label; empty if all stood as wanted. */
+  changes: string[];
+  /** Transactions the deployer sent. */
+  transactions: number;
+}
+
+/**
+ * Deploys the house, or resumes or updates it where it is deployed already: contracts through Ignition, which keeps its progress,
+ * then every parameter that does not stand on the chain as wanted. Run twice it sends nothing. An in-process chain keeps no
+ * progress and gets a new house each time.
+ * @throws ChainMismatch, MocksOnRealNetwork, NoDeployer, NoAdmin
+ */
+export async function deployPlimsoll(
+  connection: DeployConnection,
+  parameters: NetworkParameters,
+  options: DeployOptions = {},
+): Promise<Deployment> {
+  const { provider } = connection.ethers;
+  const chainId = Number((await provider.getNetwork()).chainId);
+  requireChain(chainId, parameters);
+  const [deployer] = await connection.ethers.getSigners();
+  if (deployer === undefined) throw new NoDeployer(chainId);
+
+  const inProcess = connection.networkConfig.type === "edr-simulated";
+  const deploymentId = options.deploymentId ?? `chain-${chainId}`;
+  const journal = path.join(hre.config.paths.ignition, "deployments", deploymentId);
+  if (!inProcess && LOCAL_CHAINS.includes(chainId)) await dropStaleJournal(connection, journal);
+  const file = options.addressBook ?? (inProcess ? undefined : defaultAddressBook(chainId));
+  const deployBlock = await blockOfDeployment(connection, inProcess ? undefined : journal, file);
+  const nonceBefore = await deployer.getNonce();
+
+  const deploy = await deployContracts(connection, parameters, deploymentId, options.displayUi ?? false);
+  const listed = await describe(deployer, parameters, deploy.mocks);
+  const house: House = {
+    authority: AccessManager__factory.connect(deploy.contracts.accessManager, deployer),
+    clearingHouse: ClearingHouse__factory.connect(deploy.contracts.clearingHouse, deployer),
+    riskEngine: RiskEngine__factory.connect(deploy.contracts.riskEngine, deployer),
+    priceOracle: PriceOracle__factory.connect(deploy.contracts.priceOracle, deployer),
+  };
+  const wanted = settings(house, parameters, {
+    feeds: listed.underlyings.map((u) => u.feed),
+    tokens: listed.collaterals.map((c) => c.token),
+    treasury: parameters.treasury ?? (await currentTreasury(house, deployer)),
+  });
+  const changes = await applySettings(house, wanted, deployer);
+  if (parameters.admin !== undefined) await handOver(house, parameters.admin, deployer);
+
+  const addressBook: AddressBook = { chainId, deployBlock, contracts: deploy.contracts, ...listed };
+  if (file !== undefined) await writeAddressBook(file, addressBook);
+  return { addressBook, file, changes, transactions: (await deployer.getNonce()) - nonceBefore };
+}
+
+/** The file in which the address book of a chain is looked for. */
+export function defaultAddressBook(chainId: number): string {
+  return path.join(hre.config.paths.ignition, "addresses", `${chainId}.json`);
+}
+
+function requireChain(chainId: number, parameters: NetworkParameters): void {
+  const local = LOCAL_CHAINS.includes(chainId);
+  if (chainId !== parameters.chainId && !(local && LOCAL_CHAINS.includes(parameters.chainId))) {
+    throw new ChainMismatch(chainId, parameters.chainId);
+  }
+  const mocks = [
+    ...[parameters.cash, ...parameters.collaterals].filter((t) => "mockDecimals" in t.token).map((t) => t.symbol),
+    ...parameters.underlyings.filter((u) => "mockPrice" in u.feed.aggregator).map((u) => u.name),
+  ];
+  if (!local && mocks.length !== 0) throw new MocksOnRealNetwork(chainId, mocks);
+}
+
+// ---------------------------------------------------------------- contracts
+
+type Contracts = AddressBook["contracts"];
+
+async function deployContracts(
+  connection: DeployConnection,
+  parameters: NetworkParameters,
+  deploymentId: string,
+  displayUi: boolean,
+): Promise<{ contracts: Contracts; mocks: Map<string, string> }> {
+  const inProcess = connection.networkConfig.type === "edr-simulated";
+  const local = LOCAL_CHAINS.includes(parameters.chainId);
+  const config = local ? { requiredConfirmations: 1, blockPollingInterval: inProcess ? 1 : 50 } : {};
+  const options = { deploymentId, displayUi, config };
+
+  const mocks = new Map<string, string>();
+  if (local) {
+    const results = await connection.ignition.deploy(localModule(parameters), options);
+    for (const [name, contract] of Object.entries(results)) mocks.set(name, await contract.getAddress());
+  }
+  const { cash } = parameters;
+  const cashToken = "address" in cash.token ? cash.token.address : mocks.get(cash.symbol);
+  const { libraries, direct } = await librariesOf("ClearingHouse");
+  const { authority, ...rest } = await connection.ignition.deploy(plimsollModule(libraries, direct), {
+    ...options,
+    parameters: { Plimsoll: { cashToken: cashToken ?? ZeroAddress } },
+  });
+  return {
+    contracts: {
+      accessManager: await authority.getAddress(),
+      vault: await rest.vault.getAddress(),
+      clearingHouse: await rest.clearingHouse.getAddress(),
+      exchange: await rest.exchange.getAddress(),
+      riskEngine: await rest.riskEngine.getAddress(),
+      priceOracle: await rest.priceOracle.getAddress(),
+      insuranceFund: await rest.insuranceFund.getAddress(),
+    },
+    mocks,
+  };
+}
+
+/** The external libraries of a contract: those it links itself, and all of them in an order in which they can be deployed. */
+async function librariesOf(contract: string): Promise<{ libraries: LinkedLibrary[]; direct: string[] }> {
+  const artifact = await hre.artifacts.readArtifact(contract);
+  const direct = Object.values(artifact.linkReferences).flatMap((file) => Object.keys(file));
+  const libraries = new Map<string, LinkedLibrary>();
+  for (const name of direct) {
+    const nested = await librariesOf(name);
+    for (const library of nested.libraries) libraries.set(library.name, library);
+    libraries.set(name, { name, libraries: nested.direct });
+  }
+  return { libraries: [...libraries.values()], direct };
+}
+
+/** A local chain that was started anew has none of the contracts that an old journal speaks of. */
+async function dropStaleJournal({ ethers }: DeployConnection, journal: string): Promise<void> {
+  const addresses = recordedAddresses(journal);
+  const codes = await Promise.all(Object.values(addresses).map((a) => ethers.provider.getCode(a)));
+  if (codes.length === 0 || codes.includes("0x")) rmSync(journal, { recursive: true, force: true });
+}
+
+function recordedAddresses(journal: string): Record<string, string> {
+  const file = path.join(journal, "deployed_addresses.json");
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, string>) : {};
+}
+
+/** The block before which the clearinghouse was not there: now, or what an earlier run wrote down. */
+async function blockOfDeployment(
+  { ethers }: DeployConnection,
+  journal: string | undefined,
+  file: string | undefined,
+): Promise<number> {
+  const clearingHouse = journal === undefined ? undefined : recordedAddresses(journal)["Plimsoll#ClearingHouse"];
+  if (clearingHouse === undefined) return ethers.provider.getBlockNumber();
+  if (file === undefined || !existsSync(file)) return 0;
+  const book = loadAddressBook(file);
+  return book.contracts.clearingHouse === clearingHouse ? book.deployBlock : 0;
+}
+
+// ---------------------------------------------------------------- parameters
+
+async function applySettings({ authority }: House, wanted: readonly Setting[], deployer: Signer): Promise<string[]> {
+  const changes: string[] = [];
+  for (const setting of wanted) if (!(await setting.holds())) changes.push(setting.label);
+  if (changes.length === 0) return changes;
+  const sender = await deployer.getAddress();
+  const [isAdmin] = await authority.hasRole(ADMIN_ROLE, sender);
+  if (!isAdmin) throw new NoAdmin(sender, changes);
+  for (const setting of wanted) if (!(await setting.holds())) await (await setting.apply()).wait();
+  return changes;
+}
+
+async function currentTreasury({ clearingHouse }: House, deployer: Signer): Promise<string> {
+  const treasury = await clearingHouse.treasury();
+  return treasury === ZeroAddress ? deployer.getAddress() : treasury;
+}
+
+/** Makes `admin` the only one who governs. */
+async function handOver({ authority }: House, admin: string, deployer: Signer): Promise<void> {
+  const sender = await deployer.getAddress();
+  const [isAdmin] = await authority.hasRole(ADMIN_ROLE, sender);
+  if (!isAdmin || sender === admin) return;
+  await (await authority.grantRole(ADMIN_ROLE, admin, 0)).wait();
+  await (await authority.renounceRole(ADMIN_ROLE, sender)).wait();
+}
+
+// ---------------------------------------------------------------- address book
+
+/** What is listed, with the addresses and decimals of its tokens and feeds. */
+async function describe(
+  runner: Signer,
+  parameters: NetworkParameters,
+  mocks: ReadonlyMap<string, string>,
+): Promise<Pick<AddressBook, "cash" | "underlyings" | "markets" | "collaterals">> {
+  const token = async ({ symbol, token: t }: Pick<NetworkParameters["cash"], "symbol" | "token">) => {
+    const address = "address" in t ? t.address : (mocks.get(symbol) ?? ZeroAddress);
+    const decimals = Number(await MockERC20__factory.connect(address, runner).decimals());
+    return { symbol, token: address, decimals, mock: "mockDecimals" in t };
+  };
+  const underlying = async ({ id, name, feed: { aggregator: a } }: NetworkParameters["underlyings"][number]) => {
+    const feed = "address" in a ? a.address : (mocks.get(name) ?? ZeroAddress);
+    const feedDecimals = Number(await MockV3Aggregator__factory.connect(feed, runner).decimals());
+    return { id, name, feed, feedDecimals, mock: "mockPrice" in a };
+  };
+  return {
+    cash: await token(parameters.cash),
+    underlyings: await Promise.all(parameters.underlyings.map(underlying)),
+    markets: parameters.markets.map(({ id, name, underlying: u }) => ({ id, name, underlying: u })),
+    collaterals: await Promise.all(
+      parameters.collaterals.map(async (c) => ({ id: c.id, ...(await token(c)), underlying: c.underlying })),
+    ),
+  };
+}
+
+async function writeAddressBook(file: string, book: AddressBook): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify(book, undefined, 2)}\n`);
+}
