@@ -88,7 +88,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
             credited = TokenUnits.toWadDown(IVault(vault).pull(token, msg.sender, amount), _cashDecimals);
             if (credited == 0) revert ZeroAmount();
             $.addCash(id, credited);
-            if (Transient.isBatching()) Transient.addCashIn(id, credited);
+            Transient.addCashIn(id, credited);
         } else {
             _requireOwnerOf(id);
             (uint256 collateralId, uint256 decimals) = _collateralOf(token);
@@ -122,20 +122,27 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     }
 
     /// @inheritdoc IClearingHouse
-    function transfer(AccountId from, AccountId to, address token, uint256 amount) external house onlyOwnerOf(from) {
+    function transfer(
+        AccountId from,
+        AccountId to,
+        address token,
+        uint256 amount
+    ) external house onlyOwnerOf(from) returns (uint256 moved) {
         if (amount == 0) revert ZeroAmount();
         if (from.equals(to)) revert SameAccount(from);
         if (to.ownerOf() != msg.sender) revert OwnerMismatch(from, to);
         if (token == cashToken) {
-            _debitCash(from, amount);
-            $.addCash(to, amount);
-            Transient.addCashIn(to, amount);
+            moved = TokenUnits.toWadUp(amount, _cashDecimals);
+            _debitCash(from, moved);
+            $.addCash(to, moved);
+            Transient.addCashIn(to, moved);
         } else {
-            (uint256 collateralId, ) = _collateralOf(token);
-            _debitCollateral(from, collateralId, amount);
-            _creditCollateral(to, collateralId, amount);
+            (uint256 collateralId, uint256 decimals) = _collateralOf(token);
+            moved = TokenUnits.toWadUp(amount, decimals);
+            _debitCollateral(from, collateralId, moved);
+            _creditCollateral(to, collateralId, moved);
         }
-        emit Transferred(from, to, token, amount);
+        emit Transferred(from, to, token, moved);
     }
 
     // ---------------------------------------------------------------- trading and upkeep
@@ -170,7 +177,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     /// @inheritdoc IClearingHouse
     function flag(AccountId id) external house {
-        Liquidation.flag($, id, msg.sender);
+        Liquidation.flag($, id);
     }
 
     /// @inheritdoc IClearingHouse
@@ -179,7 +186,10 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         AccountId taker,
         LiquidationTerms calldata terms
     ) external house returns (uint256, int256) {
-        return Liquidation.liquidate($, id, taker, msg.sender, terms);
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL);
+        Assessment memory a = Margin.judge($, s);
+        if (a.equity >= int256(a.maintenanceMargin)) revert NotLiquidatable(id, a.equity, a.maintenanceMargin);
+        return Liquidation.liquidate($, id, taker, terms, s.words, a);
     }
 
     /// @inheritdoc IClearingHouse
@@ -188,7 +198,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         AccountId taker,
         LiquidationTerms calldata terms
     ) external house returns (uint256, int256) {
-        return Liquidation.cashCall($, id, taker, msg.sender, terms);
+        return Liquidation.cashCall($, id, taker, terms);
     }
 
     /// @inheritdoc IClearingHouse
@@ -394,17 +404,18 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         Transient.mark(id, Transient.CASH_OUT);
     }
 
-    /// @dev Collateral that leaves is valued only where it may have to be paid for: in a batch, unless the account is flat.
+    /// @dev In a batch collateral that leaves is valued, because below IM it has to be paid for. What leaves a flat account needs no
+    /// price, but the account may not take on anything later in the batch that it does not have IM for.
     function _debitCollateral(AccountId id, uint256 collateralId, uint256 amount) private {
         uint256 balance = $.balances[id][collateralId];
         if (balance < amount) revert InsufficientCollateral(id, collateralId, balance, amount);
         _requireNoDust(id, collateralId, balance - amount);
         $.setBalance(id, collateralId, balance - amount);
-        Transient.mark(id, Transient.COLLATERAL_OUT);
-        if (Transient.isBatching() && !Margin.isFlat($, id)) {
-            uint256 price = Prices.read($, $.collaterals[collateralId].underlying).price();
-            Transient.addCollateralOut(id, Fixed.divUp(amount * price, WAD));
-        }
+        bool flat = Transient.isBatching() && Margin.isFlat($, id);
+        Transient.mark(id, flat ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);
+        if (flat || !Transient.isBatching()) return;
+        uint256 price = Prices.read($, $.collaterals[collateralId].underlying).price();
+        Transient.addCollateralOut(id, Fixed.divUp(amount * price, WAD));
     }
 
     function _creditCollateral(AccountId id, uint256 collateralId, uint256 amount) private {

@@ -8,14 +8,7 @@ import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IExchange, Match, Order, SignedOrder} from "./interfaces/IExchange.sol";
 import {Fixed} from "./libraries/Fixed.sol";
 import {AccountId} from "./types/AccountId.sol";
-import {
-    Fill,
-    FILL_BOTH_REST,
-    FILL_MAKER_REDUCES,
-    FILL_TAKER_REDUCES,
-    MAX_PRICE,
-    MAX_SIZE
-} from "./types/LedgerTypes.sol";
+import {Fill, FILL_BOTH_REST, FILL_MAKER_REDUCES, FILL_TAKER_REDUCES, MAX_PRICE} from "./types/LedgerTypes.sol";
 
 /// @title Signed orders
 /// @notice See `IExchange`.
@@ -26,6 +19,7 @@ contract Exchange is IExchange, EIP712 {
     /// @dev Unit in which filled amounts are kept: 64 bits of it are 18 billion whole units.
     uint256 private constant LOT = 1e9;
     uint256 private constant CANCELLED = type(uint64).max;
+    uint256 private constant MAX_ORDER_SIZE = (CANCELLED - 1) * LOT;
     uint256 private constant LANES = 4; // filled amounts of 64 bits in a word
     uint256 private constant SIGNATURE_GAS = 300_000; // for a contract wallet's answer
 
@@ -110,7 +104,9 @@ contract Exchange is IExchange, EIP712 {
         Order calldata order = signed.order;
         if (block.timestamp > order.expiry) revert OrderExpired(order.expiry, block.timestamp);
         uint256 size = Fixed.abs(order.size);
-        if (size == 0 || size > MAX_SIZE || size % LOT != 0) revert OrderSizeInvalid(order.size, LOT, MAX_SIZE);
+        if (size == 0 || size > MAX_ORDER_SIZE || size % LOT != 0) {
+            revert OrderSizeInvalid(order.size, LOT, MAX_ORDER_SIZE);
+        }
         if (order.limitPrice == 0 || order.limitPrice > MAX_PRICE)
             revert OrderPriceInvalid(order.limitPrice, MAX_PRICE);
         if ((order.postOnly && !order.resting) || (order.fillOrKill && order.resting)) {
@@ -209,12 +205,14 @@ contract Exchange is IExchange, EIP712 {
         }
     }
 
-    /// @dev Filled amounts are kept in lots, rounded up.
+    /// @dev Filled amounts are kept in lots, rounded up. A lane that has moved meanwhile was filled by another entry of this settlement.
     function _record(Order calldata order, Remainder memory rest) private {
         if (order.fillOrKill && rest.open != 0) {
             revert OrderNotFilledWhole(order.account, order.nonce, rest.done, rest.done + rest.open);
         }
-        if (rest.done != 0) _setLane(order.account, order.nonce, rest.before + Fixed.divUp(rest.done, LOT));
+        if (rest.done == 0) return;
+        if (_lane(order.account, order.nonce) != rest.before) revert OrderRepeated(order.account, order.nonce);
+        _setLane(order.account, order.nonce, rest.before + Fixed.divUp(rest.done, LOT));
     }
 
     // ---------------------------------------------------------------- filled amounts

@@ -201,8 +201,9 @@ interface IClearingHouse {
     function withdraw(AccountId account, address token, uint256 amount, address to) external returns (uint256 debited);
 
     /// @notice Moves cash or collateral between two accounts of the caller. `from` is checked as in `withdraw`.
-    /// @param amount [wad]
-    function transfer(AccountId from, AccountId to, address token, uint256 amount) external;
+    /// @param amount in the token's own units
+    /// @return moved [wad] what one account was debited and the other credited: `amount`, rounded up
+    function transfer(AccountId from, AccountId to, address token, uint256 amount) external returns (uint256 moved);
 
     // ---------------------------------------------------------------- trading and upkeep
 

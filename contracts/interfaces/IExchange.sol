@@ -60,6 +60,8 @@ interface IExchange {
     error OrderNoMaker(uint256 makerNonce, uint256 takerNonce);
     error OrderWouldTake(AccountId account, uint256 nonce);
     error OrderNotFilledWhole(AccountId account, uint256 nonce, uint256 filled, uint256 size);
+    /// @dev One settlement names an order, or two orders with one nonce, twice.
+    error OrderRepeated(AccountId account, uint256 nonce);
     error OrderNothingToReduce(AccountId account, uint256 market, int256 position);
     error InvalidSignature(AccountId account, uint256 nonce);
     error NotOwner(AccountId account, address caller);

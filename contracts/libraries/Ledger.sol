@@ -57,36 +57,36 @@ library Ledger {
 
     function addCash(State storage $, AccountId id, uint256 amount) internal {
         if (amount == 0) return;
-        Account memory a = $.accounts[id];
-        a.cash = (uint256(a.cash) + amount).toUint112();
-        storeAccount($, id, a);
+        uint256 slot = _accountSlot($, id);
+        uint256 word = _load(slot);
+        uint256 cash = uint112(word);
+        _write(slot, word, (word - cash) | (cash + amount).toUint112());
     }
 
     function subCash(State storage $, AccountId id, uint256 amount) internal {
         if (amount == 0) return;
-        Account memory a = $.accounts[id];
-        if (a.cash < amount) revert IClearingHouse.InsufficientCash(id, a.cash, amount);
-        a.cash -= uint112(amount);
-        storeAccount($, id, a);
+        uint256 slot = _accountSlot($, id);
+        uint256 word = _load(slot);
+        if (uint112(word) < amount) revert IClearingHouse.InsufficientCash(id, uint112(word), amount);
+        _write(slot, word, word - amount); // cash is the lowest field
     }
 
     // ---------------------------------------------------------------- positions
 
     /// @notice Writes a position and its bit; a word of zero is a position that is gone.
     function setPosition(State storage $, AccountId id, uint256 market, int256 size, int256 quote) internal {
-        Position storage slot = $.positions[id][market];
-        bool held = _remember(_positionSlot(slot)) != 0;
-        bool holds = size != 0 || quote != 0;
-        $.positions[id][market] = Position(size.toInt128(), quote.toInt128());
-        if (held == holds) return;
+        uint256 slot = _positionSlot($, id, market);
+        uint256 before = _load(slot);
+        uint256 word = uint128(size.toInt128()) | (uint256(uint128(quote.toInt128())) << 128);
+        _write(slot, before, word);
+        if ((before != 0) == (word != 0)) return;
         Account memory a = $.accounts[id];
-        if (holds) {
+        a.markets ^= uint64(1 << market);
+        if (word != 0) {
             if (id.isIsolated() && id.isolatedMarket() != market) revert IClearingHouse.IsolatedMarket(id, market);
-            a.markets |= uint64(1 << market);
-            if (LibBit.popCount(a.markets) > MAX_ACCOUNT_MARKETS)
+            if (LibBit.popCount(a.markets) > MAX_ACCOUNT_MARKETS) {
                 revert IClearingHouse.TooManyMarkets(id, MAX_ACCOUNT_MARKETS);
-        } else {
-            a.markets &= ~uint64(1 << market);
+            }
         }
         storeAccount($, id, a);
     }
@@ -94,49 +94,38 @@ library Ledger {
     /// @notice Adds to the quote of a position.
     function addQuote(State storage $, AccountId id, uint256 market, int256 amount) internal {
         if (amount == 0) return;
-        Position memory p = $.positions[id][market];
-        setPosition($, id, market, p.size, p.quote + amount);
+        (int256 size, int256 quote) = readPosition($, id, market, false);
+        setPosition($, id, market, size, quote + amount);
     }
 
     // ---------------------------------------------------------------- collateral
 
     /// @notice Writes a collateral balance and its bit.
     function setBalance(State storage $, AccountId id, uint256 collateral, uint256 balance) internal {
-        mapping(uint256 => uint256) storage balances = $.balances[id];
-        uint256 slot;
-        assembly ("memory-safe") {
-            mstore(0, collateral)
-            mstore(32, balances.slot)
-            slot := keccak256(0, 64)
-        }
-        bool held = _remember(slot) != 0;
-        balances[collateral] = balance.toUint96();
-        if (held == (balance != 0)) return;
+        uint256 slot = _balanceSlot($, id, collateral);
+        uint256 before = _load(slot);
+        _write(slot, before, balance.toUint96());
+        if ((before != 0) == (balance != 0)) return;
         Account memory a = $.accounts[id];
-        if (held) {
-            a.collaterals &= ~uint64(1 << collateral);
-        } else {
-            a.collaterals |= uint64(1 << collateral);
-            if (LibBit.popCount(a.collaterals) > MAX_ACCOUNT_COLLATERALS) {
-                revert IClearingHouse.TooManyCollaterals(id, MAX_ACCOUNT_COLLATERALS);
-            }
+        a.collaterals ^= uint64(1 << collateral);
+        if (balance != 0 && LibBit.popCount(a.collaterals) > MAX_ACCOUNT_COLLATERALS) {
+            revert IClearingHouse.TooManyCollaterals(id, MAX_ACCOUNT_COLLATERALS);
         }
         storeAccount($, id, a);
     }
 
+    /// @notice Writes the account word: 112 + 64 + 64 + 16 bits, cash lowest.
     function storeAccount(State storage $, AccountId id, Account memory a) internal {
-        Account storage slot = $.accounts[id];
-        _remember(_accountSlot(slot));
-        $.accounts[id] = a;
+        uint256 slot = _accountSlot($, id);
+        uint256 word = uint256(a.cash) | (uint256(a.markets) << 112) | (uint256(a.collaterals) << 176);
+        _write(slot, _load(slot), word | (uint256(a.flags) << 240));
     }
 
-    // ---------------------------------------------------------------- pre-images
+    // ---------------------------------------------------------------- reading, now or before this outermost call
 
-    /// @notice The account word; as it was before this outermost call if `before`.
     function readAccount(State storage $, AccountId id, bool before) internal view returns (Account memory a) {
-        Account storage slot = $.accounts[id];
-        if (!before) return slot;
-        uint256 word = _preimage(_accountSlot(slot));
+        if (!before) return $.accounts[id];
+        uint256 word = _read(_accountSlot($, id), true);
         a = Account(uint112(word), uint64(word >> 112), uint64(word >> 176), uint16(word >> 240));
     }
 
@@ -146,10 +135,8 @@ library Ledger {
         uint256 market,
         bool before
     ) internal view returns (int256, int256) {
-        Position storage slot = $.positions[id][market];
-        if (!before) return (slot.size, slot.quote);
-        uint256 word = _preimage(_positionSlot(slot));
-        return (int128(uint128(word)), int128(uint128(word >> 128)));
+        uint256 word = _read(_positionSlot($, id, market), before);
+        return (int128(uint128(word)), int256(word) >> 128);
     }
 
     function readBalance(
@@ -158,15 +145,7 @@ library Ledger {
         uint256 collateral,
         bool before
     ) internal view returns (uint256) {
-        mapping(uint256 => uint256) storage balances = $.balances[id];
-        if (!before) return balances[collateral];
-        uint256 slot;
-        assembly ("memory-safe") {
-            mstore(0, collateral)
-            mstore(32, balances.slot)
-            slot := keccak256(0, 64)
-        }
-        return _preimage(slot);
+        return _read(_balanceSlot($, id, collateral), before);
     }
 
     // ---------------------------------------------------------------- bits
@@ -178,33 +157,48 @@ library Ledger {
         }
     }
 
-    // ---------------------------------------------------------------- slots
+    // ---------------------------------------------------------------- words
 
-    /// @dev Keeps and returns what a slot holds before it is written.
-    function _remember(uint256 slot) private returns (uint256 value) {
+    /// @dev Writes a word and keeps what it was before its first change.
+    function _write(uint256 slot, uint256 before, uint256 word) private {
+        Transient.remember(slot, before);
         assembly ("memory-safe") {
-            value := sload(slot)
+            sstore(slot, word)
         }
-        Transient.remember(slot, value);
     }
 
-    function _preimage(uint256 slot) private view returns (uint256) {
-        uint256 value;
+    function _load(uint256 slot) private view returns (uint256 word) {
         assembly ("memory-safe") {
-            value := sload(slot)
+            word := sload(slot)
         }
-        return Transient.preimage(slot, value);
     }
 
-    function _accountSlot(Account storage a) private pure returns (uint256 slot) {
+    function _read(uint256 slot, bool before) private view returns (uint256) {
+        uint256 word = _load(slot);
+        return before ? Transient.preimage(slot, word) : word;
+    }
+
+    function _accountSlot(State storage $, AccountId id) private view returns (uint256 slot) {
+        Account storage a = $.accounts[id];
         assembly ("memory-safe") {
             slot := a.slot
         }
     }
 
-    function _positionSlot(Position storage p) private pure returns (uint256 slot) {
+    function _positionSlot(State storage $, AccountId id, uint256 market) private view returns (uint256 slot) {
+        Position storage p = $.positions[id][market];
         assembly ("memory-safe") {
             slot := p.slot
+        }
+    }
+
+    /// @dev The slot of balances[id][collateral].
+    function _balanceSlot(State storage $, AccountId id, uint256 collateral) private view returns (uint256 slot) {
+        mapping(uint256 => uint256) storage balances = $.balances[id];
+        assembly ("memory-safe") {
+            mstore(0, collateral)
+            mstore(32, balances.slot)
+            slot := keccak256(0, 64)
         }
     }
 }

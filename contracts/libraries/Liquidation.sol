@@ -3,7 +3,15 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {Assessment, Auction, FLAG_AUCTION, LiquidationTerms, PPM, WAD} from "../types/LedgerTypes.sol";
+import {
+    Assessment,
+    Auction,
+    CollateralParams,
+    FLAG_AUCTION,
+    LiquidationTerms,
+    PPM,
+    WAD
+} from "../types/LedgerTypes.sol";
 import {PriceSnapshot} from "../types/Portfolio.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Auctions} from "./Auctions.sol";
@@ -13,6 +21,7 @@ import {Margin} from "./Margin.sol";
 import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
+import {TokenUnits} from "./TokenUnits.sol";
 import {Transient} from "./Transient.sol";
 import {Waterfall} from "./Waterfall.sol";
 
@@ -49,44 +58,49 @@ library Liquidation {
 
     // ---------------------------------------------------------------- entry points
 
-    function flag(Ledger.State storage $, AccountId id, address flagger) external {
+    function flag(Ledger.State storage $, AccountId id) external {
         _requireNotPending(id);
         Assessment memory a = Margin.assess($, id);
         if (a.equity >= int256(a.maintenanceMargin)) return _observeRecovery($, id, a);
-        Auction memory x = Auctions.advance($, id, a, flagger);
+        Auction memory x = Auctions.advance($, id, a, msg.sender);
         Auctions.recordDeficit($, id, x, Fixed.positive(-a.equity));
         Auctions.store($, id, x);
-        emit IClearingHouse.Flagged(id, flagger, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
+        emit IClearingHouse.Flagged(id, msg.sender, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
     }
 
+    /// @notice `words` and `a` are the account as the ledger has just judged it: below MM.
     function liquidate(
         Ledger.State storage $,
         AccountId id,
         AccountId taker,
-        address caller,
-        LiquidationTerms calldata terms
+        LiquidationTerms calldata terms,
+        uint256[] memory words,
+        Assessment memory a
     ) external returns (uint256, int256) {
-        _requireTaker(id, taker, caller);
-        Margin.Snapshot memory snapshot = Margin.gather($, id, false, Margin.ALL);
-        Assessment memory a = Margin.judge($, snapshot);
-        if (a.equity >= int256(a.maintenanceMargin))
-            revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
-        Auction memory x = Auctions.advance($, id, a, caller);
+        _requireTaker(id, taker);
+        Auction memory x = Auctions.advance($, id, a, msg.sender);
         Pools.Leg[] memory legs = _open($, id, taker);
         if (a.equity < 0) Waterfall.absorb($, id, legs, uint256(-a.equity));
         if (!_hasAssets($, id, legs)) {
             Auctions.clear($, id);
             return (0, 0);
         }
-        Sale memory sale = _newSale(id, taker, x.flagger == caller ? address(0) : x.flagger);
         uint256 discount = Auctions.discount(x.clock);
         bool sinks = a.equity <= int256((discount * a.maintenanceMargin) / WAD);
-        uint256 needed = sinks ? WAD : $.riskEngine.slice(snapshot.words, discount, DUST);
-        _limit(sale, a, discount, sinks, needed, terms.maxFraction);
+        uint256 needed = sinks ? WAD : $.riskEngine.slice(words, discount, DUST);
+        Sale memory sale = _newSale(id, taker, x.flagger);
+        sale.fraction = Fixed.min(needed, terms.maxFraction);
+        if (sale.fraction != needed) _requireNoDust($, sale, legs, sinks, needed);
+        sale.cost =
+            sinks ? Fixed.positive(a.equity) : Fixed.divUp(sale.fraction * discount * a.maintenanceMargin, WAD * WAD);
         int256 paid = _sell($, sale, legs, a, terms, false);
         if (sinks) _payRescue($, sale, legs, a, x);
-        if (sale.fraction == needed) Auctions.clear($, id);
-        else Auctions.store($, id, x);
+        if (sale.fraction == needed) {
+            Auctions.clear($, id);
+        } else {
+            Auctions.recordDeficit($, id, x, 0);
+            Auctions.store($, id, x);
+        }
         return (sale.fraction, paid);
     }
 
@@ -94,10 +108,9 @@ library Liquidation {
         Ledger.State storage $,
         AccountId id,
         AccountId taker,
-        address caller,
         LiquidationTerms calldata terms
     ) external returns (uint256, int256) {
-        _requireTaker(id, taker, caller);
+        _requireTaker(id, taker);
         Assessment memory a = Margin.assess($, id);
         Pools.Leg[] memory legs = _open($, id, taker);
         uint256 loss = Pools.totalLoss(legs);
@@ -131,9 +144,9 @@ library Liquidation {
         if (Transient.marksOf(id) & Transient.PENDING != 0) revert IClearingHouse.CheckPending();
     }
 
-    function _requireTaker(AccountId id, AccountId taker, address caller) private view {
-        if (taker.ownerOf() != caller) revert IClearingHouse.NotOwner(taker, caller);
-        if (id.ownerOf() == caller) revert IClearingHouse.SelfLiquidation(id, taker);
+    function _requireTaker(AccountId id, AccountId taker) private view {
+        if (taker.ownerOf() != msg.sender) revert IClearingHouse.NotOwner(taker, msg.sender);
+        if (id.ownerOf() == msg.sender) revert IClearingHouse.SelfLiquidation(id, taker);
         if (taker.isIsolated()) revert IClearingHouse.IsolatedTaker(taker);
         _requireNotPending(id);
     }
@@ -158,8 +171,10 @@ library Liquidation {
 
     // ---------------------------------------------------------------- the sale
 
-    function _newSale(AccountId id, AccountId taker, address flagger) private pure returns (Sale memory sale) {
-        (sale.account, sale.taker, sale.flagger) = (id, taker, flagger);
+    /// @dev A flagger who takes keeps his share as the taker; an owner earns nothing on his own account.
+    function _newSale(AccountId id, AccountId taker, address flagger) private view returns (Sale memory sale) {
+        (sale.account, sale.taker) = (id, taker);
+        if (flagger != msg.sender && flagger != id.ownerOf()) sale.flagger = flagger;
     }
 
     /// @dev Puts the taker up for a strict check and settles the account.
@@ -169,20 +184,24 @@ library Liquidation {
         return Pools.settleAll($, id);
     }
 
-    /// @dev Fraction and cost of a sale that needs `needed`. An account that sinks (E ≤ d · MM) is sold whole for what it is worth.
-    function _limit(
+    /// @dev A taker's smaller slice neither is dust nor leaves dust, and what sinks is sold whole.
+    function _requireNoDust(
+        Ledger.State storage $,
         Sale memory sale,
-        Assessment memory a,
-        uint256 discount,
+        Pools.Leg[] memory legs,
         bool sinks,
-        uint256 needed,
-        uint256 maxFraction
-    ) private pure {
-        if (maxFraction == 0 || (sinks && maxFraction < WAD))
-            revert IClearingHouse.FractionTooSmall(maxFraction, needed);
-        sale.fraction = Fixed.min(needed, maxFraction);
-        sale.cost =
-            sinks ? Fixed.positive(a.equity) : Fixed.divUp(sale.fraction * discount * a.maintenanceMargin, WAD * WAD);
+        uint256 needed
+    ) private view {
+        uint256 gross = _collateralValue($, sale.account);
+        for (uint256 i = 0; i < legs.length; ++i) {
+            if (legs[i].size != 0) gross += (Fixed.abs(legs[i].size) * _markOf($, legs[i].market)) / WAD;
+        }
+        bool dust = gross * sale.fraction < DUST * WAD || gross * (WAD - sale.fraction) < DUST * WAD;
+        if (sinks || dust) revert IClearingHouse.FractionTooSmall(sale.fraction, needed);
+    }
+
+    function _markOf(Ledger.State storage $, uint256 market) private view returns (uint256) {
+        return Prices.read($, $.rates[market].underlying).price();
     }
 
     /// @dev Moves the slice and the money. Returns the cash that the taker paid.
@@ -220,16 +239,17 @@ library Liquidation {
         );
     }
 
-    /// @dev Moves f of every collateral balance, rounded up; what would be left as dust moves too.
+    /// @dev Moves f of every collateral balance, rounded up to whole token units; what would be left as dust moves too.
     function _takeCollateral(Ledger.State storage $, Sale memory sale) private {
         uint64 bits = $.accounts[sale.account].collaterals;
         while (bits != 0) {
             uint256 collateral;
             (collateral, bits) = Ledger.pop(bits);
             uint256 balance = $.balances[sale.account][collateral];
-            uint256 amount = Fixed.divUp(balance * sale.fraction, WAD);
-            if (balance - amount < $.collaterals[collateral].minBalance) amount = balance;
-            PriceSnapshot price = Prices.read($, $.collaterals[collateral].underlying);
+            CollateralParams memory params = $.collaterals[collateral];
+            uint256 amount = TokenUnits.wholeUp(Fixed.divUp(balance * sale.fraction, WAD), params.decimals);
+            if (balance < amount + params.minBalance) amount = balance;
+            PriceSnapshot price = Prices.read($, params.underlying);
             sale.value += Margin.valueOf(balance, price) - Margin.valueOf(balance - amount, price);
             Ledger.setBalance($, sale.account, collateral, balance - amount);
             Ledger.setBalance($, sale.taker, collateral, $.balances[sale.taker][collateral] + amount);
@@ -276,7 +296,7 @@ library Liquidation {
         int256 moved = int256(Fixed.divUp(Fixed.abs(leg.size) * sale.fraction, WAD));
         if (leg.size < 0) moved = -moved;
         if (moved == 0 && credit == 0) return;
-        uint256 mark = moved == 0 ? 0 : Prices.read($, $.rates[leg.market].underlying).price();
+        uint256 mark = moved == 0 ? 0 : _markOf($, leg.market);
         Positions.Sides memory s = Positions.sides($, leg.market);
         (int256 accountQuote, int256 b0, int256 a0) = Positions.change(
             $,

@@ -74,16 +74,18 @@ library Pools {
         }
     }
 
-    /// @notice Settles a loss in one market: from cash if that covers it, else together with the account's other losses, pro rata,
-    /// so that no order of calls favours a market. Returns false, and does nothing, if another market has no usable price.
+    /// @notice Settles a loss in one market: from cash if that covers all of the account's losses, else all of them pro rata, so that
+    /// no order of calls favours a market. Returns false, and does nothing, if another market has no usable price.
     function settleLoss(Ledger.State storage $, AccountId id, uint256 market, uint256 loss) internal returns (bool) {
         Account memory a = $.accounts[id];
-        if (a.cash >= loss || a.markets == 1 << market) {
+        if (a.markets == 1 << market) {
             payLoss($, id, market, Fixed.min(a.cash, loss));
             return true;
         }
         if (!canPrice($, id)) return false;
-        payLosses($, id, legs($, id));
+        Leg[] memory list = legs($, id);
+        if (a.cash >= totalLoss(list)) payLoss($, id, market, loss);
+        else payLosses($, id, list);
         return true;
     }
 

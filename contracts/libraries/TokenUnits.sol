@@ -14,4 +14,11 @@ library TokenUnits {
         uint256 unit = 10 ** (decimals - 18);
         return (amount + unit - 1) / unit;
     }
+
+    /// @notice The next amount [wad] of whole token units.
+    function wholeUp(uint256 amount, uint256 decimals) internal pure returns (uint256) {
+        if (decimals >= 18) return amount;
+        uint256 unit = 10 ** (18 - decimals);
+        return ((amount + unit - 1) / unit) * unit;
+    }
 }

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {FEE_UNIT, FLAG_AUCTION, MarketIndex, MarketPool, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
+import {FEE_UNIT, FLAG_AUCTION, MarketIndex, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
 import {Auctions} from "./Auctions.sol";
 import {Fixed} from "./Fixed.sol";
 import {Funding} from "./Funding.sol";
@@ -14,6 +14,7 @@ import {Margin} from "./Margin.sol";
 import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
+import {Transient} from "./Transient.sol";
 import {Waterfall} from "./Waterfall.sol";
 
 /// @notice What anyone may call to keep the books current: settlement, funding, fees; and a winner's claim.
@@ -45,14 +46,18 @@ library Upkeep {
         if (amount == 0 || int256(amount) > pnl) revert IClearingHouse.NothingToClaim(id, market, amount, pnl);
         uint256 badDebt = Pools.badDebt($, market);
         if (badDebt == 0) return Pools.payGain($, id, market, amount);
-        MarketPool memory pool = $.pools[market];
-        paid = Fixed.min((amount * pool.cash) / (uint256(pool.cash) + badDebt), Pools.available($, market));
-        uint256 forgone = Fixed.min(amount - paid, badDebt);
+        // Nobody gives up profit for cash that recorded deficits hold back.
+        uint256 cash = $.pools[market].cash;
+        uint256 most = cash == 0 ? 0 : (Pools.available($, market) * (cash + badDebt)) / cash;
+        amount = Fixed.min(amount, most);
+        if (amount == 0) revert IClearingHouse.NothingToClaim(id, market, amount, pnl);
+        paid = (amount * cash) / (cash + badDebt);
         $.pools[market].cash -= uint128(paid);
-        $.losses[market].badDebt -= forgone;
-        Ledger.addQuote($, id, market, -int256(paid + forgone));
+        $.losses[market].badDebt -= amount - paid;
+        Ledger.addQuote($, id, market, -int256(amount));
         Ledger.addCash($, id, paid);
-        emit IClearingHouse.Claimed(id, market, paid + forgone, paid);
+        Transient.mark(id, 0);
+        emit IClearingHouse.Claimed(id, market, amount, paid);
     }
 
     function accrueFunding(Ledger.State storage $, uint256 market) external {
