@@ -6,15 +6,15 @@ import {Assessment} from "../types/LedgerTypes.sol";
 
 /// @notice Asks a risk engine about many portfolios in one call.
 contract RiskBatch {
-    IRiskEngine private immutable _ENGINE;
+    IRiskEngine private immutable _engine;
 
     constructor(IRiskEngine engine) {
-        _ENGINE = engine;
+        _engine = engine;
     }
 
     function assess(uint256[][] calldata portfolios) external view returns (Assessment[] memory assessments) {
         assessments = new Assessment[](portfolios.length);
-        for (uint256 i = 0; i < portfolios.length; ++i) assessments[i] = _ENGINE.assess(portfolios[i]);
+        for (uint256 i = 0; i < portfolios.length; ++i) assessments[i] = _engine.assess(portfolios[i]);
     }
 
     function slice(
@@ -24,7 +24,7 @@ contract RiskBatch {
     ) external view returns (uint256[] memory fractions) {
         fractions = new uint256[](portfolios.length);
         for (uint256 i = 0; i < portfolios.length; ++i) {
-            fractions[i] = _ENGINE.slice(portfolios[i], discounts[i], dust);
+            fractions[i] = _engine.slice(portfolios[i], discounts[i], dust);
         }
     }
 }

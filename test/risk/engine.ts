@@ -32,12 +32,12 @@ export async function deployEngine(
   const { ethers } = await network.getOrCreate();
   const [admin] = await ethers.getSigners();
   const manager = await ethers.deployContract("AccessManager", [admin!.address]);
-  const engine = (await ethers.deployContract("RiskEngine", [manager])) as unknown as RiskEngine;
+  const engine = await ethers.deployContract("RiskEngine", [manager]);
   for (const [id, r] of risk.underlyings) await (await engine.setUnderlyingRisk(id, r)).wait();
   for (const [id, r] of risk.collaterals) {
     await (await engine.setCollateralRisk(id, { ...r, underlying: owner.get(id)! })).wait();
   }
-  const batch = (await ethers.deployContract("RiskBatch", [engine])) as unknown as RiskBatch;
+  const batch = await ethers.deployContract("RiskBatch", [engine]);
   return { engine, batch };
 }
 

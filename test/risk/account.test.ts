@@ -1,0 +1,186 @@
+import { expect } from "chai";
+
+import { assessAccount, freeCollateral, isFlat, leverage, marginRatio, marginState } from "../../src/risk/account.ts";
+import { advance, discount, rescueShare } from "../../src/risk/auction.ts";
+import {
+  ClaimsNotAccepted,
+  FractionTooSmall,
+  MissingPrice,
+  NotLiquidatable,
+  UnknownMarket,
+  UnknownUnderlying,
+} from "../../src/risk/errors.ts";
+import { WAD } from "../../src/risk/fixed.ts";
+import { planLiquidation } from "../../src/risk/liquidation.ts";
+import { distance } from "../../src/risk/liquidationPrice.ts";
+import { quoteChange } from "../../src/risk/positions.ts";
+import type { RiskParameters } from "../../src/risk/types.ts";
+import { tradingFee, whatIf } from "../../src/risk/whatIf.ts";
+import { underlyingRisk, wad } from "./engine.ts";
+import { accountOf, market, oneUnderlying } from "./house.ts";
+
+// κ 5 %, φ 2 and no other charge: MM = 5 % and IM = 10 % of the notional.
+const risk: RiskParameters = { underlyings: new Map([[0, underlyingRisk({})]]), collaterals: new Map() };
+const house = oneUnderlying(risk, wad(2000));
+const auction = { flagger: "flagger", maintenanceAtFlag: wad(500), clock: 0n, rescueClock: 0n, lastCall: 0n };
+
+describe("accounts in src/risk", () => {
+  it("MAM-2 the state is a function of E against IM and MM; equality is safe", () => {
+    const requirements = { initialMargin: 200n, maintenanceMargin: 100n };
+    expect(marginState({ equity: 200n, ...requirements })).to.equal("healthy");
+    expect(marginState({ equity: 199n, ...requirements })).to.equal("marginCall");
+    expect(marginState({ equity: 100n, ...requirements })).to.equal("marginCall");
+    expect(marginState({ equity: 99n, ...requirements })).to.equal("liquidatable");
+    expect(marginState({ equity: 0n, ...requirements })).to.equal("liquidatable");
+    expect(marginState({ equity: -1n, ...requirements })).to.equal("bankrupt");
+    expect(marginRatio({ equity: 150n, ...requirements })).to.equal((WAD * 3n) / 2n);
+    expect(marginRatio({ equity: 0n, initialMargin: 0n, maintenanceMargin: 0n })).to.equal(undefined);
+  });
+
+  it("a flat account needs no margin, positive quotes or not, and can take all its cash", () => {
+    const flat = {
+      cash: 7n,
+      positions: new Map([[0, { size: 0n, quote: 5n }]]),
+      collaterals: new Map<number, bigint>(),
+    };
+    expect(isFlat(flat)).to.equal(true);
+    expect(assessAccount(flat, house)).to.deep.equal({ equity: 12n, initialMargin: 0n, maintenanceMargin: 0n });
+    expect(freeCollateral(flat, house)).to.equal(7n);
+    expect(isFlat({ ...flat, positions: new Map([[0, { size: 0n, quote: -1n }]]) })).to.equal(false);
+  });
+
+  it("free collateral leaves out profit that the pool cannot pay and keeps what losses wait for", () => {
+    // Long 1 from 1900 at 2000: profit 100, IM 200. Cash 500: 500 − 200 = 300, and what the pool holds of the profit.
+    const winner = accountOf(wad(500), WAD, wad(1900));
+    expect(freeCollateral(winner, house)).to.equal(wad(300));
+    const pooled = { ...house, markets: new Map([[0, market(0, { pool: wad(40) })]]) };
+    expect(freeCollateral(winner, pooled)).to.equal(wad(340));
+    const inBadDebt = { ...house, markets: new Map([[0, market(0, { pool: wad(40), badDebt: 1n })]]) };
+    expect(freeCollateral(winner, inBadDebt)).to.equal(wad(300));
+    // Long 1 from 2100: loss 100, E = 400, E − IM = 200.
+    expect(freeCollateral(accountOf(wad(500), WAD, wad(2100)), house)).to.equal(wad(200));
+  });
+
+  it("a change that crosses zero closes on the old side and opens on the new", () => {
+    // Long 1 becomes short 2 at 2000: + 1·(2000 − 7) + 2·(2000 − 3)
+    const sides = { long: 7n * 10n ** 36n, short: 3n * 10n ** 36n };
+    expect(quoteChange(WAD, -3n * WAD, wad(2000), sides)).to.equal(wad(1993 + 2 * 1997));
+    expect(quoteChange(-WAD, WAD / 2n, wad(2000), sides)).to.equal(-wad(1997 / 2));
+  });
+
+  it("MMS-7 what-if: fee, requirements, leverage and liquidation price after a fill", () => {
+    // Cash 1000, buys 2 at 2010 with 5 bp: fee 2.01, E = 1000 − 20 − 2.01, notional 4000.
+    const empty = { cash: wad(1000), positions: new Map(), collaterals: new Map() };
+    const after = whatIf(empty, house, { market: 0, size: 2n * WAD, price: wad(2010), feeRate: 500n });
+    expect(after.fee).to.equal(wad(2.01));
+    expect(after.assessment).to.deep.equal({
+      equity: wad(977.99),
+      initialMargin: wad(400),
+      maintenanceMargin: wad(200),
+    });
+    expect(after.state).to.equal("healthy");
+    expect(after.leverage).to.equal((wad(4000) * WAD) / wad(977.99));
+    // 977.99 + 2·(P − 2000) = 0.05·2·P: P = 3022.01 / 1.9
+    expect(after.liquidationPrices).to.deep.equal({ down: (wad(3022.01) * 10n) / 19n });
+    expect(distance(wad(2000), wad(1500))).to.equal(-250_000n);
+  });
+
+  it("MMS-7 what-if: a position closed at a loss is settled from cash, and the account is flat", () => {
+    const after = whatIf(accountOf(wad(500), WAD, wad(2100)), house, {
+      market: 0,
+      size: -WAD,
+      price: wad(2000),
+      feeRate: 0n,
+    });
+    expect(after.account.cash).to.equal(wad(400));
+    expect(after.assessment).to.deep.equal({ equity: wad(400), initialMargin: 0n, maintenanceMargin: 0n });
+    expect(leverage(after.account, house)).to.equal(0n);
+  });
+
+  it("fees are rounded up to a billionth of a dollar", () => {
+    // 1 wei of notional at 1 ppm
+    expect(tradingFee(1n, WAD, 1n)).to.equal(10n ** 9n);
+    expect(tradingFee(-WAD, wad(2000), 500n)).to.equal(WAD);
+  });
+
+  it("LIQ-3 the discount rises from 5 % to 60 % in 180 s of clock, the rescue to half of MM", () => {
+    expect([0n, 90n, 180n, 1000n].map(discount)).to.deep.equal([wad(0.05), wad(0.325), wad(0.6), wad(0.6)]);
+    expect([0n, 1n, 91n, 181n].map(rescueShare)).to.deep.equal([0n, 0n, wad(0.25), wad(0.5)]);
+  });
+
+  it("the clock advances by calls only, each by 60 s at most", () => {
+    const poor = { equity: 90n, initialMargin: 200n, maintenanceMargin: 100n };
+    const first = advance(undefined, poor, "a", 1000n);
+    expect(first).to.deep.equal({
+      flagger: "a",
+      maintenanceAtFlag: 100n,
+      clock: 0n,
+      rescueClock: 0n,
+      lastCall: 1000n,
+    });
+    const second = advance(first, poor, "b", 1010n);
+    expect(second).to.deep.equal({ ...first, clock: 10n, lastCall: 1010n });
+    expect(advance(second, poor, "b", 99_999n).clock).to.equal(70n);
+    // E = 0 sinks: the rescue's clock starts at one, which reads as zero.
+    expect(advance(second, { ...poor, equity: 0n }, "b", 1020n).rescueClock).to.equal(1n);
+  });
+
+  it("LIQ-2 LIQ-4 a plan: 61.5 % of 5 long at d = 5 %, the penalty split 20 / 10 / 70", () => {
+    // MM 500, IM 1000, E 400, d·MM = 25: f = 600 / 975. Loss 600 from cash 1000; cost f·25, paid from cash.
+    const plan = planLiquidation(accountOf(wad(1000), wad(5), wad(2120)), house, { auction, taker: "taker" });
+    const f = (600n * WAD) / 975n;
+    expect(plan.fraction - f >= 0n && plan.fraction - f < 10n ** 7n).to.equal(true);
+    expect(plan.fraction).to.equal(plan.needed);
+    const cost = (plan.fraction * 25n * WAD) / WAD;
+    expect(plan.cost - cost <= 1n && plan.cost >= cost).to.equal(true);
+    expect(plan.payment).to.equal(-plan.cost);
+    expect(plan.toFlagger).to.equal(plan.cost / 10n);
+    expect(plan.gain).to.equal(plan.cost - plan.toFund - plan.toFlagger);
+    expect(plan.paid).to.equal(-plan.gain);
+    expect(marginState(assessAccount(plan.after, house))).to.equal("healthy");
+  });
+
+  it("a taker who flagged the account himself earns no flagger's share", () => {
+    const plan = planLiquidation(accountOf(wad(1000), wad(5), wad(2120)), house, { auction, taker: "flagger" });
+    expect(plan.toFlagger).to.equal(0n);
+    expect(plan.gain).to.equal(plan.cost - plan.toFund);
+  });
+
+  it("an account with E ≤ d · MM is sold whole for its equity, a bankrupt one for nothing after the waterfall", () => {
+    // E = 20 ≤ 25
+    const sinking = accountOf(wad(620), wad(5), wad(2120));
+    const plan = planLiquidation(sinking, house, { auction, taker: "taker" });
+    expect(plan.fraction).to.equal(WAD);
+    expect(plan.cost).to.equal(wad(20));
+    expect(assessAccount(plan.after, house).equity).to.equal(0n);
+    expect(plan.after.positions.get(0)?.size).to.equal(0n);
+    expect(() => planLiquidation(sinking, house, { auction, taker: "t", maxFraction: WAD - 1n })).to.throw(
+      FractionTooSmall,
+    );
+    const bankrupt = planLiquidation(accountOf(wad(500), wad(5), wad(2120)), house, {
+      auction: { ...auction, rescueClock: 91n },
+      taker: "taker",
+    });
+    expect(bankrupt.deficit).to.equal(wad(100));
+    expect(bankrupt.cost).to.equal(0n);
+    expect(bankrupt.rescue).to.equal(wad(125)); // a quarter of MM
+    expect(assessAccount(bankrupt.after, house).equity).to.equal(0n);
+  });
+
+  it("an account without cash whose equity is unsettled profit pays with claims, if the taker accepts them", () => {
+    // Long 5 from 1920 with no cash: profit 400, E 400 < MM 500.
+    const claims = accountOf(0n, wad(5), wad(1920));
+    expect(() => planLiquidation(claims, house, { auction, taker: "t" })).to.throw(ClaimsNotAccepted);
+    const plan = planLiquidation(claims, house, { auction, taker: "t", acceptClaims: true });
+    expect(plan.legs[0]?.credit).to.equal(-plan.cost);
+  });
+
+  it("says what is missing or wrong by its own error class", () => {
+    const account = accountOf(wad(500), WAD, wad(2000));
+    expect(() => planLiquidation(account, house, { auction, taker: "t" })).to.throw(NotLiquidatable);
+    expect(() => assessAccount(account, { ...house, prices: new Map() })).to.throw(MissingPrice);
+    expect(() => assessAccount(account, { ...house, markets: new Map() })).to.throw(UnknownMarket);
+    const blank = { underlyings: new Map(), collaterals: new Map() };
+    expect(() => assessAccount(account, { ...house, risk: blank })).to.throw(UnknownUnderlying);
+  });
+});

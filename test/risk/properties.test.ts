@@ -1,0 +1,256 @@
+import { expect } from "chai";
+import fc from "fast-check";
+
+import { assessAccount, freeCollateral } from "../../src/risk/account.ts";
+import { assess } from "../../src/risk/assess.ts";
+import { PPM, WAD } from "../../src/risk/fixed.ts";
+import { planLiquidation, takeOver } from "../../src/risk/liquidation.ts";
+import { liquidationPrices } from "../../src/risk/liquidationPrice.ts";
+import { settleAll } from "../../src/risk/pools.ts";
+import { slice } from "../../src/risk/slice.ts";
+import type { AccountState, Exposure, HouseState, Portfolio } from "../../src/risk/types.ts";
+import { magnitude, ownerOfCollateral, portfolio, randomParameters } from "./arbitraries.ts";
+import { calm, market } from "./house.ts";
+
+const SEED = Number(process.env.FUZZ_SEED_TS ?? 20_260_102);
+const PARAMETERS = { seed: SEED, numRuns: 2_000 };
+const DUST = 10n * WAD;
+
+const risk = randomParameters(SEED);
+
+/**
+ * What rounding against the account can cost [wei]: a wei for each division, one per USD because shares (of a hedge, of the depth)
+ * carry 18 decimals, and a size that is off by one wei is off by its price.
+ */
+function roundingOf(p: Portfolio): bigint {
+  return p.underlyings.reduce((sum, u) => {
+    const value = u.collaterals.reduce((total, c) => total + c.value, 0n);
+    return sum + 20n + ((u.gross * u.price) / WAD + value + 8n * u.price) / WAD;
+  }, 0n);
+}
+
+/** Whether the charges besides the haircut, φ(κμ + 2·slope) + τ_i, take no more than the whole of a unit: the clamp needs that. */
+function leavesRoom(u: Exposure): boolean {
+  const r = risk.underlyings.get(u.id)!;
+  const factor = u.initialFactor > u.maintenanceFactor ? u.initialFactor : u.maintenanceFactor;
+  const shock = (r.shock * factor) / PPM + 1n + 2n * r.slope;
+  return (shock * r.initialFactor) / 10n ** 9n + 1n + r.maxTrackingInitial <= PPM;
+}
+
+/** The portfolio with one of its underlyings replaced. */
+function withExposure(p: Portfolio, i: number, u: Exposure): Portfolio {
+  return { ...p, underlyings: p.underlyings.map((old, j) => (j === i ? u : old)) };
+}
+
+/** A portfolio that holds something, and which of its underlyings to change. */
+const held = portfolio
+  .filter((p) => p.underlyings.length > 0)
+  .chain((p) => fc.tuple(fc.constant(p), fc.integer({ min: 0, max: p.underlyings.length - 1 })));
+
+/** An account of cash, two positions and two collaterals in two underlyings of random parameters, and its house. */
+const accountAndHouse = fc
+  .record({
+    seed: fc.integer({ min: 0, max: 500 }),
+    cash: fc.bigInt({ min: 0n, max: 2_000_000n * WAD }),
+    sizes: fc.tuple(fc.bigInt(-1000n * WAD, 1000n * WAD), fc.bigInt(-20n * WAD, 20n * WAD)),
+    balances: fc.tuple(fc.bigInt(0n, 500n * WAD), fc.bigInt(0n, 10n * WAD)),
+    entries: fc.tuple(fc.bigInt(1500n * WAD, 2500n * WAD), fc.bigInt(40_000n * WAD, 80_000n * WAD)),
+    prices: fc.tuple(fc.bigInt(1500n * WAD, 2500n * WAD), fc.bigInt(40_000n * WAD, 80_000n * WAD)),
+    pools: fc.tuple(magnitude(10n ** 6n * WAD), magnitude(10n ** 6n * WAD)),
+  })
+  .map(({ seed, cash, sizes, balances, entries, prices, pools }) => {
+    const account: AccountState = {
+      cash,
+      positions: new Map(sizes.map((size, i) => [i, { size, quote: -(size * entries[i]!) / WAD }])),
+      collaterals: new Map(balances.map((balance, i) => [3 * i, balance])),
+    };
+    const house: HouseState = {
+      time: 0n,
+      risk: randomParameters(seed),
+      markets: new Map(pools.map((pool, i) => [i, market(i, { pool })])),
+      collaterals: new Map([0, 3].map((id) => [id, { underlying: ownerOfCollateral.get(id)!, minBalance: 0n }])),
+      prices: new Map(prices.map((price, i) => [i, calm(price)])),
+    };
+    return { account, house };
+  });
+
+/** Cash that puts an account at `share` [wad] of its MM. */
+function atShareOfMaintenance(account: AccountState, house: HouseState, share: bigint): AccountState {
+  const { equity, maintenanceMargin } = assessAccount(account, house);
+  return { ...account, cash: account.cash + (maintenanceMargin * share) / WAD - equity };
+}
+
+describe(`properties of src/risk (seed ${SEED})`, () => {
+  it("MBS-2 the requirement never falls when unhedged size is added", () => {
+    fc.assert(
+      fc.property(held, magnitude(2n ** 96n), ([p, i], more) => {
+        const u = p.underlyings[i]!;
+        const value = u.collaterals.reduce((sum, c) => sum + c.value, 0n);
+        const units = (value * WAD) / u.price;
+        // Away from zero exposure: up if x = c + p is positive, down if it is negative.
+        const delta = u.net + units >= 0n ? more : -more;
+        fc.pre(u.net === 0n || u.net > 0n === delta > 0n); // otherwise the new leg hedges an old one
+        const grown = { ...u, net: u.net + delta, gross: u.gross + more };
+        const before = assess(p, risk);
+        const after = assess(withExposure(p, i, grown), risk);
+        expect(after.initialMargin >= before.initialMargin).to.equal(true);
+        expect(after.maintenanceMargin >= before.maintenanceMargin).to.equal(true);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  it("MBS-2 a deposit of collateral lowers neither E − IM nor E − MM", () => {
+    fc.assert(
+      fc.property(held, fc.integer({ min: 0, max: 2 }), magnitude(2n ** 110n), ([p, i], which, value) => {
+        const u = p.underlyings[i]!;
+        fc.pre(leavesRoom(u));
+        const id = 3 * u.id + which;
+        const grown = { ...u, collaterals: [...u.collaterals, { id, value }] };
+        const before = assess(p, risk);
+        const richer = withExposure(p, i, grown);
+        const after = assess(richer, risk);
+        const rounding = roundingOf(richer);
+        const initial = after.equity - after.initialMargin - (before.equity - before.initialMargin);
+        const maintenance = after.equity - after.maintenanceMargin - (before.equity - before.maintenanceMargin);
+        expect(initial >= -rounding && maintenance >= -rounding, `${initial} ${maintenance}`).to.equal(true);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  it("LIQ-2 a slice lands at IM ≤ E' ≤ 1.001·IM and raises E / MM", () => {
+    let landed = 0;
+    fc.assert(
+      fc.property(
+        portfolio,
+        fc.bigInt({ min: WAD / 20n, max: (WAD * 6n) / 10n }),
+        fc.bigInt({ min: WAD / 1000n, max: (WAD * 999n) / 1000n }),
+        (p, d, share) => {
+          const { equity, initialMargin, maintenanceMargin } = assess(p, risk);
+          fc.pre(initialMargin > 100n * DUST);
+          const floor = (d * maintenanceMargin) / WAD;
+          const poor = { ...p, base: p.base - equity + floor + ((initialMargin - floor) * share) / WAD };
+          const f = slice(poor, risk, d, DUST);
+          if (f === WAD) return;
+          landed += 1;
+          const scale = (x: bigint): bigint => (x * (WAD - f)) / WAD;
+          const rest = p.underlyings.map((u) => ({
+            ...u,
+            net: scale(u.net),
+            gross: scale(u.gross),
+            collaterals: u.collaterals.map((c) => ({ ...c, value: scale(c.value) })),
+          }));
+          const before = assess(poor, risk).equity;
+          const cost = (f * d * maintenanceMargin) / WAD / WAD + 1n;
+          const after = assess({ base: 0n, underlyings: rest }, risk);
+          const left = before - cost;
+          expect(left + roundingOf(poor) >= after.initialMargin, "at least IM").to.equal(true);
+          expect(
+            left <= after.initialMargin + after.initialMargin / 999n + 10n ** 7n + roundingOf(poor),
+            "at most 1.001 IM",
+          ).to.equal(true);
+          expect(left * maintenanceMargin >= before * after.maintenanceMargin, "E / MM has risen").to.equal(true);
+        },
+      ),
+      PARAMETERS,
+    );
+    expect(landed).to.be.greaterThan(PARAMETERS.numRuns / 4);
+  });
+
+  it("liquidation prices are crossing points, the nearest ones", () => {
+    let found = 0;
+    fc.assert(
+      fc.property(accountAndHouse, fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 }), (x, at) => {
+        const present = x.house.prices.get(0)!.price;
+        const isSafe = (price: bigint): boolean => {
+          const prices = new Map(x.house.prices).set(0, calm(price));
+          const { equity, maintenanceMargin } = assessAccount(x.account, { ...x.house, prices });
+          return equity >= maintenanceMargin;
+        };
+        const safe = isSafe(present);
+        const { down, up } = liquidationPrices(x.account, x.house, 0);
+        for (const [price, towards] of [
+          [down, 1n],
+          [up, -1n],
+        ] as const) {
+          if (price === undefined) continue;
+          found += 1;
+          expect(isSafe(price)).to.equal(!safe);
+          expect(isSafe(price + towards)).to.equal(safe);
+        }
+        for (const part of at) {
+          const share = BigInt(Math.floor(part * 1e9));
+          const low = down ?? 0n;
+          const high = up ?? 10n ** 24n;
+          const below = low + 1n + ((present - low - 1n) * share) / 10n ** 9n;
+          const above = present + ((high - present - 1n) * share) / 10n ** 9n;
+          expect(isSafe(below), `below: ${below}`).to.equal(safe);
+          expect(isSafe(above), `above: ${above}`).to.equal(safe);
+        }
+      }),
+      { seed: SEED, numRuns: 500 },
+    );
+    expect(found).to.be.greaterThan(250);
+  });
+
+  it("settling leaves E, IM and MM as they are, and no loss that cash could pay", () => {
+    fc.assert(
+      fc.property(accountAndHouse, ({ account, house }) => {
+        const settled = settleAll(account, house);
+        expect(assessAccount(settled, house)).to.deep.equal(assessAccount(account, house));
+        expect(settled.cash >= 0n).to.equal(true);
+      }),
+      { seed: SEED, numRuns: 500 },
+    );
+  });
+
+  it("free collateral can leave, and not a wei more", () => {
+    let limited = 0;
+    fc.assert(
+      fc.property(accountAndHouse, ({ account, house }) => {
+        const free = freeCollateral(account, house);
+        expect(free >= 0n && free <= account.cash).to.equal(true);
+        if (free === 0n) return;
+        const after = assessAccount({ ...account, cash: account.cash - free }, house);
+        expect(after.equity >= after.initialMargin).to.equal(true);
+        limited += 1;
+      }),
+      { seed: SEED, numRuns: 500 },
+    );
+    expect(limited).to.be.greaterThan(20);
+  });
+
+  it("LIQ-2 a planned liquidation costs the account what it says, and the books of both sides add up", () => {
+    let partial = 0;
+    fc.assert(
+      fc.property(
+        accountAndHouse,
+        fc.bigInt({ min: 0n, max: 180n }),
+        fc.bigInt({ min: -WAD / 4n, max: WAD - 1n }),
+        ({ account, house }, clock, share) => {
+          const poor = atShareOfMaintenance(account, house, share);
+          fc.pre(poor.cash >= 0n && assessAccount(poor, house).maintenanceMargin > DUST);
+          const before = assessAccount(poor, house);
+          fc.pre(before.equity < before.maintenanceMargin);
+          const auction = { flagger: "f", maintenanceAtFlag: 0n, clock, rescueClock: 0n, lastCall: 0n };
+          const plan = planLiquidation(poor, house, { auction, taker: "t", acceptClaims: true });
+          const after = assessAccount(plan.after, house);
+          const slack = 20n; // one wei for each rounded leg
+          const expected = before.equity - plan.cost + plan.deficit;
+          expect(after.equity - expected <= slack && expected - after.equity <= slack, "E' = E − cost").to.equal(true);
+          expect(plan.gain + plan.toFund + plan.toFlagger).to.equal(plan.cost);
+          expect(plan.toFlagger).to.equal(plan.cost / 10n);
+          const taker = { cash: 10n ** 30n, positions: new Map(), collaterals: new Map() };
+          const gain = assessAccount(takeOver(taker, plan, house), house).equity - taker.cash;
+          expect(gain - plan.gain <= slack && plan.gain - gain <= slack, "the taker gains his share").to.equal(true);
+          if (plan.fraction === WAD) return;
+          partial += 1;
+          expect(after.equity >= after.initialMargin).to.equal(true);
+        },
+      ),
+      { seed: SEED, numRuns: 1_000 },
+    );
+    expect(partial).to.be.greaterThan(50);
+  });
+});
