@@ -1,0 +1,128 @@
+import { ClearingHouse__factory, Exchange__factory } from "../../types/index.ts";
+import type { AccountId } from "./accountId.ts";
+import type { AddressBook } from "./addressBook.ts";
+import type { SignedOrder } from "./orders.ts";
+import { parseAmount, parseWad } from "./units.ts";
+
+/** A call of the clearinghouse or the exchange: sent alone or as a part of `ClearingHouse.batch`. */
+export interface Call {
+  readonly target: string;
+  readonly data: string;
+}
+
+/** Which resting order meets which taking one, as indices into the orders of one settlement. */
+export interface Match {
+  readonly maker: number;
+  readonly taker: number;
+}
+
+/** Worst terms a liquidator accepts [wad]; anything goes unless said otherwise. */
+export interface LiquidationTerms {
+  maxFraction: bigint;
+  maxPayment: bigint;
+  minGain: bigint;
+  acceptClaims: boolean;
+}
+
+/** A token of the house. */
+export interface Asset {
+  symbol: string;
+  token: string;
+  decimals: number;
+}
+
+/** A symbol that is neither the cash nor a listed collateral. */
+export class UnknownSymbol extends Error {
+  readonly symbol: string;
+
+  constructor(symbol: string, known: readonly string[]) {
+    super(`${symbol} is not listed; known are ${known.join(", ")}`);
+    this.name = "UnknownSymbol";
+    this.symbol = symbol;
+  }
+}
+
+const ledger = ClearingHouse__factory.createInterface();
+const exchange = Exchange__factory.createInterface();
+
+const ANY_TERMS: LiquidationTerms = {
+  maxFraction: 10n ** 18n,
+  maxPayment: (1n << 255n) - 1n,
+  minGain: 0n,
+  acceptClaims: false,
+};
+
+/**
+ * Cash or collateral by its symbol.
+ * @throws UnknownSymbol
+ */
+export function assetOf(book: AddressBook, symbol: string): Asset {
+  const assets = [book.cash, ...book.collaterals];
+  const asset = assets.find((a) => a.symbol === symbol);
+  if (asset === undefined) {
+    throw new UnknownSymbol(
+      symbol,
+      assets.map((a) => a.symbol),
+    );
+  }
+  return asset;
+}
+
+/**
+ * Brings a human `amount` of an asset into an account; the vault must be approved for it.
+ * @throws UnknownSymbol, InvalidAmount
+ */
+export function depositCall(book: AddressBook, account: AccountId, symbol: string, amount: string): Call {
+  const { token, decimals } = assetOf(book, symbol);
+  return toLedger(book, ledger.encodeFunctionData("deposit", [account, token, parseAmount(amount, decimals)]));
+}
+
+/**
+ * Takes a human `amount` of an asset out of an account.
+ * @throws UnknownSymbol, InvalidAmount
+ */
+export function withdrawCall(book: AddressBook, account: AccountId, symbol: string, amount: string, to: string): Call {
+  const { token, decimals } = assetOf(book, symbol);
+  return toLedger(book, ledger.encodeFunctionData("withdraw", [account, token, parseAmount(amount, decimals), to]));
+}
+
+/**
+ * Moves a human `amount` of an asset between two accounts of one owner.
+ * @throws UnknownSymbol, InvalidAmount
+ */
+export function transferCall(book: AddressBook, from: AccountId, to: AccountId, symbol: string, amount: string): Call {
+  const { token } = assetOf(book, symbol);
+  return toLedger(book, ledger.encodeFunctionData("transfer", [from, to, token, parseWad(amount)]));
+}
+
+/** Settles matches of signed orders. */
+export function settleOrdersCall(book: AddressBook, orders: readonly SignedOrder[], matches: readonly Match[]): Call {
+  return {
+    target: book.contracts.exchange,
+    data: exchange.encodeFunctionData("settle", [[...orders], [...matches]]),
+  };
+}
+
+/** Takes over a slice of `account` into `taker`. */
+export function liquidateCall(
+  book: AddressBook,
+  account: AccountId,
+  taker: AccountId,
+  terms: Partial<LiquidationTerms> = {},
+): Call {
+  return toLedger(book, ledger.encodeFunctionData("liquidate", [account, taker, { ...ANY_TERMS, ...terms }]));
+}
+
+/** Observes an account: starts, advances or clears its auction. */
+export function flagCall(book: AddressBook, account: AccountId): Call {
+  return toLedger(book, ledger.encodeFunctionData("flag", [account]));
+}
+
+/** Several calls in one, with the margin checks at its end. */
+export function batchCall(book: AddressBook, calls: readonly Call[]): Call {
+  return toLedger(book, ledger.encodeFunctionData("batch", [[...calls]]));
+}
+
+function toLedger(book: AddressBook, data: string): Call {
+  return { target: book.contracts.clearingHouse, data };
+}

@@ -1,0 +1,325 @@
+import type { ContractTransactionReceipt, Provider, Signer, TransactionReceipt } from "ethers";
+
+import {
+  ClearingHouse__factory,
+  Exchange__factory,
+  MockERC20__factory,
+  PriceOracle__factory,
+  RiskEngine__factory,
+} from "../../types/index.ts";
+import type { ClearingHouse, Exchange, PriceOracle, RiskEngine } from "../../types/index.ts";
+import { assessAccount, freeCollateral, leverage, marginRatio, marginState } from "../risk/account.ts";
+import { liquidationPrices } from "../risk/liquidationPrice.ts";
+import type { LiquidationPrices } from "../risk/liquidationPrice.ts";
+import { gather } from "../risk/portfolio.ts";
+import type { AccountState, Assessment, HouseState, MarginState } from "../risk/types.ts";
+import { whatIf } from "../risk/whatIf.ts";
+import type { WhatIf } from "../risk/whatIf.ts";
+import { priceOf, marketOf } from "../risk/house.ts";
+import { ownerOf } from "./accountId.ts";
+import type { AccountId } from "./accountId.ts";
+import type { AddressBook } from "./addressBook.ts";
+import {
+  assetOf,
+  batchCall,
+  depositCall,
+  flagCall,
+  liquidateCall,
+  settleOrdersCall,
+  transferCall,
+  withdrawCall,
+} from "./calls.ts";
+import type { Call, LiquidationTerms, Match } from "./calls.ts";
+import { decodeError, withTypedErrors } from "./errors.ts";
+import { buildOrder, signOrder } from "./orders.ts";
+import type { OrderFields, SignedOrder } from "./orders.ts";
+import { parseAmount, parsePrice, parseWad } from "./units.ts";
+import { readAccount, readHouse } from "./read.ts";
+
+/** The client was given a runner of another chain than its address book's. */
+export class WrongChain extends Error {
+  readonly connected: number;
+  readonly expected: number;
+
+  constructor(connected: number, expected: number) {
+    super(`connected to chain ${connected}, but the address book is of chain ${expected}`);
+    this.name = "WrongChain";
+    this.connected = connected;
+    this.expected = expected;
+  }
+}
+
+/** An action that needs a signer was asked of a client with a provider only. */
+export class NoSigner extends Error {
+  constructor() {
+    super("this action sends or signs: connect the client with a signer instead of a provider");
+    this.name = "NoSigner";
+  }
+}
+
+/** A runner that is not connected to a chain. */
+export class NoProvider extends Error {
+  constructor() {
+    super("the runner has no provider: connect the signer to one first");
+    this.name = "NoProvider";
+  }
+}
+
+/** A node gave neither a receipt nor a block where there has to be one. */
+export class NodeIncomplete extends Error {
+  readonly missing: string;
+
+  constructor(missing: string) {
+    super(`the node has no ${missing}: is it still syncing?`);
+    this.name = "NodeIncomplete";
+    this.missing = missing;
+  }
+}
+
+/** An account and everything its assessment depends on, at one block. */
+export interface View {
+  readonly block: number;
+  readonly account: AccountState;
+  readonly house: HouseState;
+}
+
+/** How an account stands; amounts in WAD. */
+export interface Health extends Assessment {
+  readonly block: number;
+  readonly state: MarginState;
+  readonly ratio: bigint | undefined; // E / MM
+  readonly freeCollateral: bigint; // cash that could leave now
+  readonly leverage: bigint | undefined;
+}
+
+/** A hypothetical trade of an account: human size (positive buys) and price, the index price if left out. */
+export interface HypotheticalTrade {
+  market: number;
+  size: string;
+  price?: string;
+  maker?: boolean;
+}
+
+/**
+ * A client of one house. Amounts, sizes and prices are human decimal numbers going in; results are in WAD. What a contract refuses
+ * is thrown as `ContractError`.
+ *
+ *     const house = await Plimsoll.connect(loadAddressBook("deploy/addresses/31337.json"), signer);
+ *     const account = accountId(await signer.getAddress());
+ *     await house.deposit(account, "USDC", "10000");
+ *     const order = await house.order({ account, market: 0, size: "1.5", limitPrice: "2000", nonce: 1n });
+ */
+export class Plimsoll {
+  readonly addressBook: AddressBook;
+  readonly clearingHouse: ClearingHouse;
+  readonly exchange: Exchange;
+  readonly riskEngine: RiskEngine;
+  readonly priceOracle: PriceOracle;
+  readonly #provider: Provider;
+  readonly #signer: Signer | undefined;
+
+  private constructor(addressBook: AddressBook, provider: Provider, signer: Signer | undefined) {
+    const { contracts } = addressBook;
+    const runner = signer ?? provider;
+    this.addressBook = addressBook;
+    this.clearingHouse = ClearingHouse__factory.connect(contracts.clearingHouse, runner);
+    this.exchange = Exchange__factory.connect(contracts.exchange, runner);
+    this.riskEngine = RiskEngine__factory.connect(contracts.riskEngine, runner);
+    this.priceOracle = PriceOracle__factory.connect(contracts.priceOracle, runner);
+    this.#provider = provider;
+    this.#signer = signer;
+  }
+
+  /**
+   * Connects to the house of an address book; with a provider the client can only read.
+   * @throws NoProvider, WrongChain
+   */
+  static async connect(addressBook: AddressBook, runner: Provider | Signer): Promise<Plimsoll> {
+    const provider = runner.provider;
+    if (provider === null) throw new NoProvider();
+    const chainId = Number((await provider.getNetwork()).chainId);
+    if (chainId !== addressBook.chainId) throw new WrongChain(chainId, addressBook.chainId);
+    return new Plimsoll(addressBook, provider, "signTypedData" in runner ? runner : undefined);
+  }
+
+  // ---------------------------------------------------------------- actions
+
+  /**
+   * Deposits cash or collateral, approving the vault first where its allowance is too small.
+   * @throws ContractError, UnknownSymbol, InvalidAmount, NoSigner
+   */
+  async deposit(account: AccountId, symbol: string, amount: string): Promise<TransactionReceipt> {
+    await this.#approve(symbol, amount);
+    return this.send(depositCall(this.addressBook, account, symbol, amount));
+  }
+
+  /**
+   * Withdraws cash or collateral, to the account's owner unless said otherwise.
+   * @throws ContractError, UnknownSymbol, InvalidAmount, NoSigner
+   */
+  withdraw(account: AccountId, symbol: string, amount: string, to = ownerOf(account)): Promise<TransactionReceipt> {
+    return this.send(withdrawCall(this.addressBook, account, symbol, amount, to));
+  }
+
+  /**
+   * Moves cash or collateral between two accounts of the signer.
+   * @throws ContractError, UnknownSymbol, InvalidAmount, NoSigner
+   */
+  transfer(from: AccountId, to: AccountId, symbol: string, amount: string): Promise<TransactionReceipt> {
+    return this.send(transferCall(this.addressBook, from, to, symbol, amount));
+  }
+
+  /**
+   * Settles matches of signed orders.
+   * @throws ContractError, NoSigner
+   */
+  settleOrders(orders: readonly SignedOrder[], matches: readonly Match[]): Promise<TransactionReceipt> {
+    return this.send(settleOrdersCall(this.addressBook, orders, matches));
+  }
+
+  /**
+   * Takes over a slice of an account into `taker`, an account of the signer.
+   * @throws ContractError, NoSigner
+   */
+  liquidate(account: AccountId, taker: AccountId, terms?: Partial<LiquidationTerms>): Promise<TransactionReceipt> {
+    return this.send(liquidateCall(this.addressBook, account, taker, terms));
+  }
+
+  /**
+   * Observes an account: starts, advances or clears its auction.
+   * @throws ContractError, NoSigner
+   */
+  flag(account: AccountId): Promise<TransactionReceipt> {
+    return this.send(flagCall(this.addressBook, account));
+  }
+
+  /**
+   * Sends several calls as one transaction with the margin checks at its end. Deposits in it need an approval beforehand.
+   * @throws ContractError, NoSigner
+   */
+  batch(calls: readonly Call[]): Promise<TransactionReceipt> {
+    return this.send(batchCall(this.addressBook, calls));
+  }
+
+  /**
+   * Sends one call and waits until it is mined.
+   * @throws ContractError, NoSigner
+   */
+  async send({ target, data }: Call): Promise<TransactionReceipt> {
+    return this.#mined(await withTypedErrors(() => this.#requireSigner().sendTransaction({ to: target, data })));
+  }
+
+  /**
+   * Builds and signs an order of the signer from a human size (positive buys) and limit price, in the owner's present epoch.
+   * @throws InvalidOrder, InvalidAmount, NoSigner
+   */
+  async order(
+    fields: { account: AccountId; market: number; size: string; limitPrice: string; nonce: bigint } & Partial<
+      Omit<OrderFields, "size" | "limitPrice" | "market">
+    >,
+  ): Promise<SignedOrder> {
+    const { epoch } = await this.exchange.ownerState(ownerOf(fields.account));
+    const order = buildOrder({
+      epoch,
+      ...fields,
+      market: BigInt(fields.market),
+      size: parseWad(fields.size),
+      limitPrice: parsePrice(fields.limitPrice),
+    });
+    return { order, signature: await signOrder(this.#requireSigner(), this.addressBook, order) };
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  /** An account and everything its assessment depends on, all read at one block. */
+  async view(id: AccountId): Promise<View> {
+    const block = await this.#provider.getBlock("latest");
+    if (block === null) throw new NodeIncomplete("latest block");
+    const [account, house] = await Promise.all([
+      readAccount(this, id, block.number),
+      readHouse(this, this.addressBook, block),
+    ]);
+    return { block: block.number, account, house };
+  }
+
+  /**
+   * How an account stands, computed from its own data; E, IM and MM equal `ClearingHouse.assess` at that block to the wei.
+   * @throws MissingPrice if the account holds something whose price is unusable
+   */
+  async health(id: AccountId): Promise<Health> {
+    const { block, account, house } = await this.view(id);
+    const assessment = assessAccount(account, house);
+    return {
+      ...assessment,
+      block,
+      state: marginState(assessment),
+      ratio: marginRatio(assessment),
+      freeCollateral: freeCollateral(account, house),
+      leverage: leverage(account, house),
+    };
+  }
+
+  /**
+   * What a trade would make of an account.
+   * @throws MissingPrice, UnknownMarket, InvalidAmount
+   */
+  async whatIf(id: AccountId, trade: HypotheticalTrade): Promise<WhatIf> {
+    const [{ account, house }, [params]] = await Promise.all([this.view(id), this.clearingHouse.market(trade.market)]);
+    const index = priceOf(house, marketOf(house, trade.market).underlying).price;
+    return whatIf(account, house, {
+      market: trade.market,
+      size: parseWad(trade.size),
+      price: trade.price === undefined ? index : parsePrice(trade.price),
+      feeRate: trade.maker === true ? params.makerFee : params.takerFee,
+    });
+  }
+
+  /**
+   * The prices at which an account becomes liquidatable, for each underlying it holds, all else unchanged.
+   * @throws MissingPrice
+   */
+  async liquidationPrices(id: AccountId): Promise<Map<number, LiquidationPrices>> {
+    const { account, house } = await this.view(id);
+    const held = gather(account, house).underlyings.map((u) => u.id);
+    return new Map(held.map((underlying) => [underlying, liquidationPrices(account, house, underlying)]));
+  }
+
+  // ---------------------------------------------------------------- internals
+
+  #requireSigner(): Signer {
+    if (this.#signer === undefined) throw new NoSigner();
+    return this.#signer;
+  }
+
+  async #approve(symbol: string, amount: string): Promise<void> {
+    const { token, decimals } = assetOf(this.addressBook, symbol);
+    const units = parseAmount(amount, decimals);
+    const { vault } = this.addressBook.contracts;
+    const erc20 = MockERC20__factory.connect(token, this.#requireSigner());
+    const allowance = await erc20.allowance(await this.#requireSigner().getAddress(), vault);
+    if (allowance < units) await this.#mined(await withTypedErrors(() => erc20.approve(vault, units)));
+  }
+
+  /** Waits for a transaction; one that failed when it was mined is run again to learn why. */
+  async #mined(sent: { hash: string; wait: () => Promise<ContractTransactionReceipt | TransactionReceipt | null> }) {
+    try {
+      const receipt = await sent.wait();
+      if (receipt !== null) return receipt;
+    } catch (error) {
+      throw decodeError(error) ?? (await this.#replay(sent.hash)) ?? error;
+    }
+    throw new NodeIncomplete(`receipt of ${sent.hash}`);
+  }
+
+  async #replay(hash: string): Promise<unknown> {
+    const transaction = await this.#provider.getTransaction(hash);
+    if (typeof transaction?.blockNumber !== "number") return undefined;
+    const { to, from, data, value, blockNumber } = transaction;
+    try {
+      await this.#provider.call({ to, from, data, value, blockTag: blockNumber - 1 });
+    } catch (error) {
+      return decodeError(error);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,142 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { expect } from "chai";
+import hre, { network } from "hardhat";
+
+import { resolveNetwork } from "../../deploy/config.ts";
+import { ChainMismatch, MocksOnRealNetwork, NoAdmin } from "../../deploy/errors.ts";
+import example from "../../deploy/networks/example.ts";
+import local from "../../deploy/networks/local.ts";
+import { deployPlimsoll } from "../../deploy/plimsoll.ts";
+import { InvalidAddressBook, loadAddressBook } from "../../src/sdk/addressBook.ts";
+import { AccessManager__factory, ClearingHouse__factory, RiskEngine__factory } from "../../types/index.ts";
+import { startAnvil } from "../helpers/anvil.ts";
+import type { Anvil } from "../helpers/anvil.ts";
+
+describe("deployment to a running anvil", () => {
+  const deploymentId = `test-${process.pid}`;
+  const journal = path.join(hre.config.paths.ignition, "deployments", deploymentId);
+  const folder = mkdtempSync(path.join(tmpdir(), "plimsoll-"));
+  const options = { deploymentId, addressBook: path.join(folder, "addresses.json") };
+  const parameters = resolveNetwork(local);
+  let anvil: Anvil;
+
+  const connect = () => network.create({ network: "localhost", override: { url: anvil.url } });
+
+  beforeEach(async () => {
+    anvil = await startAnvil();
+  });
+  afterEach(async () => {
+    await anvil.stop();
+    rmSync(journal, { recursive: true, force: true });
+  });
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it("writes the address book; a second run sends nothing and changes nothing", async () => {
+    const first = await deployPlimsoll(await connect(), parameters, options);
+    const written = readFileSync(options.addressBook, "utf8");
+    const block = await anvil.provider.getBlockNumber();
+    expect(loadAddressBook(options.addressBook)).to.deep.equal(first.addressBook);
+    expect(first.transactions).to.be.greaterThan(20);
+
+    const second = await deployPlimsoll(await connect(), parameters, options);
+    expect(second.transactions).to.equal(0);
+    expect(second.changes).to.deep.equal([]);
+    expect(await anvil.provider.getBlockNumber()).to.equal(block);
+    expect(readFileSync(options.addressBook, "utf8")).to.equal(written);
+  });
+
+  it("sends exactly the parameters that were changed", async () => {
+    const { addressBook } = await deployPlimsoll(await connect(), parameters, options);
+    const markets = [{ ...local.markets[0], takerFee: "0.06%" }, ...local.markets.slice(1)];
+    const changed = await deployPlimsoll(await connect(), resolveNetwork({ ...local, markets }), options);
+    expect(changed.changes).to.deep.equal(["ETH-PERP market"]);
+    expect(changed.transactions).to.equal(1);
+    const ledger = ClearingHouse__factory.connect(addressBook.contracts.clearingHouse, anvil.provider);
+    expect((await ledger.market(0))[0].takerFee).to.equal(600n);
+  });
+
+  it("names the changes that only the admin can make", async () => {
+    const admin = "0x00000000000000000000000000000000000000A1";
+    await deployPlimsoll(await connect(), resolveNetwork({ ...local, admin }), options);
+    const collaterals = local.collaterals.map((c) => ({ ...c, haircut: "8%" }));
+    const changed = resolveNetwork({ ...local, admin, collaterals });
+    const error = await rejects(deployPlimsoll(await connect(), changed, options), NoAdmin);
+    expect(error).to.deep.include({ changes: ["WETH risk", "WBTC risk"] });
+  });
+
+  it("starts afresh where the chain was started anew", async () => {
+    await deployPlimsoll(await connect(), parameters, options);
+    await anvil.stop();
+    anvil = await startAnvil();
+    const { addressBook, transactions } = await deployPlimsoll(await connect(), parameters, options);
+    expect(transactions).to.be.greaterThan(20);
+    expect(await anvil.provider.getCode(addressBook.contracts.clearingHouse)).to.not.equal("0x");
+  });
+
+  it("resumes after it was killed", async () => {
+    const script = path.join(import.meta.dirname, "../../deploy/deploy.ts");
+    const args = ["--url", anvil.url, "--deployment-id", deploymentId, "--address-book", options.addressBook];
+    const child = spawn(process.execPath, ["--import", "tsx", script, ...args], { stdio: "ignore" });
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    while ((await anvil.provider.getBlockNumber()) < 8 && child.exitCode === null) await sleep(5);
+    child.kill("SIGKILL");
+    await gone;
+    const recorded = JSON.parse(readFileSync(path.join(journal, "deployed_addresses.json"), "utf8")) as Record<
+      string,
+      string
+    >;
+
+    const { addressBook } = await deployPlimsoll(await connect(), parameters, options);
+    const after = JSON.parse(readFileSync(path.join(journal, "deployed_addresses.json"), "utf8")) as Record<
+      string,
+      string
+    >;
+    expect(after).to.include(recorded); // nothing is deployed twice
+    expect(
+      await RiskEngine__factory.connect(addressBook.contracts.riskEngine, anvil.provider).collateralRisk(1),
+    ).to.include(70_000n);
+  });
+});
+
+describe("deployment in-process", () => {
+  it("hands over to the admin, after which only he can change parameters", async () => {
+    const connection = await network.create();
+    const [deployer, admin] = await connection.ethers.getSigners();
+    const parameters = resolveNetwork({ ...local, admin: admin?.address, treasury: admin?.address });
+    const { addressBook } = await deployPlimsoll(connection, parameters);
+    const authority = AccessManager__factory.connect(addressBook.contracts.accessManager, deployer);
+    expect((await authority.hasRole(0, admin!))[0]).to.equal(true);
+    expect((await authority.hasRole(0, deployer!))[0]).to.equal(false);
+    const ledger = ClearingHouse__factory.connect(addressBook.contracts.clearingHouse, deployer);
+    expect(await ledger.treasury()).to.equal(admin?.address);
+  });
+
+  it("refuses parameters of another chain, and mocks on a real one", async () => {
+    const connection = await network.create();
+    await rejects(deployPlimsoll(connection, resolveNetwork(example)), ChainMismatch);
+    const real = await network.create({ network: "default", override: { chainId: 10 } });
+    await rejects(deployPlimsoll(real, resolveNetwork({ ...local, chainId: 10 })), MocksOnRealNetwork);
+  });
+});
+
+describe("address book", () => {
+  it("that is missing is refused by file", () => {
+    expect(() => loadAddressBook("/nowhere.json")).to.throw(InvalidAddressBook, "/nowhere.json");
+  });
+});
+
+async function rejects(promise: Promise<unknown>, type: abstract new (...args: never[]) => Error): Promise<unknown> {
+  const outcome = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(outcome).to.be.instanceOf(type);
+  return outcome;
+}

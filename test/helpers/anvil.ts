@@ -1,0 +1,58 @@
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { JsonRpcProvider } from "ethers";
+
+export interface Anvil {
+  url: string;
+  provider: JsonRpcProvider;
+  stop: () => Promise<void>;
+}
+
+/** Starts anvil on a free port, or on the given one, and waits until it answers. */
+export async function startAnvil(port?: number): Promise<Anvil> {
+  const at = port ?? (await freePort());
+  const url = `http://127.0.0.1:${at}`;
+  const child = spawn("anvil", ["--port", String(at), "--silent"], { stdio: "ignore", detached: true });
+  const gone = new Promise<void>((resolve) =>
+    child.once("exit", () => {
+      resolve();
+    }),
+  );
+  const provider = new JsonRpcProvider(url, 31337, { staticNetwork: true, pollingInterval: 20, cacheTimeout: -1 });
+  for (let tries = 0; !(await answers(url)); ++tries) {
+    if (tries === 100) throw new Error(`anvil did not answer at ${url}`);
+    await sleep(100);
+  }
+  return {
+    url,
+    provider,
+    stop: async () => {
+      provider.destroy();
+      if (child.pid !== undefined) process.kill(-child.pid); // the launcher and the node it starts
+      await gone;
+    },
+  };
+}
+
+async function answers(url: string): Promise<boolean> {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] });
+  try {
+    return (await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body })).ok;
+  } catch {
+    return false;
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => {
+        resolve(port);
+      });
+    });
+  });
+}
