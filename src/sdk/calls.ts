@@ -2,7 +2,7 @@ import { ClearingHouse__factory, Exchange__factory } from "../../types/index.ts"
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import type { SignedOrder } from "./orders.ts";
-import { parseAmount, parseWad } from "./units.ts";
+import { parseAmount } from "./units.ts";
 
 /** A call of the clearinghouse or the exchange: sent alone or as a part of `ClearingHouse.batch`. */
 export interface Call {
@@ -91,8 +91,8 @@ export function withdrawCall(book: AddressBook, account: AccountId, symbol: stri
  * @throws UnknownSymbol, InvalidAmount
  */
 export function transferCall(book: AddressBook, from: AccountId, to: AccountId, symbol: string, amount: string): Call {
-  const { token } = assetOf(book, symbol);
-  return toLedger(book, ledger.encodeFunctionData("transfer", [from, to, token, parseWad(amount)]));
+  const { token, decimals } = assetOf(book, symbol);
+  return toLedger(book, ledger.encodeFunctionData("transfer", [from, to, token, parseAmount(amount, decimals)]));
 }
 
 /** Settles matches of signed orders. */
