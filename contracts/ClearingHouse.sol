@@ -8,6 +8,7 @@ import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
 import {IVault} from "./interfaces/IVault.sol";
+import {Auctions} from "./libraries/Auctions.sol";
 import {Fixed} from "./libraries/Fixed.sol";
 import {Ledger} from "./libraries/Ledger.sol";
 import {Liquidation} from "./libraries/Liquidation.sol";
@@ -187,9 +188,14 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         LiquidationTerms calldata terms
     ) external house returns (uint256, int256) {
         Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL);
-        Assessment memory a = Margin.judge($, s);
-        if (a.equity >= int256(a.maintenanceMargin)) revert NotLiquidatable(id, a.equity, a.maintenanceMargin);
-        return Liquidation.liquidate($, id, taker, terms, s.words, a);
+        (uint256 needed, Assessment memory a) = $.riskEngine.slice(
+            s.words,
+            Auctions.discountNow($, id),
+            Liquidation.DUST
+        );
+        if (s.flat || a.equity >= int256(a.maintenanceMargin))
+            revert NotLiquidatable(id, a.equity, a.maintenanceMargin);
+        return Liquidation.liquidate($, id, taker, terms, needed, a);
     }
 
     /// @inheritdoc IClearingHouse

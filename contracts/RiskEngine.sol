@@ -47,11 +47,14 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256[] calldata portfolio,
         uint256 discount,
         uint256 dust
-    ) external view returns (uint256 fraction) {
+    ) external view returns (uint256 fraction, Assessment memory assessment) {
         Measure memory m = _measure(portfolio);
-        (uint256 initialMargin, uint256 maintenanceMargin) = _margins(m, WAD);
-        uint256 penalty = Fixed.divUp(discount * maintenanceMargin, WAD);
-        fraction = _landingFraction(m, int256(initialMargin), penalty);
+        assessment.equity = m.equity;
+        (assessment.initialMargin, assessment.maintenanceMargin) = _margins(m, WAD);
+        if (m.equity >= int256(assessment.initialMargin)) return (0, assessment);
+        uint256 penalty = Fixed.divUp(discount * assessment.maintenanceMargin, WAD);
+        if (m.equity <= int256((discount * assessment.maintenanceMargin) / WAD)) return (WAD, assessment);
+        fraction = _landingFraction(m, int256(assessment.initialMargin), penalty);
         if ((m.gross * (WAD - fraction)) / WAD < dust) fraction = WAD;
     }
 

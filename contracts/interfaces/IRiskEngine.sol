@@ -52,15 +52,16 @@ interface IRiskEngine {
 
     /// @notice The smallest slice of a portfolio whose removal at a penalty of `discount` · MM per unit of slice leaves
     /// equity between the initial margin and 1.001 times the initial margin.
-    /// @param portfolio packed portfolio with E < IM and E > discount · MM
+    /// @param portfolio packed portfolio
     /// @param discount d, penalty as a fraction of MM [wad]
     /// @param dust [wad] USD of gross exposure and collateral below which nothing is left behind
-    /// @return fraction f [wad], 1e18 where no smaller slice lands or dust would be left
+    /// @return fraction f [wad]: 0 if E ≥ IM; 1e18 if E ≤ discount · MM, if no smaller slice lands, or if dust would be left
+    /// @return assessment equity, initial and maintenance margin [wad]
     function slice(
         uint256[] calldata portfolio,
         uint256 discount,
         uint256 dust
-    ) external view returns (uint256 fraction);
+    ) external view returns (uint256 fraction, Assessment memory assessment);
 
     /// @notice Parameters of an underlying; all zero if it is unknown.
     function underlyingRisk(uint256 underlying) external view returns (UnderlyingRisk memory);

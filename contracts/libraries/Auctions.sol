@@ -28,6 +28,13 @@ library Auctions {
         return rescueClock == 0 ? 0 : (MAX_RESCUE * Fixed.min(rescueClock - 1, RAMP)) / RAMP;
     }
 
+    /// @notice d for an account that is found at E < MM now [wad].
+    function discountNow(Ledger.State storage $, AccountId id) internal view returns (uint256) {
+        if ($.accounts[id].flags & FLAG_AUCTION == 0) return MIN_DISCOUNT;
+        Auction memory x = $.auctions[id];
+        return discount(x.clock + _step(x));
+    }
+
     /// @notice The auction of an account that was just found at E < MM, its clocks advanced; not stored yet.
     function advance(
         Ledger.State storage $,
@@ -36,12 +43,10 @@ library Auctions {
         address flagger
     ) internal view returns (Auction memory x) {
         if ($.accounts[id].flags & FLAG_AUCTION != 0) x = $.auctions[id];
-        uint256 step = 0;
+        uint256 step = _step(x);
         if (x.flagger == address(0)) {
             x.flagger = flagger;
             x.maintenanceAtFlag = uint96(Fixed.min(a.maintenanceMargin, type(uint96).max));
-        } else {
-            step = Fixed.min(block.timestamp - x.lastCall, MAX_STEP);
         }
         x.lastCall = uint32(block.timestamp);
         x.clock = uint32(Fixed.min(x.clock + step, RAMP));
@@ -96,6 +101,11 @@ library Auctions {
         $.auctions[id] = x;
         _setFlag($, id, x.cashCallSince != 0 || x.flagger != address(0));
         emit IClearingHouse.UnsettledLossSeen(id, x.cashCallSince);
+    }
+
+    /// @dev What a call now adds to the clock: nothing if it is the first.
+    function _step(Auction memory x) private view returns (uint256) {
+        return x.flagger == address(0) ? 0 : Fixed.min(block.timestamp - x.lastCall, MAX_STEP);
     }
 
     function _addRecorded(Ledger.State storage $, AccountId id, uint256 market, int256 amount) private {

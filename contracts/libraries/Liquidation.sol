@@ -68,13 +68,13 @@ library Liquidation {
         emit IClearingHouse.Flagged(id, msg.sender, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
     }
 
-    /// @notice `words` and `a` are the account as the ledger has just judged it: below MM.
+    /// @notice `a` is the account as the engine has just judged it, below MM, and `needed` the slice that it needs.
     function liquidate(
         Ledger.State storage $,
         AccountId id,
         AccountId taker,
         LiquidationTerms calldata terms,
-        uint256[] memory words,
+        uint256 needed,
         Assessment memory a
     ) external returns (uint256, int256) {
         _requireTaker(id, taker);
@@ -87,7 +87,6 @@ library Liquidation {
         }
         uint256 discount = Auctions.discount(x.clock);
         bool sinks = a.equity <= int256((discount * a.maintenanceMargin) / WAD);
-        uint256 needed = sinks ? WAD : $.riskEngine.slice(words, discount, DUST);
         Sale memory sale = _newSale(id, taker, x.flagger);
         sale.fraction = Fixed.min(needed, terms.maxFraction);
         if (sale.fraction != needed) _requireNoDust($, sale, legs, sinks, needed);

@@ -24,7 +24,7 @@ contract RiskBatch {
     ) external view returns (uint256[] memory fractions) {
         fractions = new uint256[](portfolios.length);
         for (uint256 i = 0; i < portfolios.length; ++i) {
-            fractions[i] = _engine.slice(portfolios[i], discounts[i], dust);
+            (fractions[i], ) = _engine.slice(portfolios[i], discounts[i], dust);
         }
     }
 }

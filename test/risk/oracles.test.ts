@@ -111,7 +111,7 @@ describe("liquidation oracles (H6)", () => {
         initialMargin: (wad(10_000) * target) / 1_000_000n,
         maintenanceMargin: wad(500),
       });
-      const fraction = await engine.slice(pack(portfolio), d, DUST);
+      const [fraction] = await engine.slice(pack(portfolio), d, DUST);
       expect(slice(portfolio, risk, d, DUST)).to.equal(fraction);
       // The smallest fraction, and it overshoots the target by no more than rounding of a linear requirement.
       expect(fraction * wad(10_000) >= closed * WAD).to.equal(true);
