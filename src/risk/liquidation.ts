@@ -7,7 +7,7 @@ import { legs, payLosses, settleAll, split, totalProfit, type Leg } from "./pool
 import { gather, valueOf } from "./portfolio.ts";
 import { change, sides } from "./positions.ts";
 import { slice } from "./slice.ts";
-import type { AccountState, Assessment, HouseState, Portfolio } from "./types.ts";
+import type { AccountState, Assessment, HouseState } from "./types.ts";
 
 const FUND_SHARE = 200_000n; // [ppm] of the cost
 const FLAGGER_SHARE = 100_000n; // [ppm] of the cost
@@ -17,7 +17,9 @@ const DUST = 10n * WAD; // [wad] USD below which nothing is left behind
 export interface LiquidationRequest {
   /** The auction with its clocks advanced to the time of the call, see `advance`. */
   readonly auction: Auction;
-  /** Owner of the taker's account; a flagger who takes himself earns no flagger's share. */
+  /** Owner of the account that is sold; he earns nothing for flagging it. */
+  readonly owner: string;
+  /** Owner of the taker's account; a flagger who takes keeps his share as the taker. */
   readonly taker: string;
   /** Largest slice to take [wad]; as much as is needed if left out. */
   readonly maxFraction?: bigint;
@@ -65,7 +67,7 @@ interface Sale {
 /**
  * Plans the liquidation of an account with the steps and the rounding of `Liquidation.liquidate`.
  * @throws NotLiquidatable if E ≥ MM
- * @throws FractionTooSmall if `maxFraction` is zero, or less than the whole of an account with E ≤ d · MM
+ * @throws FractionTooSmall if `maxFraction` would take or leave dust, or is less than the whole of an account with E ≤ d · MM
  * @throws ClaimsNotAccepted if the account can pay the taker only in claims
  * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
  */
@@ -79,20 +81,25 @@ export function planLiquidation(
   if (equity >= maintenanceMargin) throw new NotLiquidatable(equity, maintenanceMargin);
   const opened = absorb(settleAll(account, house), house, positive(-equity));
   const list = legs(opened, house);
-  const flagger = request.auction.flagger === request.taker ? undefined : request.auction.flagger;
-  const limits = limit(gather(account, house), assessment, house, request);
+  const { auction, owner, taker, acceptClaims = false } = request;
+  const d = discount(auction.clock);
+  const whole = sinks(assessment, auction.clock);
   const hasAssets = list.some((leg) => leg.size !== 0n) || [...opened.collaterals.values()].some((b) => b !== 0n);
-  const fraction = hasAssets ? limits.fraction : 0n;
-  const cost = hasAssets ? limits.cost : 0n;
+  const needed = whole ? WAD : slice(gather(account, house), house.risk, d, DUST);
+  const fraction = hasAssets ? min(needed, request.maxFraction ?? WAD) : 0n;
+  if (hasAssets && fraction !== needed && (whole || isDust(opened, house, list, fraction))) {
+    throw new FractionTooSmall(fraction, needed);
+  }
+  const cost = whole ? positive(equity) : divUp(fraction * d * maintenanceMargin, WAD * WAD);
   const toFund = divUp(cost * FUND_SHARE, PPM);
-  const toFlagger = flagger === undefined ? 0n : (cost * FLAGGER_SHARE) / PPM;
-  const sale = price(opened, house, list, fraction, cost, request.acceptClaims ?? false);
+  const toFlagger = [owner, taker].includes(auction.flagger) ? 0n : (cost * FLAGGER_SHARE) / PPM;
+  const sale = price(opened, house, list, fraction, cost, acceptClaims);
   const moved = moveLegs(list, sale);
   const sold = hand(opened, house, sale.collaterals, moved, -1n, sale.payment);
   return {
     assessment,
-    discount: discount(request.auction.clock),
-    needed: limits.needed,
+    discount: d,
+    needed,
     fraction,
     cost,
     toFund,
@@ -100,7 +107,7 @@ export function planLiquidation(
     gain: cost - toFund - toFlagger,
     payment: sale.payment,
     paid: sale.payment + toFund + toFlagger,
-    rescue: limits.whole && hasAssets ? rescue(list, assessment, request.auction, cost) : 0n,
+    rescue: whole ? rescue(list, assessment, auction, cost) : 0n,
     deficit: positive(-equity),
     collaterals: sale.collaterals.map(({ id, amount }) => ({ id, amount })),
     legs: moved,
@@ -116,20 +123,18 @@ export function takeOver(taker: AccountState, plan: LiquidationPlan, house: Hous
   return hand(taker, house, plan.collaterals, plan.legs, 1n, -plan.paid);
 }
 
-/** Fraction and cost of a sale. An account that sinks (E ≤ d · MM) is sold whole for what it is worth. */
-function limit(
-  portfolio: Portfolio,
-  assessment: Assessment,
-  house: HouseState,
-  { auction, maxFraction = WAD }: LiquidationRequest,
-): { needed: bigint; fraction: bigint; cost: bigint; whole: boolean } {
-  const d = discount(auction.clock);
-  const whole = sinks(assessment, auction.clock);
-  const needed = whole ? WAD : slice(portfolio, house.risk, d, DUST);
-  if (maxFraction === 0n || (whole && maxFraction < WAD)) throw new FractionTooSmall(maxFraction, needed);
-  const fraction = min(needed, maxFraction);
-  const cost = whole ? positive(assessment.equity) : divUp(fraction * d * assessment.maintenanceMargin, WAD * WAD);
-  return { needed, fraction, cost, whole };
+/** Whether a slice is dust or leaves dust. */
+function isDust(account: AccountState, house: HouseState, list: readonly Leg[], fraction: bigint): boolean {
+  let gross = 0n;
+  for (const [id, balance] of account.collaterals) gross += valueOf(balance, collateralPrice(house, id));
+  for (const { market, size } of list) {
+    if (size !== 0n) gross += (abs(size) * priceOf(house, marketOf(house, market).underlying).price) / WAD;
+  }
+  return gross * min(fraction, WAD - fraction) < DUST * WAD;
+}
+
+function collateralPrice(house: HouseState, collateral: number): bigint {
+  return priceOf(house, collateralOf(house, collateral).underlying).price;
 }
 
 /** The account after its deficit has gone through the waterfall. */
@@ -170,19 +175,25 @@ function price(
   return { ...sale, payment: -cash, kept, claims };
 }
 
-/** f of every collateral balance, rounded up; what would be left as dust moves too. */
+/** f of every collateral balance, rounded up to whole token units; what would be left as dust moves too. */
 function takeCollateral(account: AccountState, house: HouseState, fraction: bigint): Sale["collaterals"] {
   if (fraction === 0n) return [];
   return [...account.collaterals]
     .filter(([, balance]) => balance !== 0n)
     .sort(([a], [b]) => a - b)
     .map(([id, balance]) => {
-      const { underlying, minBalance } = collateralOf(house, id);
-      const share = divUp(balance * fraction, WAD);
-      const amount = balance - share < minBalance ? balance : share;
-      const at = priceOf(house, underlying).price;
+      const { decimals, minBalance } = collateralOf(house, id);
+      const share = wholeUp(divUp(balance * fraction, WAD), decimals);
+      const amount = balance < share + minBalance ? balance : share;
+      const at = collateralPrice(house, id);
       return { id, amount, value: valueOf(balance, at) - valueOf(balance - amount, at) };
     });
+}
+
+/** The next amount [wad] of whole token units. */
+function wholeUp(amount: bigint, decimals: number): bigint {
+  const unit = decimals >= 18 ? 1n : 10n ** BigInt(18 - decimals);
+  return divUp(amount, unit) * unit;
 }
 
 /** f of every size, rounded up, and each leg's share of losses and claims. */

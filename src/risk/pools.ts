@@ -85,11 +85,12 @@ export function payLosses(account: AccountState, house: HouseState): AccountStat
 }
 
 /**
- * The account after paying a loss [wad] in one market: from cash if that covers it, else together with its other losses.
+ * The account after paying a loss [wad] in one market: from cash if that covers all of its losses, else all of them pro rata.
  * @throws UnknownMarket, MissingPrice
  */
 export function settleLoss(account: AccountState, house: HouseState, market: number, loss: bigint): AccountState {
-  return account.cash >= loss ? settle(account, [{ market, amount: loss }]) : payLosses(account, house);
+  const covered = account.cash >= totalLoss(legs(account, house));
+  return covered ? settle(account, [{ market, amount: loss }]) : payLosses(account, house);
 }
 
 /** What the pool of a market can pay out [wad]: nothing while bad debt stands. */

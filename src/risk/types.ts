@@ -84,6 +84,7 @@ export interface MarketState {
 /** A listed collateral asset. */
 export interface CollateralState {
   readonly underlying: number;
+  readonly decimals: number; // of the token
   readonly minBalance: bigint; // [wad] dust threshold
 }
 

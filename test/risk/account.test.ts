@@ -127,7 +127,11 @@ describe("accounts in src/risk", () => {
 
   it("LIQ-2 LIQ-4 a plan: 61.5 % of 5 long at d = 5 %, the penalty split 20 / 10 / 70", () => {
     // MM 500, IM 1000, E 400, d·MM = 25: f = 600 / 975. Loss 600 from cash 1000; cost f·25, paid from cash.
-    const plan = planLiquidation(accountOf(wad(1000), wad(5), wad(2120)), house, { auction, taker: "taker" });
+    const plan = planLiquidation(accountOf(wad(1000), wad(5), wad(2120)), house, {
+      auction,
+      owner: "owner",
+      taker: "taker",
+    });
     const f = (600n * WAD) / 975n;
     expect(plan.fraction - f >= 0n && plan.fraction - f < 10n ** 7n).to.equal(true);
     expect(plan.fraction).to.equal(plan.needed);
@@ -141,7 +145,11 @@ describe("accounts in src/risk", () => {
   });
 
   it("a taker who flagged the account himself earns no flagger's share", () => {
-    const plan = planLiquidation(accountOf(wad(1000), wad(5), wad(2120)), house, { auction, taker: "flagger" });
+    const plan = planLiquidation(accountOf(wad(1000), wad(5), wad(2120)), house, {
+      auction,
+      owner: "owner",
+      taker: "flagger",
+    });
     expect(plan.toFlagger).to.equal(0n);
     expect(plan.gain).to.equal(plan.cost - plan.toFund);
   });
@@ -149,16 +157,17 @@ describe("accounts in src/risk", () => {
   it("an account with E ≤ d · MM is sold whole for its equity, a bankrupt one for nothing after the waterfall", () => {
     // E = 20 ≤ 25
     const sinking = accountOf(wad(620), wad(5), wad(2120));
-    const plan = planLiquidation(sinking, house, { auction, taker: "taker" });
+    const plan = planLiquidation(sinking, house, { auction, owner: "owner", taker: "taker" });
     expect(plan.fraction).to.equal(WAD);
     expect(plan.cost).to.equal(wad(20));
     expect(assessAccount(plan.after, house).equity).to.equal(0n);
     expect(plan.after.positions.get(0)?.size).to.equal(0n);
-    expect(() => planLiquidation(sinking, house, { auction, taker: "t", maxFraction: WAD - 1n })).to.throw(
-      FractionTooSmall,
-    );
+    expect(() =>
+      planLiquidation(sinking, house, { auction, owner: "owner", taker: "t", maxFraction: WAD - 1n }),
+    ).to.throw(FractionTooSmall);
     const bankrupt = planLiquidation(accountOf(wad(500), wad(5), wad(2120)), house, {
       auction: { ...auction, rescueClock: 91n },
+      owner: "owner",
       taker: "taker",
     });
     expect(bankrupt.deficit).to.equal(wad(100));
@@ -170,14 +179,14 @@ describe("accounts in src/risk", () => {
   it("an account without cash whose equity is unsettled profit pays with claims, if the taker accepts them", () => {
     // Long 5 from 1920 with no cash: profit 400, E 400 < MM 500.
     const claims = accountOf(0n, wad(5), wad(1920));
-    expect(() => planLiquidation(claims, house, { auction, taker: "t" })).to.throw(ClaimsNotAccepted);
-    const plan = planLiquidation(claims, house, { auction, taker: "t", acceptClaims: true });
+    expect(() => planLiquidation(claims, house, { auction, owner: "owner", taker: "t" })).to.throw(ClaimsNotAccepted);
+    const plan = planLiquidation(claims, house, { auction, owner: "owner", taker: "t", acceptClaims: true });
     expect(plan.legs[0]?.credit).to.equal(-plan.cost);
   });
 
   it("says what is missing or wrong by its own error class", () => {
     const account = accountOf(wad(500), WAD, wad(2000));
-    expect(() => planLiquidation(account, house, { auction, taker: "t" })).to.throw(NotLiquidatable);
+    expect(() => planLiquidation(account, house, { auction, owner: "owner", taker: "t" })).to.throw(NotLiquidatable);
     expect(() => assessAccount(account, { ...house, prices: new Map() })).to.throw(MissingPrice);
     expect(() => assessAccount(account, { ...house, markets: new Map() })).to.throw(UnknownMarket);
     const blank = { underlyings: new Map(), collaterals: new Map() };

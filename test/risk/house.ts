@@ -35,7 +35,7 @@ export function oneUnderlying(risk: RiskParameters, price: bigint): HouseState {
     time: 0n,
     risk,
     markets: new Map([[0, market(0)]]),
-    collaterals: new Map<number, CollateralState>([[0, { underlying: 0, minBalance: 0n }]]),
+    collaterals: new Map<number, CollateralState>([[0, { underlying: 0, decimals: 18, minBalance: 0n }]]),
     prices: new Map([[0, calm(price)]]),
   };
 }

@@ -68,7 +68,9 @@ const accountAndHouse = fc
       time: 0n,
       risk: randomParameters(seed),
       markets: new Map(pools.map((pool, i) => [i, market(i, { pool })])),
-      collaterals: new Map([0, 3].map((id) => [id, { underlying: ownerOfCollateral.get(id)!, minBalance: 0n }])),
+      collaterals: new Map(
+        [0, 3].map((id) => [id, { underlying: ownerOfCollateral.get(id)!, decimals: 18, minBalance: 0n }]),
+      ),
       prices: new Map(prices.map((price, i) => [i, calm(price)])),
     };
     return { account, house };
@@ -234,7 +236,7 @@ describe(`properties of src/risk (seed ${SEED})`, () => {
           const before = assessAccount(poor, house);
           fc.pre(before.equity < before.maintenanceMargin);
           const auction = { flagger: "f", maintenanceAtFlag: 0n, clock, rescueClock: 0n, lastCall: 0n };
-          const plan = planLiquidation(poor, house, { auction, taker: "t", acceptClaims: true });
+          const plan = planLiquidation(poor, house, { auction, owner: "owner", taker: "t", acceptClaims: true });
           const after = assessAccount(plan.after, house);
           const slack = 20n; // one wei for each rounded leg
           const expected = before.equity - plan.cost + plan.deficit;
