@@ -1,0 +1,170 @@
+import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
+import { ZeroAddress } from "ethers";
+import type { ContractTransactionResponse } from "ethers";
+import { network } from "hardhat";
+
+import { accountId } from "../src/sdk/accountId.ts";
+import { parsePrice, parseWad } from "../src/sdk/units.ts";
+import { deployFixture, ETH, type Fixture } from "../test/helpers/fixture.ts";
+import { EACAggregatorProxy__factory } from "../types/index.ts";
+
+/** Gas of each operation, in the order in which the table shows them. */
+export type GasTable = Record<string, number>;
+
+type Signer = HardhatEthersSigner;
+type Side = [owner: Signer, size: string, resting: boolean];
+
+const NONCES_PER_WORD = 4n;
+const ANY_TERMS = { maxFraction: 10n ** 18n, maxPayment: 10n ** 30n, minGain: 0n, acceptClaims: false };
+
+/**
+ * Measures one cold transaction per operation on a fresh in-process chain: receipts, 21,000 and calldata included, refunds out.
+ * Nonce words are started, recipients hold the token, pools and markets are in use.
+ * @param proxied whether Chainlink's real EACAggregatorProxy stands in front of the mock aggregators
+ */
+export async function measureGas(proxied: boolean): Promise<GasTable> {
+  const f = await deployFixture(await network.create());
+  if (proxied) await putProxiesInFront(f);
+  const settle = matcher(f);
+  const [alice, bob, carol, dave, erin, keeper, second] = (await f.ethers.getSigners()).slice(1) as [
+    Signer,
+    Signer,
+    Signer,
+    Signer,
+    Signer,
+    Signer,
+    Signer,
+  ];
+  const id = (s: Signer) => accountId(s.address);
+  const house = (s: Signer) => f.clearingHouse.connect(s);
+  const pair = (maker: Signer, taker: Signer, size: string) =>
+    settle(
+      [
+        [maker, `-${size}`, true],
+        [taker, size, false],
+      ],
+      [[0, 1]],
+    );
+  const table: GasTable = {};
+
+  for (const s of [alice, bob, dave, erin]) await f.fund(s, { cash: "100000", weth: "0.1" });
+  await f.fund(carol, { cash: "1000" });
+  for (const s of [keeper, second]) await f.fund(s, { cash: "1000000" });
+  for (const token of [f.usdc, f.weth]) {
+    await token.mint(alice, 10n ** 12n);
+    await token.mint(f.deployer, 10n ** 12n);
+    await token.connect(alice).approve(f.vault, 10n ** 20n);
+  }
+  await f.usdc.approve(f.insuranceFund, 10n ** 12n);
+  await f.insuranceFund.deposit(10n ** 12n, f.deployer);
+  await pair(dave, erin, "10");
+
+  table["deposit cash again"] = await gasOf(house(alice).deposit(id(alice), f.usdc, 10n ** 9n));
+  table["withdraw cash, nothing held"] = await gasOf(house(keeper).withdraw(id(keeper), f.usdc, 10n ** 6n, alice));
+  await house(alice).withdraw(id(alice), f.weth, 10n ** 17n, alice);
+  await house(bob).withdraw(id(bob), f.weth, 10n ** 17n, bob);
+  table["two signed orders: open"] = await gasOf(pair(alice, bob, "5"));
+  table["two signed orders: increase"] = await gasOf(pair(alice, bob, "5"));
+  table["two signed orders: reduce"] = await gasOf(pair(bob, alice, "5"));
+  table["two signed orders: close"] = await gasOf(pair(bob, alice, "5"));
+  await pair(alice, bob, "5");
+  table["withdraw cash, one perpetual"] = await gasOf(house(alice).withdraw(id(alice), f.usdc, 10n ** 6n, alice));
+
+  await house(dave).withdraw(id(dave), f.weth, 10n ** 17n, dave);
+  await house(erin).withdraw(id(erin), f.weth, 10n ** 17n, erin);
+  const single = await gasOf(pair(alice, bob, "1"));
+  const oneTaker: Side[] = [
+    [alice, "-1", true],
+    [dave, "-1", true],
+    [bob, "2", false],
+  ];
+  const makers = await gasOf(
+    settle(oneTaker, [
+      [0, 2],
+      [1, 2],
+    ]),
+  );
+  const distinct: Side[] = [
+    [alice, "-1", true],
+    [bob, "1", false],
+    [dave, "-1", true],
+    [erin, "1", false],
+  ];
+  const pairs = await gasOf(
+    settle(distinct, [
+      [0, 1],
+      [2, 3],
+    ]),
+  );
+  table["batch, further fill: one taker, a maker increases"] = makers - single;
+  table["batch, further fill: a distinct pair increases"] = pairs - single;
+
+  await pair(dave, carol, "8");
+  await pair(second, erin, "1");
+  await f.setPrice(ETH, "2010");
+  const first = await gasOf(f.clearingHouse.settle(ETH, [id(alice)]));
+  table["settle a perpetual"] = first;
+  await f.setPrice(ETH, "2020");
+  const four = await gasOf(f.clearingHouse.settle(ETH, [alice, dave, second, bob].map(id)));
+  table["settle, each further account"] = Math.round((four - first) / 3);
+
+  await f.setPrice(ETH, "1925");
+  table["liquidation call on a healthy account"] = await gasOfRefused(f, () =>
+    house(keeper).liquidate(id(second), id(keeper), ANY_TERMS, { gasLimit: 500_000n }),
+  );
+  const snapshot = await f.networkHelpers.takeSnapshot();
+  table["liquidate one perpetual, taker opens"] = await gasOf(
+    house(keeper).liquidate(id(carol), id(keeper), ANY_TERMS),
+  );
+  await snapshot.restore();
+  table["liquidate one perpetual, taker holds it"] = await gasOf(
+    house(second).liquidate(id(carol), id(second), ANY_TERMS),
+  );
+  return table;
+}
+
+async function gasOf(sent: Promise<ContractTransactionResponse>): Promise<number> {
+  const receipt = await (await sent).wait();
+  return Number(receipt?.gasUsed ?? 0n);
+}
+
+/** Gas of a transaction that the house refuses. */
+async function gasOfRefused(f: Fixture, send: () => Promise<unknown>): Promise<number> {
+  await send().catch(() => undefined);
+  const block = await f.ethers.provider.getBlock("latest");
+  const receipt = await f.ethers.provider.getTransactionReceipt(block?.transactions[0] ?? "");
+  return Number(receipt?.gasUsed ?? 0n);
+}
+
+async function putProxiesInFront(f: Fixture): Promise<void> {
+  for (const [underlying, feed] of f.feeds.entries()) {
+    const proxy = await new EACAggregatorProxy__factory(f.deployer).deploy(feed, ZeroAddress);
+    const { heartbeat, minPrice, maxPrice } = await f.priceOracle.feedOf(underlying);
+    await f.priceOracle.setFeed(underlying, { aggregator: proxy, heartbeat, decimals: 8, minPrice, maxPrice });
+  }
+}
+
+/** Settles signed orders at 2,000, whose nonces lie in words that an earlier cancellation has started. */
+function matcher(f: Fixture) {
+  const used = new Map<string, bigint>();
+  const nextNonce = async (owner: Signer): Promise<bigint> => {
+    const last = used.get(owner.address) ?? -1n;
+    const starts = last === -1n || last % NONCES_PER_WORD === NONCES_PER_WORD - 2n; // the last of a word is the cancelled one
+    const nonce = last === -1n ? 0n : starts ? last + 2n : last + 1n;
+    if (starts) await f.exchange.connect(owner).cancel(accountId(owner.address), [nonce + NONCES_PER_WORD - 1n]);
+    used.set(owner.address, nonce);
+    return nonce;
+  };
+  return async (sides: Side[], matches: [maker: number, taker: number][]) => {
+    const orders = [];
+    for (const [owner, size, resting] of sides) {
+      const nonce = await nextNonce(owner);
+      const terms = { market: BigInt(ETH), limitPrice: parsePrice("2000"), nonce };
+      orders.push(await f.order(owner, { ...terms, size: parseWad(size), resting }));
+    }
+    return f.exchange.settle(
+      orders,
+      matches.map(([maker, taker]) => ({ maker, taker })),
+    );
+  };
+}

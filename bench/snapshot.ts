@@ -1,0 +1,31 @@
+import { readFileSync, writeFileSync } from "node:fs";
+
+import type { GasTable } from "./measure.ts";
+
+const FILE = new URL("./gas.json", import.meta.url);
+
+/** Gas with Chainlink's mock aggregator as the feed, and with its real proxy in front. */
+export interface GasSnapshot {
+  mock: GasTable;
+  proxy: GasTable;
+}
+
+/** Most that an operation may cost with the mock feed. */
+export const LIMITS: GasTable = {
+  "deposit cash again": 72_000,
+  "withdraw cash, one perpetual": 118_000,
+  "two signed orders: open": 215_000,
+  "two signed orders: increase": 175_000,
+  "settle a perpetual": 80_000,
+  "liquidation call on a healthy account": 75_000,
+  "liquidate one perpetual, taker opens": 180_000,
+};
+
+/** The committed snapshot. */
+export function readSnapshot(): GasSnapshot {
+  return JSON.parse(readFileSync(FILE, "utf8")) as GasSnapshot;
+}
+
+export function writeSnapshot(snapshot: GasSnapshot): void {
+  writeFileSync(FILE, `${JSON.stringify(snapshot, undefined, 2)}\n`);
+}
