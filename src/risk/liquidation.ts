@@ -85,7 +85,7 @@ export function planLiquidation(
   const d = discount(auction.clock);
   const whole = sinks(assessment, auction.clock);
   const hasAssets = list.some((leg) => leg.size !== 0n) || [...opened.collaterals.values()].some((b) => b !== 0n);
-  const needed = whole ? WAD : slice(gather(account, house), house.risk, d, DUST);
+  const needed = slice(gather(account, house), house.risk, d, DUST);
   const fraction = hasAssets ? min(needed, request.maxFraction ?? WAD) : 0n;
   if (hasAssets && fraction !== needed && (whole || isDust(opened, house, list, fraction))) {
     throw new FractionTooSmall(fraction, needed);

@@ -9,13 +9,15 @@ const SLICE_TOLERANCE = 1000n; // a slice may leave up to IM / 1000 more than IM
 
 /**
  * The smallest fraction [wad] of a portfolio whose removal at a penalty of `discount` [wad] times MM per unit of slice leaves
- * IM ≤ E' ≤ 1.001·IM; 1e18 where no smaller one does or less than `dust` [wad USD] would be left. The steps are those of
- * `RiskEngine.slice`, so the answer is the same to the wei. Meant for E < IM and E > discount · MM.
+ * IM ≤ E' ≤ 1.001·IM: 0 if E ≥ IM; 1e18 if E ≤ discount · MM, if no smaller one lands, or if less than `dust` [wad USD] would be
+ * left. The steps are those of `RiskEngine.slice`, so the answer is the same to the wei.
  * @throws UnknownUnderlying, UnknownCollateral if parameters are missing
  */
 export function slice(portfolio: Portfolio, risk: RiskParameters, discount: bigint, dust: bigint): bigint {
   const m = measure(portfolio, risk);
   const { initialMargin, maintenanceMargin } = margins(m, WAD);
+  if (m.equity >= initialMargin) return 0n;
+  if (m.equity <= (discount * maintenanceMargin) / WAD) return WAD;
   const penalty = divUp(discount * maintenanceMargin, WAD);
   const fraction = landingFraction(m, initialMargin, penalty);
   return (m.gross * (WAD - fraction)) / WAD < dust ? WAD : fraction;

@@ -89,13 +89,13 @@ async function readCollateral(
   id: number,
   blockTag: number,
 ): Promise<{ state: CollateralState; risk: CollateralRisk }> {
-  const [{ underlying, minBalance }, risk] = await Promise.all([
+  const [{ underlying, decimals, minBalance }, risk] = await Promise.all([
     clearingHouse.collateral(id, { blockTag }),
     riskEngine.collateralRisk(id, { blockTag }),
   ]);
   const { haircut, haircutInitial, tracking, trackingInitial } = risk;
   return {
-    state: { underlying: Number(underlying), minBalance },
+    state: { underlying: Number(underlying), decimals: Number(decimals), minBalance },
     risk: { haircut, haircutInitial, tracking, trackingInitial },
   };
 }
