@@ -14,11 +14,14 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     uint256 private constant MAX_SLICE_STEPS = 48;
     /// @dev After this many the search only halves the interval.
     uint256 private constant SECANT_STEPS = 16;
-    /// @dev [wad] absolute margin of a slice over IM: covers the rounding of every moved leg.
-    int256 private constant SLICE_MARGIN = 1e6;
+    /// @dev A slice aims this far above IM [wad], plus gross / SLICE_ROUNDING: covers the rounding of every moved leg.
+    uint256 private constant SLICE_MARGIN = 1e6;
+    uint256 private constant SLICE_ROUNDING = 1e16;
     /// @dev A slice may leave up to IM / 1000 more than IM.
     int256 private constant SLICE_TOLERANCE = 1000;
     uint256 private constant PHI_UNIT = 1e9;
+    /// @dev Largest factor that a volatility regime can have [multiples of 1].
+    uint256 private constant MAX_REGIME = 3;
 
     /// @dev A portfolio measured once; its scaled-down versions cost one evaluation of `_margins` each.
     struct Measure {
@@ -78,9 +81,9 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         );
         _inBounds("shock", r.shock, 1_000, 500_000);
         _inBounds("slope", r.slope, 0, 200_000);
-        _inBounds("initialFactor", r.initialFactor, PHI_UNIT + 1, 5 * PHI_UNIT);
+        _inBounds("initialFactor", r.initialFactor, PHI_UNIT + 1, 4 * PHI_UNIT);
         _inBounds("depth", r.depth, 1, type(uint48).max);
-        _boundBasis(r);
+        _boundTogether(r);
         _underlyings[underlying] = r;
         emit UnderlyingRiskSet(underlying, r);
     }
@@ -95,7 +98,7 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         _inBounds("trackingInitial", risk.trackingInitial, risk.tracking, risk.haircutInitial);
         if (risk.tracking > r.maxTracking) r.maxTracking = risk.tracking;
         if (risk.trackingInitial > r.maxTrackingInitial) r.maxTrackingInitial = risk.trackingInitial;
-        _boundBasis(r);
+        _boundTogether(r);
         _underlyings[risk.underlying] = r;
         _collaterals[collateral] = risk;
         emit CollateralRiskSet(collateral, risk);
@@ -110,8 +113,9 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     ) private pure returns (uint256 high) {
         uint256 low = 0;
         high = WAD;
-        int256 gLow = m.equity - initialMargin - SLICE_MARGIN;
-        int256 gHigh = m.equity - int256(penalty) - SLICE_MARGIN;
+        int256 target = m.equity - int256(SLICE_MARGIN + m.gross / SLICE_ROUNDING);
+        int256 gLow = target - initialMargin;
+        int256 gHigh = target - int256(penalty);
         if (gHigh < 0) return WAD;
         int256 side = 0;
         for (uint256 step = 0; step < MAX_SLICE_STEPS && high - low > 1; ++step) {
@@ -121,7 +125,7 @@ contract RiskEngine is IRiskEngine, AccessManaged {
                     : (low + high) / 2;
             if (f >= high) f = high - 1;
             (uint256 required, ) = _margins(m, WAD - f);
-            int256 g = m.equity - int256(Fixed.divUp(f * penalty, WAD)) - int256(required) - SLICE_MARGIN;
+            int256 g = target - int256(Fixed.divUp(f * penalty, WAD)) - int256(required);
             if (g < 0) {
                 (low, gLow) = (f, g);
                 if (side < 0) gHigh /= 2;
@@ -250,9 +254,12 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         if (r.shock == 0) revert UnknownUnderlying(id);
     }
 
-    /// @dev β + τ ≤ 2κ and β_i + τ_i ≤ 2φκ: a hedge never needs more than its two legs alone.
-    function _boundBasis(UnderlyingRisk memory r) private pure {
+    /// @dev β + τ ≤ 2κ and β_i + τ_i ≤ 2φκ: a hedge never needs more than its two legs alone. φ(κ·μ + 2·slope) + τ_i ≤ 1 in every
+    /// regime: a unit of collateral never counts against its owner.
+    function _boundTogether(UnderlyingRisk memory r) private pure {
         _inBounds("basis", r.basis, 0, 2 * uint256(r.shock) - Fixed.min(r.maxTracking, 2 * uint256(r.shock)));
+        uint256 worst = (MAX_REGIME * r.shock + 2 * uint256(r.slope)) * r.initialFactor;
+        _inBounds("shock and slope", Fixed.divUp(worst, PHI_UNIT) + r.maxTrackingInitial, 0, PPM);
         uint256 both = (2 * uint256(r.shock) * r.initialFactor) / PHI_UNIT;
         _inBounds("basisInitial", r.basisInitial, r.basis, both - Fixed.min(r.maxTrackingInitial, both));
     }

@@ -90,14 +90,14 @@ function collateral(house: House, c: NetworkParameters["collaterals"][number], t
   const risk = { haircut, haircutInitial, tracking, trackingInitial, underlying };
   return [
     {
-      label: `${c.symbol} collateral`,
-      holds: async () => agrees(await house.clearingHouse.collateral(id), listed),
-      apply: () => house.clearingHouse.setCollateral(id, { ...listed, decimals: 0n }), // the clearinghouse asks the token
-    },
-    {
       label: `${c.symbol} risk`,
       holds: async () => agrees(await house.riskEngine.collateralRisk(id), risk),
       apply: () => house.riskEngine.setCollateralRisk(id, risk),
+    },
+    {
+      label: `${c.symbol} collateral`,
+      holds: async () => agrees(await house.clearingHouse.collateral(id), listed),
+      apply: () => house.clearingHouse.setCollateral(id, { ...listed, decimals: 0n }), // the clearinghouse asks the token
     },
   ];
 }

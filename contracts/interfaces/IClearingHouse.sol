@@ -208,7 +208,7 @@ interface IClearingHouse {
     // ---------------------------------------------------------------- trading and upkeep
 
     /// @notice Applies fills in order, then checks every account in them once. Exchange only.
-    /// @dev A fill must lie in the market's price band, be at least its minimum size and leave open interest below the cap.
+    /// @dev A fill must lie in the market's price band, be at least its minimum size unless it closes a position, and leave open interest below the cap.
     /// Fees are taken from the quote, rounded up to 1e-9 USD. A position that is closed whole is settled at once.
     function trade(Fill[] calldata fills) external;
 
@@ -318,10 +318,12 @@ interface IClearingHouse {
 
     // ---------------------------------------------------------------- listing and wiring, all restricted
 
-    /// @notice Lists a market (next free or existing id) or changes its parameters within their bounds; its underlying is final.
+    /// @notice Lists a market or changes its parameters within their bounds; its underlying is final. The risk engine must know the
+    /// underlying, and the price band must be narrower than its shock and basis charges.
     function setMarket(uint256 id, MarketParams calldata params) external;
 
-    /// @notice Lists a collateral asset or changes its dust threshold; its token and underlying are final.
+    /// @notice Lists a collateral asset or changes its dust threshold; its token and underlying are final. The risk engine must know
+    /// it: an asset without parameters would make its holders' checks revert.
     function setCollateral(uint256 id, CollateralParams calldata params) external;
 
     function setRiskEngine(address riskEngine) external;

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {CollateralRisk, IRiskEngine, UnderlyingRisk} from "../interfaces/IRiskEngine.sol";
 import {
     CollateralParams,
     MARKET_LISTED,
@@ -11,6 +12,7 @@ import {
     MAX_COLLATERALS,
     MAX_MARKETS
 } from "../types/LedgerTypes.sol";
+import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
 import {Prices} from "./Prices.sol";
 import {TokenUnits} from "./TokenUnits.sol";
@@ -18,14 +20,17 @@ import {TokenUnits} from "./TokenUnits.sol";
 /// @notice Listing of markets and collateral assets, within hard bounds.
 library Listing {
     uint256 private constant MAX_FEE = 10_000; // [ppm]
-    uint256 private constant MAX_BAND = 10_000; // [ppm] narrower than any maintenance charge
+    uint256 private constant MAX_BAND = 10_000; // [ppm]
     uint256 private constant MAX_SOCIALISATION = 25_000; // [ppm]
 
     function setMarket(Ledger.State storage $, uint256 id, MarketParams calldata params) external {
         _inBounds("market", id, 0, MAX_MARKETS - 1);
         _inBounds("takerFee", params.takerFee, 0, MAX_FEE);
         _inBounds("makerFee", params.makerFee, 0, params.takerFee);
-        _inBounds("priceBand", params.priceBand, 1, MAX_BAND);
+        UnderlyingRisk memory risk = $.riskEngine.underlyingRisk(params.underlying);
+        if (risk.shock == 0) revert IRiskEngine.UnknownUnderlying(params.underlying);
+        // Narrower than any maintenance charge: nobody below MM can hand his margin to a friend inside the band.
+        _inBounds("priceBand", params.priceBand, 1, Fixed.min(Fixed.min(risk.shock, risk.basis), MAX_BAND));
         _inBounds("socialisationCap", params.socialisationCap, 0, MAX_SOCIALISATION);
         _inBounds("minFill", params.minFill, 1, type(uint80).max);
         _inBounds("softCap", params.softCap, 0, params.hardCap);
@@ -51,6 +56,8 @@ library Listing {
         _inBounds("collateral", id, 0, MAX_COLLATERALS - 1);
         uint256 decimals = IERC20Metadata(params.token).decimals();
         _inBounds("decimals", decimals, 0, TokenUnits.MAX_DECIMALS);
+        CollateralRisk memory risk = $.riskEngine.collateralRisk(id);
+        if (risk.haircutInitial == 0 || risk.underlying != params.underlying) revert IRiskEngine.UnknownCollateral(id);
         CollateralParams memory listed = $.collaterals[id];
         if (listed.token == address(0)) {
             if (params.token == cashToken || $.collateralIds[params.token] != 0) revert IClearingHouse.AlreadySet();

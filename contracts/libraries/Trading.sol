@@ -46,7 +46,7 @@ library Trading {
         MarketParams memory params = $.params[fill.market];
         uint256 index = Prices.read($, rate.underlying).price();
         uint256 size = Fixed.abs(fill.size);
-        _checkFill(fill, params, index, size);
+        _checkPrice(fill, params, index);
 
         MarketIndex memory word = $.indices[fill.market];
         Funding.accrue(word, rate, index);
@@ -57,6 +57,9 @@ library Trading {
         _change($, fill, sides, maker, fill.flags & FILL_MAKER_REDUCES != 0);
         _change($, fill, sides, taker, fill.flags & FILL_TAKER_REDUCES != 0);
 
+        if (size < params.minFill && maker.sizeAfter != 0 && taker.sizeAfter != 0) {
+            revert IClearingHouse.FillTooSmall(fill.market, size, params.minFill);
+        }
         rate.fees = (uint256(rate.fees) + (maker.fee + taker.fee) / FEE_UNIT).toUint64();
         _updateOpenInterest(fill.market, word, params, maker, taker, index);
         $.indices[fill.market] = word;
@@ -77,8 +80,7 @@ library Trading {
         }
     }
 
-    function _checkFill(Fill calldata fill, MarketParams memory params, uint256 index, uint256 size) private pure {
-        if (size < params.minFill || size == 0) revert IClearingHouse.FillTooSmall(fill.market, size, params.minFill);
+    function _checkPrice(Fill calldata fill, MarketParams memory params, uint256 index) private pure {
         uint256 distance = fill.price > index ? fill.price - index : index - fill.price;
         if (distance * PPM > index * params.priceBand) {
             revert IClearingHouse.PriceOutOfBand(fill.market, fill.price, index, params.priceBand);

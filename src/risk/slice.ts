@@ -4,7 +4,9 @@ import type { Portfolio, RiskParameters } from "./types.ts";
 
 const MAX_SLICE_STEPS = 48;
 const SECANT_STEPS = 16; // after this many the search only halves the interval
-const SLICE_MARGIN = 10n ** 6n; // [wad] absolute margin of a slice over IM: covers the rounding of every moved leg
+// A slice aims this far above IM [wad], plus gross / SLICE_ROUNDING: covers the rounding of every moved leg.
+const SLICE_MARGIN = 10n ** 6n;
+const SLICE_ROUNDING = 10n ** 16n;
 const SLICE_TOLERANCE = 1000n; // a slice may leave up to IM / 1000 more than IM
 
 /**
@@ -30,15 +32,16 @@ export function slice(portfolio: Portfolio, risk: RiskParameters, discount: bigi
 function landingFraction(m: Measure, initialMargin: bigint, penalty: bigint): bigint {
   let low = 0n;
   let high = WAD;
-  let gLow = m.equity - initialMargin - SLICE_MARGIN;
-  let gHigh = m.equity - penalty - SLICE_MARGIN;
+  const target = m.equity - SLICE_MARGIN - m.gross / SLICE_ROUNDING;
+  let gLow = target - initialMargin;
+  let gHigh = target - penalty;
   if (gHigh < 0n) return WAD;
   let side = 0;
   for (let step = 0; step < MAX_SLICE_STEPS && high - low > 1n; ++step) {
     let f = step < SECANT_STEPS ? low + ((high - low) * -gLow) / (gHigh - gLow) + 1n : (low + high) / 2n;
     if (f >= high) f = high - 1n;
     const required = margins(m, WAD - f).initialMargin;
-    const g = m.equity - divUp(f * penalty, WAD) - required - SLICE_MARGIN;
+    const g = target - divUp(f * penalty, WAD) - required;
     if (g < 0n) {
       [low, gLow] = [f, g];
       if (side < 0) gHigh /= 2n;

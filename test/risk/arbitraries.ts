@@ -45,10 +45,15 @@ function underlyingRisk(collaterals: readonly CollateralRisk[]): fc.Arbitrary<Un
   const maxTrackingInitial = collaterals.reduce((m, c) => (c.trackingInitial > m ? c.trackingInitial : m), 0n);
   return fc
     .record({
-      shock: ppm(1_000, 500_000),
-      slope: ppm(0, 200_000),
-      initialFactor: fc.bigInt({ min: PHI_UNIT + 1n, max: 2n ** 32n - 1n }),
+      initialFactor: fc.bigInt({ min: PHI_UNIT + 1n, max: 4n * PHI_UNIT }),
       depth: magnitude(2n ** 48n - 1n),
+    })
+    .chain((r) => {
+      // φ(3κ + 2·slope) + τ_i ≤ 1
+      const most = Number(((1_000_000n - maxTrackingInitial) * PHI_UNIT) / r.initialFactor) - 1;
+      return ppm(1_000, Math.floor(most / 3)).chain((shock) =>
+        ppm(0, Math.min(200_000, Math.floor((most - 3 * Number(shock)) / 2))).map((slope) => ({ ...r, shock, slope })),
+      );
     })
     .chain((r) => {
       const most = 2n * r.shock - maxTracking;

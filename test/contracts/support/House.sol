@@ -86,8 +86,8 @@ abstract contract House is Checks {
         oracle.setFeed(id, Feed(address(feeds[id]), 1 days, 8, 1e18, 1e24));
         engine.setUnderlyingRisk(id, UnderlyingRisk(30_000, 20_000, 10_000, 30_000, 0, 0, 1_666_666_667, depth));
         ch.setMarket(id, MarketParams(500, 0, 5_000, 2_500, minFill, 50_000_000, 100_000_000, uint8(id)));
-        ch.setCollateral(id, CollateralParams(address(tokens[id]), 0, uint8(id), minBalance));
         engine.setCollateralRisk(id, CollateralRisk(70_000, 100_000, 0, 0, uint8(id)));
+        ch.setCollateral(id, CollateralParams(address(tokens[id]), 0, uint8(id), minBalance));
     }
 
     // ---------------------------------------------------------------- actors and money
