@@ -1,0 +1,116 @@
+import { expect } from "chai";
+import { MaxInt256 } from "ethers";
+import type { AddressLike, BaseContract, BigNumberish } from "ethers";
+
+import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
+import type { Order } from "../../src/sdk/orders.ts";
+import { parsePrice, parseWad } from "../../src/sdk/units.ts";
+import { BTC, ETH, WBTC, WETH } from "./fixture.ts";
+import type { Fixture } from "./fixture.ts";
+
+export type Signer = Fixture["alice"];
+
+/** An expiry that no test reaches. */
+export const NEVER = 1n << 40n;
+
+/** Terms of a liquidator who takes whatever is needed. */
+export const ANY_TERMS = { maxFraction: 10n ** 18n, maxPayment: MaxInt256, minGain: 0n, acceptClaims: false };
+
+/** The main account of somebody. */
+export const main = (owner: Signer): bigint => accountId(owner.address);
+
+/** Units of USDC in a human amount. */
+export const usdc = (text: string): bigint => parseWad(text) / 10n ** 12n;
+
+/** Everything that the ledger, the tokens and the fund hold of the actors, as one text. */
+export async function digest(h: Fixture): Promise<string> {
+  const actors = [h.deployer, h.alice, h.bob, h.carol, h.dave, h.keeper];
+  const ids = actors.flatMap((a) => [main(a), accountId(a.address, 1), isolatedAccountId(a.address, ETH)]);
+  ids.push(await h.insuranceFund.account());
+  const ch = h.clearingHouse;
+  const accounts = ids.map(async (id) => [
+    await ch.account(id),
+    await ch.auction(id),
+    await Promise.all([ETH, BTC].map((m) => ch.position(id, m))),
+    await Promise.all([WETH, WBTC].map((c) => ch.collateralBalance(id, c))),
+  ]);
+  const holders = [...actors, h.vault, h.insuranceFund];
+  const tokens = [h.usdc, h.weth, h.wbtc, h.insuranceFund].map((t) =>
+    Promise.all(holders.map((who) => t.balanceOf(who))),
+  );
+  const rest = [
+    ch.market(ETH),
+    ch.market(BTC),
+    ch.totalFlaggedDeficit(),
+    ...actors.map((a) => h.exchange.ownerState(a)),
+  ];
+  const all: unknown = await Promise.all([...accounts, ...tokens, ...rest]);
+  return JSON.stringify(all, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+}
+
+/** Asserts that `call` is refused with a typed error of `contract` (the clearinghouse unless said otherwise) and changes nothing. */
+export async function refused(
+  h: Fixture,
+  call: () => Promise<unknown>,
+  error: string,
+  args?: unknown[],
+  contract: BaseContract = h.clearingHouse,
+): Promise<void> {
+  const before = await digest(h);
+  const assertion = expect(call()).to.be.revertedWithCustomError(contract, error);
+  await (args === undefined ? assertion : assertion.withArgs(...args));
+  expect(await digest(h), `${error} changed something`).to.equal(before);
+}
+
+/** Asserts that `call` is refused for arithmetic overflow and changes nothing. */
+export async function overflows(h: Fixture, call: () => Promise<unknown>): Promise<void> {
+  const before = await digest(h);
+  await expect(call()).to.be.revertedWithPanic(0x11);
+  expect(await digest(h)).to.equal(before);
+}
+
+export const cashOf = async (h: Fixture, id: bigint): Promise<bigint> => (await h.clearingHouse.account(id)).cash;
+export const equityOf = async (h: Fixture, id: bigint): Promise<bigint> => (await h.clearingHouse.assess(id)).equity;
+
+/** Size and quote of an account in a market. */
+export async function positionOf(
+  h: Fixture,
+  id: bigint,
+  market: BigNumberish,
+): Promise<{ size: bigint; quote: bigint }> {
+  const { size, quote } = await h.clearingHouse.position(id, market);
+  return { size, quote };
+}
+
+/** The words of a market by name. */
+export async function marketOf(h: Fixture, market: BigNumberish) {
+  const [params, index, rate, pool, loss] = await h.clearingHouse.market(market);
+  return { params, index, rate, pool, loss };
+}
+
+type Terms = Omit<Partial<Order>, "size"> & { owner: Signer; size: string; price: string };
+
+/** A signed order that never expires; human size and price. */
+export function sign(h: Fixture, { owner, size, price, ...fields }: Terms, market: number = ETH) {
+  const terms = { market: BigInt(market), size: parseWad(size), limitPrice: parsePrice(price) };
+  return h.order(owner, { ...terms, expiry: NEVER, ...fields });
+}
+
+/** Settles a resting order of `maker` with a taking one: `taker` buys `size` (negative: sells) at `price`. */
+export async function deal(
+  h: Fixture,
+  [maker, taker]: [Signer, Signer],
+  size: string,
+  price: string,
+  options: { market?: number; maker?: Partial<Order>; taker?: Partial<Order> } = {},
+) {
+  const opposite = size.startsWith("-") ? size.slice(1) : `-${size}`;
+  const orders = [
+    await sign(h, { owner: maker, size: opposite, price, resting: true, ...options.maker }, options.market),
+    await sign(h, { owner: taker, size, price, ...options.taker }, options.market),
+  ];
+  return h.exchange.settle(orders, [{ maker: 0, taker: 1 }]);
+}
+
+/** One call of a batch. */
+export const call = (target: AddressLike, data: string) => ({ target, data });
