@@ -1,0 +1,71 @@
+import { Command } from "commander";
+import { JsonRpcProvider, Wallet } from "ethers";
+import pino from "pino";
+
+import { InvalidKeeperConfig, KEEPER_SETTINGS, parseKeeperConfig } from "../src/keeper/config.ts";
+import type { KeeperConfig } from "../src/keeper/config.ts";
+import { Keeper } from "../src/keeper/keeper.ts";
+import { createMetrics, serveMetrics } from "../src/keeper/metrics.ts";
+import { accountId } from "../src/sdk/accountId.ts";
+import { InvalidAddressBook, loadAddressBook } from "../src/sdk/addressBook.ts";
+
+/** Settings from the command line (`--min-profit 5`) before those of the environment (`MIN_PROFIT`); the key from there only. */
+function readConfig(): KeeperConfig {
+  const command = new Command("keeper").description("Liquidates, settles and keeps the books of a house current.");
+  command.addHelpText("after", "\nEvery option may be set in the environment instead: MIN_PROFIT for --min-profit.");
+  command.addHelpText("after", "PRIVATE_KEY, the key of the taker's owner, is read from the environment only.");
+  const given = new Map<string, string>();
+  for (const name of KEEPER_SETTINGS) {
+    if (name === "PRIVATE_KEY") continue;
+    const flag = name.toLowerCase().replaceAll("_", "-");
+    command.option(`--${flag} <value>`, "", (value: string) => given.set(name, value));
+  }
+  command.parse();
+  return parseKeeperConfig({ ...process.env, ...Object.fromEntries(given) });
+}
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const addressBook = loadAddressBook(config.addressBook);
+  const logger = pino({ level: config.logLevel });
+  const provider = new JsonRpcProvider(config.rpcUrl, addressBook.chainId, {
+    staticNetwork: true,
+    pollingInterval: Math.min(config.policy.pollInterval, 1000),
+    cacheTimeout: -1,
+  });
+  const signer = new Wallet(config.privateKey, provider);
+  const takerAccount = accountId(signer.address, config.takerIndex);
+  const metrics = createMetrics();
+  const server = config.metricsPort === undefined ? undefined : serveMetrics(metrics, config.metricsPort);
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => {
+      stop.abort();
+    });
+  }
+  try {
+    const keeper = await Keeper.create({
+      provider,
+      signer,
+      addressBook,
+      takerAccount,
+      config: config.policy,
+      logger,
+      metrics,
+    });
+    logger.info({ taker: signer.address, block: keeper.mirror.head, accounts: keeper.mirror.accounts.size }, "started");
+    await keeper.run(stop.signal);
+    logger.info("stopped");
+  } finally {
+    server?.close();
+    provider.destroy();
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof InvalidKeeperConfig || error instanceof InvalidAddressBook)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,127 @@
+import { z } from "zod";
+
+import { InvalidAmount, parseWad } from "../sdk/units.ts";
+
+/** When the keeper acts. Amounts are [wad] USD, times [s]. */
+export interface KeeperPolicy {
+  /** Least expected gain of a liquidation after gas. */
+  readonly minProfit: bigint;
+  /** Most cash the taker pays for one slice; no limit if left out. */
+  readonly maxSpend?: bigint;
+  /** Shortest time between two flags of one account; a clock advances by at most 60 s per flag. */
+  readonly flagInterval: bigint;
+  /** PnL that is worth a settlement. */
+  readonly settleThreshold: bigint;
+  /** Fees that are worth a sweep. */
+  readonly sweepThreshold: bigint;
+  /** Age of a market's last accrual at which its funding is brought up to now. */
+  readonly accrueInterval: bigint;
+  /** Symbol of the underlying that gas is paid in. */
+  readonly gasUnderlying: string;
+  /** [ms] Between two looks at the chain while no block is announced. */
+  readonly pollInterval: number;
+  /** [ms] How long to wait for a transaction to be mined. */
+  readonly confirmTimeout: number;
+}
+
+/** Everything `npm run keeper` is started with. */
+export interface KeeperConfig {
+  readonly rpcUrl: string;
+  readonly addressBook: string;
+  readonly privateKey: string;
+  /** Serial number of the signer's account that takes over slices. */
+  readonly takerIndex: bigint;
+  /** Port of the metrics endpoint; none if left out. */
+  readonly metricsPort?: number;
+  readonly logLevel: string;
+  readonly policy: KeeperPolicy;
+}
+
+/** A configuration with mistakes; the message names each and says what to put there. It never contains the key. */
+export class InvalidKeeperConfig extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the keeper cannot start:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.name = "InvalidKeeperConfig";
+    this.problems = problems;
+  }
+}
+
+const usd = (byDefault: string) => z.string().default(byDefault).transform(toWad);
+const seconds = (byDefault: number) =>
+  z.coerce.number("give seconds").int().min(1).default(byDefault).transform(BigInt);
+const milliseconds = (byDefault: number) => z.coerce.number("give milliseconds").int().min(10).default(byDefault);
+
+const schema = z.object({
+  RPC_URL: z
+    .url({ protocol: /^https?$/, error: "give the http(s) address of a node" })
+    .default("http://127.0.0.1:8545"),
+  ADDRESS_BOOK: z.string().min(1, "give the file a deployment wrote").default("deploy/addresses/31337.json"),
+  PRIVATE_KEY: z
+    .string("set it in the environment: 0x and 64 hexadecimal digits")
+    .regex(/^0x[0-9a-fA-F]{64}$/, "must be 0x and 64 hexadecimal digits"),
+  TAKER_INDEX: z.string().regex(/^\d+$/, "give the serial number of an account, 0 for the main one").default("0"),
+  MIN_PROFIT: usd("1"),
+  MAX_SPEND: z.string().transform(toWad).optional(),
+  FLAG_INTERVAL: seconds(20),
+  SETTLE_THRESHOLD: usd("1000"),
+  SWEEP_THRESHOLD: usd("100"),
+  ACCRUE_INTERVAL: seconds(3600),
+  GAS_UNDERLYING: z.string().min(1).default("ETH"),
+  POLL_INTERVAL: milliseconds(1000),
+  CONFIRM_TIMEOUT: milliseconds(60_000),
+  METRICS_PORT: z.coerce.number("give a port").int().min(1).max(65_535).optional(),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+});
+
+/** The names under which a keeper is configured. */
+export const KEEPER_SETTINGS = Object.keys(schema.shape) as readonly (keyof typeof schema.shape)[];
+
+/** The policy of a keeper that nothing was said about. */
+export const DEFAULT_POLICY: KeeperPolicy = resolve({ PRIVATE_KEY: `0x${"0".repeat(63)}1` }).policy;
+
+/**
+ * Reads a configuration from settings by name, as the environment holds them; empty ones count as not given.
+ * @throws InvalidKeeperConfig
+ */
+export function parseKeeperConfig(settings: Readonly<Record<string, string | undefined>>): KeeperConfig {
+  return resolve(Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== "")));
+}
+
+function resolve(settings: Readonly<Record<string, string | undefined>>): KeeperConfig {
+  const result = schema.safeParse(settings);
+  if (!result.success) {
+    throw new InvalidKeeperConfig(result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+  }
+  const s = result.data;
+  return {
+    rpcUrl: s.RPC_URL,
+    addressBook: s.ADDRESS_BOOK,
+    privateKey: s.PRIVATE_KEY,
+    takerIndex: BigInt(s.TAKER_INDEX),
+    ...(s.METRICS_PORT !== undefined && { metricsPort: s.METRICS_PORT }),
+    logLevel: s.LOG_LEVEL,
+    policy: {
+      minProfit: s.MIN_PROFIT,
+      ...(s.MAX_SPEND !== undefined && { maxSpend: s.MAX_SPEND }),
+      flagInterval: s.FLAG_INTERVAL,
+      settleThreshold: s.SETTLE_THRESHOLD,
+      sweepThreshold: s.SWEEP_THRESHOLD,
+      accrueInterval: s.ACCRUE_INTERVAL,
+      gasUnderlying: s.GAS_UNDERLYING,
+      pollInterval: s.POLL_INTERVAL,
+      confirmTimeout: s.CONFIRM_TIMEOUT,
+    },
+  };
+}
+
+function toWad(text: string, context: z.RefinementCtx): bigint {
+  try {
+    return parseWad(text);
+  } catch (error) {
+    if (!(error instanceof InvalidAmount)) throw error;
+    context.addIssue({ code: "custom", message: `${error.message}; give USD as a decimal number` });
+    return z.NEVER;
+  }
+}

@@ -1,0 +1,225 @@
+import type { LogDescription } from "ethers";
+
+import type {
+  AuctionClearedEvent,
+  BadDebtRepaidEvent,
+  ClaimedEvent,
+  CollateralSetEvent,
+  CollateralTakenEvent,
+  DeficitAbsorbedEvent,
+  DepositedEvent,
+  FeesSweptEvent,
+  FlaggedEvent,
+  InsuranceFundSetEvent,
+  LiquidatedEvent,
+  PositionTakenEvent,
+  RescuePaidEvent,
+  SettledEvent,
+  TradeEvent,
+  TransferredEvent,
+  TreasurySetEvent,
+  UnsettledLossSeenEvent,
+  WithdrawnEvent,
+} from "../../types/contracts/ClearingHouse.ts";
+import type { AccountState, Position } from "../risk/types.ts";
+import { accountId } from "../sdk/accountId.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+
+/** An account as the events of the clearinghouse tell it. */
+export interface LedgerAccount extends AccountState {
+  cash: bigint;
+  readonly positions: Map<number, Position>;
+  readonly collaterals: Map<number, bigint>;
+  /** A flag has started an auction that is not over. */
+  flagged: boolean;
+  /** [s] Since when a loss is waiting for cash, 0 = none does. */
+  unsettledSince: bigint;
+}
+
+/** A balance moved in a token that no event has listed. */
+export class UnlistedToken extends Error {
+  readonly token: string;
+
+  constructor(token: string) {
+    super(`token ${token} was never listed: the events read do not begin at the deployment of the house`);
+    this.name = "UnlistedToken";
+    this.token = token;
+  }
+}
+
+interface Events {
+  Deposited: DepositedEvent.OutputObject;
+  Withdrawn: WithdrawnEvent.OutputObject;
+  Transferred: TransferredEvent.OutputObject;
+  Trade: TradeEvent.OutputObject;
+  Settled: SettledEvent.OutputObject;
+  Claimed: ClaimedEvent.OutputObject;
+  FeesSwept: FeesSweptEvent.OutputObject;
+  Flagged: FlaggedEvent.OutputObject;
+  AuctionCleared: AuctionClearedEvent.OutputObject;
+  Liquidated: LiquidatedEvent.OutputObject;
+  PositionTaken: PositionTakenEvent.OutputObject;
+  CollateralTaken: CollateralTakenEvent.OutputObject;
+  RescuePaid: RescuePaidEvent.OutputObject;
+  DeficitAbsorbed: DeficitAbsorbedEvent.OutputObject;
+  BadDebtRepaid: BadDebtRepaidEvent.OutputObject;
+  UnsettledLossSeen: UnsettledLossSeenEvent.OutputObject;
+  CollateralSet: CollateralSetEvent.OutputObject;
+  InsuranceFundSet: InsuranceFundSetEvent.OutputObject;
+  TreasurySet: TreasurySetEvent.OutputObject;
+}
+
+/** What each event of `IClearingHouse` does to balances; the others do nothing to them. */
+const EFFECTS: { readonly [Name in keyof Events]: (ledger: EventLedger, event: Events[Name]) => void } = {
+  Deposited: (ledger, e) => {
+    ledger.addToken(e.account, e.token, e.amount);
+  },
+  Withdrawn: (ledger, e) => {
+    ledger.addToken(e.account, e.token, -e.amount);
+  },
+  Transferred: (ledger, e) => {
+    ledger.addToken(e.from, e.token, -e.amount);
+    ledger.addToken(e.to, e.token, e.amount);
+  },
+  Trade: (ledger, e) => {
+    ledger.addPosition(e.maker, e.market, -e.size, e.makerQuote);
+    ledger.addPosition(e.taker, e.market, e.size, e.takerQuote);
+    ledger.addFees(e.market, e.makerFee + e.takerFee);
+  },
+  Settled: (ledger, e) => {
+    ledger.addCash(e.account, e.amount);
+    ledger.addPosition(e.account, e.market, 0n, -e.amount);
+  },
+  Claimed: (ledger, e) => {
+    ledger.addCash(e.account, e.paid);
+    ledger.addPosition(e.account, e.market, 0n, -e.claimed);
+  },
+  FeesSwept: (ledger, e) => {
+    ledger.addCash(ledger.insuranceFund, e.toFund);
+    ledger.addCash(ledger.treasury, e.toTreasury);
+    ledger.addFees(e.market, -(e.toFund + e.toTreasury + e.againstBadDebt));
+  },
+  Flagged: (ledger, e) => {
+    ledger.open(e.account).flagged = true;
+  },
+  AuctionCleared: (ledger, e) => {
+    ledger.open(e.account).flagged = false;
+  },
+  Liquidated: (ledger, e) => {
+    ledger.addCash(e.account, e.payment);
+    ledger.addCash(e.taker, -(e.payment + e.toFund + e.toFlagger));
+    ledger.addCash(ledger.insuranceFund, e.toFund);
+    if (e.toFlagger !== 0n) ledger.addCash(accountId(e.flagger), e.toFlagger);
+  },
+  PositionTaken: (ledger, e) => {
+    ledger.addPosition(e.account, e.market, -e.size, e.accountQuote);
+    ledger.addPosition(e.taker, e.market, e.size, e.takerQuote);
+  },
+  CollateralTaken: (ledger, e) => {
+    ledger.addCollateral(e.account, Number(e.collateral), -e.amount);
+    ledger.addCollateral(e.taker, Number(e.collateral), e.amount);
+  },
+  RescuePaid: (ledger, e) => {
+    ledger.addCash(ledger.insuranceFund, -e.amount);
+    ledger.addCash(e.taker, e.amount);
+  },
+  DeficitAbsorbed: (ledger, e) => {
+    ledger.addCash(ledger.insuranceFund, -e.fromFund);
+    ledger.addPosition(e.account, e.market, 0n, e.part);
+  },
+  BadDebtRepaid: (ledger, e) => {
+    ledger.addCash(ledger.insuranceFund, -e.amount); // out of income that `Liquidated` credits in full
+  },
+  UnsettledLossSeen: (ledger, e) => {
+    ledger.open(e.account).unsettledSince = e.since;
+  },
+  CollateralSet: (ledger, e) => {
+    ledger.listToken(e.params.token, Number(e.collateral));
+  },
+  InsuranceFundSet: (ledger, e) => {
+    ledger.insuranceFund = accountId(e.insuranceFund);
+  },
+  TreasurySet: (ledger, e) => {
+    ledger.treasury = accountId(e.treasury);
+  },
+};
+
+/** Every balance of the house, rebuilt from the clearinghouse's events alone. Amounts are [wad]. */
+export class EventLedger {
+  insuranceFund: AccountId = 0n;
+  treasury: AccountId = 0n;
+  readonly #cashToken: string;
+  readonly #accounts = new Map<AccountId, LedgerAccount>();
+  readonly #fees = new Map<bigint, bigint>();
+  readonly #collateralOf = new Map<string, number>();
+
+  constructor(cashToken: string) {
+    this.#cashToken = cashToken;
+  }
+
+  get accounts(): ReadonlyMap<AccountId, LedgerAccount> {
+    return this.#accounts;
+  }
+
+  /** Trading fees [wad] of a market that were not swept yet. */
+  fees(market: number): bigint {
+    return this.#fees.get(BigInt(market)) ?? 0n;
+  }
+
+  /**
+   * Applies the next event.
+   * @throws UnlistedToken
+   */
+  apply(event: LogDescription): void {
+    if (!Object.hasOwn(EFFECTS, event.name)) return;
+    const effect = EFFECTS[event.name as keyof Events] as (ledger: EventLedger, event: unknown) => void;
+    effect(this, event.args.toObject(true));
+  }
+
+  /** The account, from now on kept. */
+  open(id: AccountId): LedgerAccount {
+    let account = this.#accounts.get(id);
+    if (account === undefined) {
+      account = { cash: 0n, positions: new Map(), collaterals: new Map(), flagged: false, unsettledSince: 0n };
+      this.#accounts.set(id, account);
+    }
+    return account;
+  }
+
+  addCash(id: AccountId, amount: bigint): void {
+    this.open(id).cash += amount;
+  }
+
+  addCollateral(id: AccountId, collateral: number, amount: bigint): void {
+    const { collaterals } = this.open(id);
+    const balance = (collaterals.get(collateral) ?? 0n) + amount;
+    if (balance === 0n) collaterals.delete(collateral);
+    else collaterals.set(collateral, balance);
+  }
+
+  addToken(id: AccountId, token: string, amount: bigint): void {
+    if (token === this.#cashToken) {
+      this.addCash(id, amount);
+      return;
+    }
+    const collateral = this.#collateralOf.get(token);
+    if (collateral === undefined) throw new UnlistedToken(token);
+    this.addCollateral(id, collateral, amount);
+  }
+
+  addPosition(id: AccountId, market: bigint, size: bigint, quote: bigint): void {
+    const { positions } = this.open(id);
+    const before = positions.get(Number(market)) ?? { size: 0n, quote: 0n };
+    const after = { size: before.size + size, quote: before.quote + quote };
+    if (after.size === 0n && after.quote === 0n) positions.delete(Number(market));
+    else positions.set(Number(market), after);
+  }
+
+  addFees(market: bigint, amount: bigint): void {
+    this.#fees.set(market, (this.#fees.get(market) ?? 0n) + amount);
+  }
+
+  listToken(token: string, collateral: number): void {
+    this.#collateralOf.set(token, collateral);
+  }
+}
