@@ -1,0 +1,817 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
+import {Exchange} from "../../../contracts/Exchange.sol";
+import {InsuranceFund} from "../../../contracts/InsuranceFund.sol";
+import {PriceOracle} from "../../../contracts/PriceOracle.sol";
+import {Vault} from "../../../contracts/Vault.sol";
+import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
+import {Match, SignedOrder} from "../../../contracts/interfaces/IExchange.sol";
+import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
+import {AccountId, AccountIds} from "../../../contracts/types/AccountId.sol";
+import {Assessment, Auction, Call, LiquidationTerms, WAD} from "../../../contracts/types/LedgerTypes.sol";
+import {House} from "./House.sol";
+import {Lens} from "./Lens.sol";
+import {Vm, vm} from "./Vm.sol";
+
+/// @notice Random actions on a house that is under load from the start: what everybody may do, and what nobody may. Every
+/// action checks what must hold of itself by name; what must hold of the books is for the invariants.
+contract Handler is House {
+    uint256 private constant MARKETS = 2;
+    uint256 private constant ACTORS = 8;
+    uint256 private constant TRADERS = 14; // accounts of actors; behind them two takers, the fund and the treasury
+    uint256 private constant TAKER = 14; // its means are limited
+    uint256 private constant WHALE = 15; // can carry anything
+    uint256 private constant FUND = 16;
+    int256 private constant WEI = 16; // what roundings of one action can add up to
+
+    /// @dev What the events of an action say.
+    struct Seen {
+        uint256 charges; // socialised, bitmap of markets
+        uint256 rescue;
+        uint256 absorbed; // Σ parts of deficits
+        uint256 carried; // Σ of what fund, sides and bad debt took of it
+    }
+
+    Lens public immutable lens;
+    AccountId[] private _ids;
+    address[] private _actors;
+
+    // Ghosts.
+    mapping(address token => uint256 units) public donated;
+    mapping(uint256 market => uint256) public roundings; // [wei] that operations may have left in the market's pool
+    mapping(AccountId => uint256) private _recorded; // deficit by the last event
+    uint256 public recordedSum;
+    mapping(string action => uint256) public done; // successes
+
+    constructor(ClearingHouse ch_) {
+        _connect(ch_);
+        lens = new Lens(ch);
+        for (uint256 i = 0; i < ACTORS; ++i) {
+            _actors.push(actor(string(abi.encodePacked("actor", bytes1(uint8(48 + i))))));
+            _ids.push(main(_actors[i]));
+        }
+        _ids.push(AccountIds.derive(_actors[0], 1));
+        _ids.push(AccountIds.derive(_actors[1], 1));
+        _ids.push(isolated(_actors[0], ETH));
+        _ids.push(isolated(_actors[2], ETH));
+        _ids.push(isolated(_actors[3], BTC));
+        _ids.push(isolated(_actors[4], BTC));
+        _ids.push(main(actor("taker")));
+        _ids.push(main(actor("whale")));
+        _ids.push(fund.account());
+        _ids.push(main(treasury));
+        _load();
+    }
+
+    function _connect(ClearingHouse ch_) private {
+        ch = ch_;
+        vault = Vault(ch.vault());
+        oracle = PriceOracle(ch.priceOracle());
+        exchange = Exchange(ch.exchange());
+        fund = InsuranceFund(ch.insuranceFund());
+        usdc = MockERC20(ch.cashToken());
+        treasury = ch.treasury();
+        for (uint256 i = 0; i < 2; ++i) {
+            tokens[i] = MockERC20(ch.collateral(i).token);
+            feeds[i] = MockV3Aggregator(oracle.feedOf(i).aggregator);
+        }
+    }
+
+    /// @dev About ten times leverage nearly everywhere, so that a few per cent sink somebody.
+    function _load() private {
+        for (uint256 i = 0; i < TRADERS; ++i) if (i != 6) giveCash(_ids[i], 12_000e18);
+        for (uint256 i = 2; i < 4; ++i) giveCollateral(_ids[i], WETH, 5e18);
+        giveCollateral(_ids[6], WETH, 20e18);
+        giveCollateral(_ids[7], WETH, 3e18);
+        for (uint256 i = 4; i < 6; ++i) giveCollateral(_ids[i], WBTC, 0.3e18);
+        giveCash(_ids[TAKER], 100_000e18);
+        giveCash(_ids[WHALE], 1_000_000_000e18);
+        giveFund(_ids[WHALE].ownerOf(), 20_000e18);
+        trade(_ids[1], _ids[0], ETH, 60e18);
+        trade(_ids[2], _ids[3], ETH, 40e18);
+        trade(_ids[4], _ids[3], BTC, 1.5e18);
+        trade(_ids[5], _ids[4], BTC, 3e18);
+        trade(_ids[TAKER], _ids[6], ETH, -19e18);
+        trade(_ids[8], _ids[9], ETH, 55e18);
+        trade(_ids[9], _ids[8], BTC, 1e18);
+        trade(_ids[11], _ids[10], ETH, 50e18);
+        trade(_ids[13], _ids[12], BTC, 2e18);
+        (roundings[ETH], roundings[BTC]) = (20, 16); // of five and four trades
+    }
+
+    // ---------------------------------------------------------------- what the invariants need
+
+    function accounts() external view returns (AccountId[] memory) {
+        return _ids;
+    }
+
+    // ---------------------------------------------------------------- money
+
+    function deposit(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        uint256 kind = _roll(seed, 1) % 4;
+        Assessment[] memory b = _assessAll();
+        vm.recordLogs();
+        if (kind < 2) {
+            address payer = _actors[_roll(seed, 2) % ACTORS];
+            uint256 units = 1 + (_roll(seed, 3) % 5_000e6);
+            usdc.mint(payer, units);
+            vm.prank(payer);
+            usdc.approve(address(vault), units);
+            vm.prank(payer);
+            ch.deposit(id, address(usdc), units);
+        } else {
+            giveCollateral(
+                id,
+                kind - 2,
+                kind == 2 ? 0.006e18 + (_roll(seed, 3) % 2e18) : 0.0003e18 + (_roll(seed, 3) % 0.1e18)
+            );
+        }
+        Assessment memory a = assess(id);
+        Assessment memory was = b[_indexOf(id)];
+        checkLe(was.equity - int256(was.initialMargin), a.equity - int256(a.initialMargin), "DEPOSITS_HELP E - IM");
+        checkLe(
+            was.equity - int256(was.maintenanceMargin),
+            a.equity - int256(a.maintenanceMargin),
+            "DEPOSITS_HELP E - MM"
+        );
+        _othersUnchanged(b, id, id, id, 0, "DEPOSIT_LEAVES_OTHERS");
+        _digest("deposit");
+    }
+
+    function withdraw(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        uint256 kind = _roll(seed, 1) % 4;
+        if (kind < 2) _withdrawCash(id, seed);
+        else _withdrawCollateral(id, kind - 2, seed);
+    }
+
+    function _withdrawCash(AccountId id, uint256 seed) private {
+        Lens.View memory b = lens.viewOf(id, MARKETS);
+        uint256 units = _part(b.cash / USDC_UNIT, seed);
+        if (units == 0) return;
+        Assessment[] memory all = _assessAll();
+        uint256 held = usdc.balanceOf(id.ownerOf());
+        vm.recordLogs();
+        vm.prank(id.ownerOf());
+        try ch.withdraw(id, address(usdc), units, id.ownerOf()) returns (uint256 debited) {
+            checkEq(debited, units * USDC_UNIT, "WITHDRAW debits what it pays");
+            checkEq(usdc.balanceOf(id.ownerOf()) - held, units, "WITHDRAW pays what was asked");
+            _mayHaveLeft(id, all[_indexOf(id)]);
+            _othersUnchanged(all, id, id, id, 0, "WITHDRAW_LEAVES_OTHERS");
+            _digest("withdraw cash");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+            int256 left = b.risk.equity - int256(b.profit) - int256(units * USDC_UNIT);
+            bool allowed = b.cash >= units * USDC_UNIT + b.loss && left >= int256(b.risk.initialMargin);
+            check(!allowed, "WITHDRAW_WITHIN_MARGIN refused");
+            if (b.cash < units * USDC_UNIT) _requireReason(reason, IClearingHouse.InsufficientCash.selector);
+        }
+    }
+
+    function _withdrawCollateral(AccountId id, uint256 collateral, uint256 seed) private {
+        uint256 balance = ch.collateralBalance(id, collateral);
+        uint256 units = _part(toUnits(collateral, balance), seed);
+        if (units == 0) return;
+        Assessment[] memory all = _assessAll();
+        vm.recordLogs();
+        vm.prank(id.ownerOf());
+        try ch.withdraw(id, address(tokens[collateral]), units, id.ownerOf()) returns (uint256 debited) {
+            checkEq(balance - ch.collateralBalance(id, collateral), debited, "WITHDRAW debits what it says");
+            _mayHaveLeft(id, all[_indexOf(id)]);
+            _othersUnchanged(all, id, id, id, 0, "WITHDRAW_LEAVES_OTHERS");
+            _digest("withdraw collateral");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+            if (units > toUnits(collateral, balance)) {
+                _requireReason(reason, IClearingHouse.InsufficientCollateral.selector);
+            }
+        }
+    }
+
+    function transfer(uint256 seed) external {
+        AccountId from = _trader(seed, 0);
+        AccountId to = _trader(seed, 1);
+        for (uint256 i = 0; i < TRADERS && (to.equals(from) || to.ownerOf() != from.ownerOf()); ++i) to = _ids[i];
+        Assessment[] memory all = _assessAll();
+        address token = _roll(seed, 2) % 3 == 0 ? address(tokens[WETH]) : address(usdc);
+        uint256 held = token == address(usdc) ? cashOf(from) / USDC_UNIT : ch.collateralBalance(from, WETH);
+        uint256 units = 1 + _part(held, seed);
+        vm.recordLogs();
+        vm.prank(from.ownerOf());
+        try ch.transfer(from, to, token, units) {
+            check(to.ownerOf() == from.ownerOf() && !to.equals(from), "TRANSFER to another owner");
+            _mayHaveLeft(from, all[_indexOf(from)]);
+            int256 sum = all[_indexOf(from)].equity + all[_indexOf(to)].equity;
+            checkNear(assess(from).equity + assess(to).equity, sum, 2, "TRANSFER_KEEPS_EQUITY");
+            _othersUnchanged(all, from, to, to, 0, "TRANSFER_LEAVES_OTHERS");
+            _digest("transfer");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+            if (to.equals(from)) _requireReason(reason, IClearingHouse.SameAccount.selector);
+            else if (to.ownerOf() != from.ownerOf()) _requireReason(reason, IClearingHouse.OwnerMismatch.selector);
+        }
+    }
+
+    /// @notice Tokens sent to the house without asking belong to nobody.
+    function donate(uint256 seed) external {
+        MockERC20 token = seed % 3 == 0 ? usdc : tokens[seed % 2];
+        uint256 units = _roll(seed, 0) % 1e9;
+        Assessment[] memory all = _assessAll();
+        token.mint(address(vault), units);
+        token.mint(address(ch), units);
+        token.mint(address(fund), units);
+        donated[address(token)] += units;
+        _othersUnchanged(all, all.length, "DONATIONS_CHANGE_NOTHING");
+    }
+
+    /// @notice What is not one's own is not one's own.
+    function touchForeign(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        address thief = _actors[_roll(seed, 1) % ACTORS];
+        if (thief == id.ownerOf()) thief = _ids[TAKER].ownerOf();
+        uint256 way = _roll(seed, 2) % 7;
+        bytes memory data;
+        bytes4 expected = IClearingHouse.NotOwner.selector;
+        if (way == 0) data = abi.encodeCall(ch.withdraw, (id, address(usdc), 1, thief));
+        if (way == 1) data = abi.encodeCall(ch.transfer, (id, main(thief), address(usdc), 1));
+        if (way == 2) data = abi.encodeCall(ch.claim, (id, seed % 2, 1));
+        if (way == 3) data = abi.encodeCall(ch.deposit, (id, address(tokens[WETH]), 1e18));
+        if (way == 4) data = abi.encodeCall(ch.liquidate, (_below(seed), id, anyTerms()));
+        if (way == 5) {
+            Call[] memory calls = new Call[](1);
+            calls[0] = Call(address(ch), abi.encodeCall(ch.withdraw, (id, address(usdc), 1, thief)));
+            data = abi.encodeCall(ch.batch, (calls));
+        }
+        if (way == 6) {
+            (data, expected) = (abi.encodeCall(vault.push, (address(usdc), thief, 1)), bytes4(0));
+            _mustFail(thief, address(vault), data, expected);
+            return;
+        }
+        if (way == 4 && assess(_below(seed)).equity >= int256(assess(_below(seed)).maintenanceMargin)) {
+            expected = IClearingHouse.NotLiquidatable.selector;
+        }
+        _mustFail(thief, address(ch), data, expected);
+    }
+
+    // ---------------------------------------------------------------- trading
+
+    /// @notice Opens, adds, reduces, flips: whatever the sizes make of it. Prices reach beyond the band.
+    function tradeAny(uint256 seed) external {
+        AccountId maker = _trader(seed, 0);
+        AccountId taker = _roll(seed, 1) % 4 == 0 ? _ids[TAKER] : _trader(seed, 2);
+        uint256 market = _roll(seed, 3) % MARKETS;
+        int256 size = int256((_roll(seed, 4) % (_roll(seed, 5) % 3 == 0 ? 100_000 : 10_000)) * 1e15 + 1e9);
+        if (market == BTC) size = (size / 30e9) * 1e9 + 1e9;
+        if (_roll(seed, 6) % 2 == 0) size = -size;
+        _trade(maker, taker, market, size, _priceNear(market, seed), _roll(seed, 7));
+    }
+
+    /// @notice Closes or halves somebody's position, reduce-only.
+    function reduce(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        uint256 market = _roll(seed, 1) % MARKETS;
+        for (uint256 i = 0; i < TRADERS && sizeOf(id, market) == 0; ++i) id = _ids[i];
+        int256 size = -sizeOf(id, market);
+        if (size == 0) return;
+        size = (size / int256(1 + (_roll(seed, 2) % 2)) / 1e9) * 1e9 + (size > 0 ? int256(1e9) : int256(-1e9));
+        AccountId other = _roll(seed, 3) % 2 == 0 ? _ids[WHALE] : _trader(seed, 4);
+        _trade(other, id, market, size, _priceNear(market, seed), 2);
+    }
+
+    /// @dev flags: 1 = both rest, 2 = the taker reduces only, 4 = the maker reduces only; more is ignored at random.
+    function _trade(
+        AccountId maker,
+        AccountId taker,
+        uint256 market,
+        int256 size,
+        uint256 price,
+        uint256 flags
+    ) private {
+        SignedOrder[] memory orders = new SignedOrder[](2);
+        orders[0] = signedOrder(maker, market, -size, price, true, flags % 32 & 20 == 20);
+        orders[1] = signedOrder(taker, market, size, price, flags % 32 & 9 == 9, flags % 32 & 2 == 2 && flags % 8 < 4);
+        Match[] memory matches = new Match[](1);
+        matches[0] = Match(0, 1);
+        Assessment[] memory all = _assessAll();
+        vm.recordLogs();
+        try exchange.settle(orders, matches) {
+            _riskTaken(maker, all[_indexOf(maker)], "RISK_TAKEN_ABOVE_IM trade, maker");
+            _riskTaken(taker, all[_indexOf(taker)], "RISK_TAKEN_ABOVE_IM trade, taker");
+            uint256 index = priceOf(market);
+            uint256 distance = price > index ? price - index : index - price;
+            checkLe(distance * 1e6, index * 5_000, "PRICE_BAND");
+            _othersUnchanged(all, maker, taker, taker, 0, "TRADE_LEAVES_OTHERS");
+            _digest("trade");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+        }
+    }
+
+    /// @notice Several acts of one owner with one check at the end: cash out and in around a trade, or collateral against cash.
+    function batch(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        address owner = id.ownerOf();
+        uint256 market = _roll(seed, 1) % MARKETS;
+        int256 size = int256((_roll(seed, 2) % 20_000) * 1e15 + 0.01e18);
+        if (market == BTC) size = (size / 30e9) * 1e9 + 1e9;
+        if (_roll(seed, 3) % 2 == 0) size = -size;
+        (SignedOrder[] memory orders, Match[] memory matches) = pair(_ids[WHALE], id, market, size, priceOf(market));
+        uint256 out = ((cashOf(id) / USDC_UNIT) % (1 + (_roll(seed, 4) % 12_000e6))) + 1;
+        uint256 back = (_roll(seed, 5) % 8_000e6) + 1;
+        usdc.mint(owner, back);
+        vm.prank(owner);
+        usdc.approve(address(vault), back);
+        uint256 weth = _part(ch.collateralBalance(id, WETH), seed);
+        bytes[5] memory acts = [
+            abi.encodeCall(ch.withdraw, (id, address(usdc), out, owner)),
+            abi.encodeCall(ch.withdraw, (id, address(tokens[WETH]), weth, owner)),
+            abi.encodeCall(exchange.settle, (orders, matches)),
+            abi.encodeCall(ch.deposit, (id, address(usdc), back)),
+            abi.encodeCall(ch.flag, (id))
+        ];
+        uint256 wanted = (_roll(seed, 6) % 31) + 1;
+        uint256 count = 0;
+        for (uint256 i = 0; i < 5; ++i) if (wanted & (1 << i) != 0) ++count;
+        Call[] memory calls = new Call[](count);
+        count = 0;
+        for (uint256 i = 0; i < 5; ++i) {
+            if (wanted & (1 << i) != 0) calls[count++] = Call(i == 2 ? address(exchange) : address(ch), acts[i]);
+        }
+        Assessment[] memory all = _assessAll();
+        vm.recordLogs();
+        vm.prank(owner);
+        try ch.batch(calls) {
+            _riskTaken(id, all[_indexOf(id)], "RISK_TAKEN_ABOVE_IM batch");
+            if (wanted & 1 != 0) _mayHaveLeft(id, all[_indexOf(id)]);
+            _riskTaken(_ids[WHALE], all[WHALE], "RISK_TAKEN_ABOVE_IM batch, maker");
+            _othersUnchanged(all, id, _ids[WHALE], id, 0, "BATCH_LEAVES_OTHERS");
+            _digest("batch");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+        }
+    }
+
+    // ---------------------------------------------------------------- upkeep
+
+    function settleMarket(uint256 seed) external {
+        uint256 market = seed % MARKETS;
+        AccountId[] memory list = new AccountId[](1 + (_roll(seed, 0) % 8));
+        for (uint256 i = 0; i < list.length; ++i) list[i] = _ids[_roll(seed, 1 + i) % _ids.length];
+        Assessment[] memory all = _assessAll();
+        vm.recordLogs();
+        ch.settle(market, list);
+        for (uint256 i = 0; i < all.length; ++i) {
+            checkEq(assess(_ids[i]).equity, all[i].equity, "SETTLEMENT_KEEPS_EQUITY");
+        }
+        _digest("settle");
+    }
+
+    function claim(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        uint256 market = _roll(seed, 1) % MARKETS;
+        for (uint256 i = 0; i < TRADERS && ch.positionPnl(id, market) <= 0; ++i) id = _ids[i];
+        int256 pnl = ch.positionPnl(id, market);
+        uint256 amount = _part(pnl > 0 ? uint256(pnl) : 1e18, seed);
+        Assessment[] memory all = _assessAll();
+        uint256 cash = cashOf(id);
+        uint256 pool = poolOf(market).cash;
+        uint256 badDebt = lossOf(market).badDebt;
+        vm.recordLogs();
+        vm.prank(id.ownerOf());
+        try ch.claim(id, market, amount) returns (uint256 paid) {
+            check(int256(amount) <= pnl, "CLAIM of more than profit");
+            checkLe(cash + paid, cashOf(id), "CLAIM pays what it says");
+            // Given up: paid / s. Nobody gets a wei more than his share of the pool.
+            uint256 given = uint256(all[_indexOf(id)].equity - assess(id).equity) + paid;
+            checkLe(paid * (pool + badDebt), given * pool, "CLAIM pays at most s");
+            _riskTaken(id, all[_indexOf(id)], "RISK_TAKEN_ABOVE_IM claim");
+            _othersUnchanged(all, id, id, id, 0, "CLAIM_LEAVES_OTHERS");
+            _digest(badDebt != 0 ? "claim against bad debt" : "claim");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+        }
+    }
+
+    function sweepFees(uint256 seed) external {
+        Assessment[] memory all = _assessAll();
+        vm.recordLogs();
+        ch.sweepFees(seed % MARKETS);
+        _othersUnchanged(all, FUND, "SWEEP_LEAVES_OTHERS");
+        _digest("sweep");
+    }
+
+    function accrueFunding(uint256 seed) external {
+        Assessment[] memory all = _assessAll();
+        vm.recordLogs();
+        ch.accrueFunding(seed % MARKETS);
+        _othersUnchanged(all, all.length, "ACCRUAL_CHANGES_NOTHING");
+        _digest("accrue");
+    }
+
+    // ---------------------------------------------------------------- prices and time
+
+    function movePrice(uint256 seed) external {
+        uint256 underlying = seed % 2;
+        uint256 kind = _roll(seed, 0) % 8;
+        uint256 most =
+            kind < 3
+                ? 10_000
+                : kind < 5
+                    ? 40_000
+                    : kind < 7
+                        ? 120_000
+                        : 300_000; // ppm
+        uint256 start = underlying == ETH ? ETH_PRICE : BTC_PRICE;
+        uint256 ppm = 1_000 + (_roll(seed, 1) % most);
+        uint256 price = priceOf(underlying);
+        bool up = price < start / 4 || (price < start * 4 && _roll(seed, 2) % 2 == 0);
+        setPrice(underlying, (price * (up ? 1e6 + ppm : 1e6 - ppm)) / 1e6);
+    }
+
+    function wait(uint256 seed) external {
+        uint24[8] memory times = [1, 12, 45, 90, 600, 1 hours, 25 hours, 3 days + 1];
+        passTime(times[_roll(seed, 0) % 8]);
+    }
+
+    // ---------------------------------------------------------------- liquidation
+
+    function flag(uint256 seed) external {
+        AccountId id = seed % 3 == 0 ? _trader(seed, 0) : _below(seed);
+        Assessment[] memory all = _assessAll();
+        Assessment memory a = all[_indexOf(id)];
+        bool known = ch.account(id).flags != 0;
+        vm.recordLogs();
+        vm.prank(_actors[_roll(seed, 1) % ACTORS]);
+        try ch.flag(id) {
+            check(a.equity < int256(a.maintenanceMargin) || known, "FLAG of a healthy account");
+            _othersUnchanged(all, all.length, "FLAG_CHANGES_NO_EQUITY");
+            _digest("flag");
+            checkEq(_recorded[id], a.equity < 0 ? uint256(-a.equity) : 0, "FLAG records the deficit");
+        } catch (bytes memory reason) {
+            check(a.equity >= int256(a.maintenanceMargin), "FLAG refused below MM");
+            _requireReason(reason, IClearingHouse.NotLiquidatable.selector);
+        }
+    }
+
+    function liquidateAny(uint256 seed) external {
+        AccountId id = seed % 5 == 0 ? _trader(seed, 0) : _below(seed);
+        bool whale = _roll(seed, 1) % 3 != 0;
+        LiquidationTerms memory terms = anyTerms();
+        terms.acceptClaims = _roll(seed, 2) % 2 == 0;
+        if (_roll(seed, 3) % 3 == 0) terms.maxFraction = 0.0001e18 + (_roll(seed, 4) % WAD);
+        AccountId taker = _ids[whale ? WHALE : TAKER];
+        Assessment[] memory all = _assessAll();
+        Assessment memory b = all[_indexOf(id)];
+        Auction memory x = ch.auction(id);
+        vm.recordLogs();
+        vm.prank(taker.ownerOf());
+        try ch.liquidate(id, taker, terms) returns (uint256 fraction, int256) {
+            Seen memory s = _digest("liquidate");
+            check(b.equity < int256(b.maintenanceMargin), "LIQUIDATION of an account at or above MM");
+            checkLe(fraction, terms.maxFraction, "LIQUIDATION takes more than accepted");
+            _accountImproved(id, b, x, fraction, terms);
+            _takerBounded(taker, all, b, x, fraction, s);
+            checkEq(s.absorbed, b.equity < 0 ? uint256(-b.equity) : 0, "WATERFALL_ADDS_UP deficit");
+            checkEq(s.absorbed, s.carried, "WATERFALL_ADDS_UP parts");
+            AccountId flagger = x.flagger == address(0) ? taker : main(x.flagger);
+            _othersUnchanged(all, id, taker, flagger, s.charges, "LIQUIDATION_LEAVES_OTHERS");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+            if (b.equity >= int256(b.maintenanceMargin)) {
+                _requireReason(reason, IClearingHouse.NotLiquidatable.selector);
+            } else if (whale && terms.acceptClaims && terms.maxFraction == WAD) {
+                _fail("LIQUIDATION_NEVER_BLOCKED", reason);
+            }
+        }
+    }
+
+    /// @dev d at the call, from the auction before it: 5 % to 60 % in 180 s of clock, at most 60 s a call.
+    function _discount(Auction memory x) private view returns (uint256) {
+        uint256 clock = 0;
+        if (x.flagger != address(0)) {
+            uint256 step = block.timestamp - x.lastCall;
+            clock = x.clock + (step < 60 ? step : 60);
+        }
+        return 0.05e18 + (0.55e18 * (clock < 180 ? clock : 180)) / 180;
+    }
+
+    function _accountImproved(
+        AccountId id,
+        Assessment memory b,
+        Auction memory x,
+        uint256 fraction,
+        LiquidationTerms memory terms
+    ) private view {
+        Lens.View memory v = lens.viewOf(id, MARKETS);
+        uint256 penalty = (_discount(x) * b.maintenanceMargin) / WAD;
+        if (b.equity <= int256(penalty)) {
+            check(!v.sized && ch.account(id).collaterals == 0, "LIQUIDATION_IMPROVES: what sinks is sold whole");
+            checkNear(v.risk.equity, 0, uint256(WEI), "LIQUIDATION_IMPROVES: nothing is left");
+            return;
+        }
+        int256 expected = b.equity - int256((fraction * penalty) / WAD);
+        checkNear(v.risk.equity, expected, uint256(WEI), "LIQUIDATION_IMPROVES: E' = E - f d MM");
+        bool raised = v.risk.equity * int256(b.maintenanceMargin) > b.equity * int256(v.risk.maintenanceMargin);
+        check(raised || !v.sized, "LIQUIDATION_IMPROVES: E / MM rises");
+        if (terms.maxFraction != WAD) return;
+        checkLe(int256(v.risk.initialMargin), v.risk.equity + WEI, "LIQUIDATION_LANDS at IM");
+        if (fraction == WAD) return;
+        int256 most = (int256(v.risk.initialMargin) * 1001) / 1000 + 20e18; // a collateral's dust threshold more
+        checkLe(v.risk.equity, most, "LIQUIDATION_LANDS below 1.001 IM");
+    }
+
+    function _takerBounded(
+        AccountId taker,
+        Assessment[] memory all,
+        Assessment memory b,
+        Auction memory x,
+        uint256 fraction,
+        Seen memory s
+    ) private view {
+        Assessment memory a = assess(taker);
+        checkLe(int256(a.initialMargin), a.equity, "TAKER_ABOVE_IM");
+        checkLe(s.rescue, b.maintenanceMargin / 2, "RESCUE_BOUNDED");
+        int256 gain = a.equity - all[_indexOf(taker)].equity - int256(s.rescue);
+        uint256 most = (_discount(x) * b.maintenanceMargin) / WAD;
+        checkLe(gain, int256((most * fraction) / WAD) + WEI, "LIQUIDATION_IMPROVES: taker gains more than f d MM");
+        checkLe(gain, (b.equity > 0 ? b.equity : int256(0)) + WEI, "LIQUIDATION_IMPROVES: taker gains more than E");
+        if (s.charges == 0) checkLe(-WEI, gain, "LIQUIDATION costs its taker nothing at the index");
+    }
+
+    function absorb(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        for (uint256 i = 0; i < TRADERS && (assess(id).equity >= 0 || _hasAssets(id)); ++i) id = _ids[i];
+        Assessment[] memory all = _assessAll();
+        Assessment memory b = all[_indexOf(id)];
+        bool assets = _hasAssets(id);
+        vm.recordLogs();
+        try ch.absorb(id) {
+            Seen memory s = _digest("absorb");
+            check(b.equity < 0 && !assets, "ABSORB of an account that is not bankrupt and empty");
+            checkEq(s.absorbed, uint256(-b.equity), "WATERFALL_ADDS_UP deficit");
+            checkEq(s.absorbed, s.carried, "WATERFALL_ADDS_UP parts");
+            checkEq(assess(id).equity, int256(0), "ABSORB leaves nothing");
+            _othersUnchanged(all, id, id, id, s.charges, "ABSORB_LEAVES_OTHERS");
+        } catch (bytes memory reason) {
+            check(b.equity >= 0 || assets, "ABSORB refused");
+            _requireReason(reason, IClearingHouse.NotAbsorbable.selector);
+        }
+    }
+
+    function cashCall(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        for (uint256 i = 0; i < TRADERS && ch.auction(id).cashCallSince == 0; ++i) id = _ids[i];
+        uint256 since = ch.auction(id).cashCallSince;
+        Assessment[] memory all = _assessAll();
+        Assessment memory b = all[_indexOf(id)];
+        vm.recordLogs();
+        vm.prank(_ids[WHALE].ownerOf());
+        try ch.cashCall(id, _ids[WHALE], anyTerms()) returns (uint256 fraction, int256) {
+            _digest("cash call");
+            check(since != 0 && block.timestamp >= since + 24 hours, "CASH_CALL_WAITS a day");
+            int256 cost = int256((fraction * b.maintenanceMargin) / WAD / 20);
+            checkNear(assess(id).equity, b.equity - cost, uint256(WEI), "CASH_CALL costs f 5 % MM");
+            int256 gain = assess(_ids[WHALE]).equity - all[WHALE].equity;
+            checkLe(gain, cost + WEI, "CASH_CALL pays its taker at most the cost");
+            _othersUnchanged(all, id, _ids[WHALE], id, 0, "CASH_CALL_LEAVES_OTHERS");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+        }
+    }
+
+    // ---------------------------------------------------------------- the fund
+
+    function fundDeposit(uint256 seed) external {
+        vm.recordLogs();
+        giveFund(_actors[seed % ACTORS], 1e18 + (_roll(seed, 0) % 5_000e18));
+        _digest("fund deposit");
+    }
+
+    /// @notice Asks, and leaves if it was asked for in time. Who leaves pays his part of flagged deficits.
+    function fundExit(uint256 seed) external {
+        address who = _roll(seed, 0) % 2 == 0 ? _ids[WHALE].ownerOf() : _actors[seed % ACTORS];
+        uint256 shares = fund.maxRedeem(who);
+        if (shares == 0) {
+            uint256 held = fund.balanceOf(who);
+            vm.prank(who);
+            fund.requestExit(held);
+            if (held != 0) _mustFail(who, address(fund), abi.encodeCall(fund.redeem, (held, who, who)), bytes4(0));
+            return;
+        }
+        (uint256 net, uint256 supply) = (_netFund(), fund.totalSupply() + 1e6);
+        vm.recordLogs();
+        vm.prank(who);
+        fund.redeem(shares, who, who);
+        _digest("fund exit");
+        checkLe((net + 1) * (fund.totalSupply() + 1e6), (_netFund() + 1) * supply, "FUND_EXIT_IS_NET");
+    }
+
+    function _netFund() private view returns (uint256) {
+        uint256 deficit = (ch.totalFlaggedDeficit() + USDC_UNIT - 1) / USDC_UNIT;
+        uint256 gross = fund.totalAssets();
+        return gross > deficit ? gross - deficit : 0;
+    }
+
+    // ---------------------------------------------------------------- leaving
+
+    /// @notice With no feed answering, a flat account takes everything out; then it comes back.
+    function leaveFlat(uint256 seed) external {
+        uint256 start = _roll(seed, 0);
+        for (uint256 i = 0; i < TRADERS; ++i) {
+            AccountId id = _ids[(start + i) % TRADERS];
+            if (lens.viewOf(id, MARKETS).flat && (cashOf(id) >= USDC_UNIT || ch.account(id).collaterals != 0)) {
+                return _leave(id);
+            }
+        }
+    }
+
+    function _leave(AccountId id) private {
+        uint256 cash = cashOf(id) / USDC_UNIT;
+        uint256[2] memory held = [ch.collateralBalance(id, WETH), ch.collateralBalance(id, WBTC) / 1e10];
+        stopFeeds();
+        if (cash != 0) _mustLeave(id, address(usdc), cash);
+        for (uint256 c = 0; c < 2; ++c) if (held[c] != 0) _mustLeave(id, address(tokens[c]), held[c]);
+        checkLe(cashOf(id), USDC_UNIT - 1, "FLAT_CAN_LEAVE: cash stays behind");
+        check(ch.account(id).collaterals == 0, "FLAT_CAN_LEAVE: collateral stays behind");
+        refreshFeeds();
+        ++done["leave"];
+        if (cash != 0) giveCash(id, cash * USDC_UNIT);
+        if (held[0] != 0) giveCollateral(id, WETH, held[0]);
+        if (held[1] != 0) giveCollateral(id, WBTC, held[1] * 1e10);
+    }
+
+    function _mustLeave(AccountId id, address token, uint256 units) private {
+        vm.prank(id.ownerOf());
+        try ch.withdraw(id, token, units, id.ownerOf()) {} catch (bytes memory reason) {
+            _fail("FLAT_CAN_LEAVE", reason);
+        }
+    }
+
+    // ---------------------------------------------------------------- what an action leaves behind
+
+    /// @dev E ≥ IM, or none of E − IM, E − MM, E / MM has fallen and E ≥ 0.
+    function _riskTaken(AccountId id, Assessment memory b, string memory name) private view {
+        Assessment memory a = assess(id);
+        if (a.equity >= int256(a.initialMargin)) return;
+        checkLe(int256(0), a.equity, name);
+        checkLe(b.equity - int256(b.initialMargin), a.equity - int256(a.initialMargin), name);
+        checkLe(b.equity - int256(b.maintenanceMargin), a.equity - int256(a.maintenanceMargin), name);
+        checkLe(b.equity * int256(a.maintenanceMargin), a.equity * int256(b.maintenanceMargin), name);
+    }
+
+    /// @dev After money has left: E without unsettled profit ≥ IM, or flat.
+    function _mayHaveLeft(AccountId id, Assessment memory b) private view {
+        _riskTaken(id, b, "RISK_TAKEN_ABOVE_IM outflow");
+        Lens.View memory v = lens.viewOf(id, MARKETS);
+        if (v.flat) return;
+        checkLe(int256(v.risk.initialMargin), v.risk.equity - int256(v.profit), "RISK_TAKEN_ABOVE_IM without profit");
+    }
+
+    /// @dev Nobody but three accounts, the fund and the treasury has changed; holders in charged markets may have.
+    function _othersUnchanged(
+        Assessment[] memory b,
+        AccountId x,
+        AccountId y,
+        AccountId z,
+        uint256 charged,
+        string memory name
+    ) private view {
+        Assessment[] memory a = lens.assessAll(_ids);
+        for (uint256 i = 0; i < FUND; ++i) {
+            if (_ids[i].equals(x) || _ids[i].equals(y) || _ids[i].equals(z)) continue;
+            if (charged != 0 && ch.account(_ids[i]).markets & charged != 0) continue;
+            _same(a[i], b[i], name);
+        }
+    }
+
+    function _othersUnchanged(Assessment[] memory b, uint256 count, string memory name) private view {
+        Assessment[] memory a = lens.assessAll(_ids);
+        for (uint256 i = 0; i < count; ++i) _same(a[i], b[i], name);
+    }
+
+    function _same(Assessment memory a, Assessment memory b, string memory name) private pure {
+        checkEq(a.equity, b.equity, name);
+        checkEq(a.initialMargin, b.initialMargin, name);
+        checkEq(a.maintenanceMargin, b.maintenanceMargin, name);
+    }
+
+    /// @dev Reads the events of an action that went through into the ghosts.
+    function _digest(string memory action) private returns (Seen memory s) {
+        ++done[action];
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            bytes32 topic = logs[i].topics[0];
+            if (topic == IClearingHouse.Trade.selector) {
+                roundings[uint256(logs[i].topics[1])] += 4;
+            } else if (topic == IClearingHouse.PositionTaken.selector) {
+                roundings[uint256(logs[i].topics[3])] += 4;
+            } else if (topic == IClearingHouse.LossSocialised.selector) {
+                roundings[uint256(logs[i].topics[1])] += 1;
+                s.charges |= 1 << uint256(logs[i].topics[1]);
+            } else if (topic == IClearingHouse.RescuePaid.selector) {
+                s.rescue += abi.decode(logs[i].data, (uint256));
+            } else if (topic == IClearingHouse.DeficitAbsorbed.selector) {
+                (uint256 part, uint256 fromFund, uint256 socialised, uint256 badDebt) = abi.decode(
+                    logs[i].data,
+                    (uint256, uint256, uint256, uint256)
+                );
+                s.absorbed += part;
+                s.carried += fromFund + socialised + badDebt;
+                if (badDebt != 0) ++done["bad debt"];
+            } else if (topic == IClearingHouse.DeficitRecorded.selector) {
+                AccountId id = AccountId.wrap(uint256(logs[i].topics[1]));
+                uint256 deficit = abi.decode(logs[i].data, (uint256));
+                recordedSum = recordedSum + deficit - _recorded[id];
+                _recorded[id] = deficit;
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- refusals
+
+    function _mustFail(address caller, address target, bytes memory data, bytes4 expected) private {
+        vm.prank(caller);
+        (bool ok, bytes memory reason) = target.call(data);
+        check(!ok, "FORBIDDEN went through");
+        _requireTyped(reason);
+        if (expected != bytes4(0)) _requireReason(reason, expected);
+    }
+
+    /// @dev A refusal names its reason: never a panic, an overflow or silence.
+    function _requireTyped(bytes memory reason) private pure {
+        bytes4 selector = bytes4(reason);
+        bool typed = reason.length >= 4 && selector != 0x4e487b71 && selector != 0x08c379a0;
+        if (selector == SafeCast.SafeCastOverflowedUintDowncast.selector) typed = false;
+        if (selector == SafeCast.SafeCastOverflowedIntDowncast.selector) typed = false;
+        if (!typed) _fail("REFUSALS_ARE_TYPED", reason);
+    }
+
+    function _requireReason(bytes memory reason, bytes4 expected) private pure {
+        if (bytes4(reason) != expected) _fail("REFUSED for another reason", reason);
+    }
+
+    function _fail(string memory name, bytes memory reason) private pure {
+        revert(string.concat(name, ": 0x", _hex(reason)));
+    }
+
+    function _hex(bytes memory data) private pure returns (string memory) {
+        bytes memory digits = "0123456789abcdef";
+        bytes memory text = new bytes(2 * data.length);
+        for (uint256 i = 0; i < data.length; ++i) {
+            (text[2 * i], text[2 * i + 1]) = (digits[uint8(data[i]) >> 4], digits[uint8(data[i]) & 15]);
+        }
+        return string(text);
+    }
+
+    // ---------------------------------------------------------------- choices
+
+    function _roll(uint256 seed, uint256 what) private pure returns (uint256) {
+        return uint256(keccak256(abi.encode(seed, what)));
+    }
+
+    function _trader(uint256 seed, uint256 what) private view returns (AccountId) {
+        return _ids[_roll(seed, what) % TRADERS];
+    }
+
+    /// @dev Some account below MM if there is one.
+    function _below(uint256 seed) private view returns (AccountId id) {
+        uint256 start = _roll(seed, 0);
+        for (uint256 i = 0; i < TRADERS; ++i) {
+            id = _ids[(start + i) % TRADERS];
+            Assessment memory a = assess(id);
+            if (a.equity < int256(a.maintenanceMargin)) return id;
+        }
+    }
+
+    /// @dev A little, half, all or too much of it.
+    function _part(uint256 whole, uint256 seed) private pure returns (uint256) {
+        uint256 kind = _roll(seed, 100) % 8;
+        if (kind == 0) return whole * 2 + 1;
+        if (kind == 1) return whole;
+        if (kind == 2) return whole / 2;
+        return _roll(seed, 101) % (1 + whole);
+    }
+
+    /// @dev Mostly inside the band of 0.5 %.
+    function _priceNear(uint256 market, uint256 seed) private view returns (uint256) {
+        uint256 price = (priceOf(market) * (994_500 + (_roll(seed, 200) % 11_000))) / 1e6;
+        return _roll(seed, 201) % 2 == 0 ? priceOf(market) : price;
+    }
+
+    function _assessAll() private view returns (Assessment[] memory) {
+        return lens.assessAll(_ids);
+    }
+
+    function _indexOf(AccountId id) private view returns (uint256 i) {
+        while (!_ids[i].equals(id)) ++i;
+    }
+
+    function _hasAssets(AccountId id) private view returns (bool) {
+        return sizeOf(id, ETH) != 0 || sizeOf(id, BTC) != 0 || ch.account(id).collaterals != 0;
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
+import {AccountId} from "../../../contracts/types/AccountId.sol";
+import {
+    Account,
+    Assessment,
+    MarketIndex,
+    MarketLoss,
+    MarketPool,
+    MarketRate,
+    Position
+} from "../../../contracts/types/LedgerTypes.sol";
+
+/// @notice Adds up all accounts in one call.
+contract Lens {
+    uint256 private constant FEE_UNIT = 1e9; // [wad]
+
+    /// @notice One market, from its positions and from its own words.
+    struct MarketSums {
+        int256 sizes;
+        uint256 longs;
+        uint256 shorts;
+        uint256 positions; // with size or quote
+        int256 pnl; // Σ floor(PnL)
+        uint256 openInterest;
+        uint256 fees; // [wad] unswept
+        uint256 pool;
+        uint256 badDebt;
+        uint256 flaggedDeficit;
+    }
+
+    /// @notice An account as its owner sees it.
+    struct View {
+        Assessment risk;
+        uint256 cash;
+        uint256 profit; // Σ over markets of max(PnL, 0)
+        uint256 loss; // Σ over markets of max(−PnL, 0)
+        bool sized; // has size somewhere
+        bool flat; // no size and no negative quote
+    }
+
+    ClearingHouse private immutable _CH;
+
+    constructor(ClearingHouse ch) {
+        _CH = ch;
+    }
+
+    function assessAll(AccountId[] calldata ids) external view returns (Assessment[] memory list) {
+        list = new Assessment[](ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) list[i] = _CH.assess(ids[i]);
+    }
+
+    function viewOf(AccountId id, uint256 markets) external view returns (View memory v) {
+        v.risk = _CH.assess(id);
+        v.cash = _CH.account(id).cash;
+        v.flat = true;
+        for (uint256 m = 0; m < markets; ++m) {
+            Position memory p = _CH.position(id, m);
+            int256 pnl = _CH.positionPnl(id, m);
+            if (pnl > 0) v.profit += uint256(pnl);
+            else v.loss += uint256(-pnl);
+            if (p.size != 0) v.sized = true;
+            if (p.size != 0 || p.quote < 0) v.flat = false;
+        }
+    }
+
+    function marketSums(AccountId[] calldata ids, uint256 market) external view returns (MarketSums memory s) {
+        for (uint256 i = 0; i < ids.length; ++i) {
+            Position memory p = _CH.position(ids[i], market);
+            if (p.size == 0 && p.quote == 0) continue;
+            ++s.positions;
+            s.sizes += p.size;
+            if (p.size > 0) s.longs += uint256(int256(p.size));
+            else s.shorts += uint256(-int256(p.size));
+            s.pnl += _CH.positionPnl(ids[i], market);
+        }
+        (, MarketIndex memory index, MarketRate memory rate, MarketPool memory pool, MarketLoss memory loss) = _CH
+            .market(market);
+        (s.openInterest, s.fees, s.pool) = (index.openInterest, uint256(rate.fees) * FEE_UNIT, pool.cash);
+        (s.badDebt, s.flaggedDeficit) = (loss.badDebt, pool.flaggedDeficit);
+    }
+
+    function cashSum(AccountId[] calldata ids) external view returns (uint256 sum) {
+        for (uint256 i = 0; i < ids.length; ++i) sum += _CH.account(ids[i]).cash;
+    }
+
+    function collateralSum(AccountId[] calldata ids, uint256 collateral) external view returns (uint256 sum) {
+        for (uint256 i = 0; i < ids.length; ++i) sum += _CH.collateralBalance(ids[i], collateral);
+    }
+
+    /// @notice Bitmaps say what an account holds: no market or collateral without its bit, no bit without a holding.
+    function bitmapsHold(AccountId[] calldata ids, uint256 assets) external view returns (bool) {
+        for (uint256 i = 0; i < ids.length; ++i) {
+            Account memory a = _CH.account(ids[i]);
+            for (uint256 m = 0; m < assets; ++m) {
+                Position memory p = _CH.position(ids[i], m);
+                if ((p.size != 0 || p.quote != 0) != (a.markets & (1 << m) != 0)) return false;
+                if ((_CH.collateralBalance(ids[i], m) != 0) != (a.collaterals & (1 << m) != 0)) return false;
+            }
+        }
+        return true;
+    }
+}
