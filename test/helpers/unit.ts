@@ -88,7 +88,11 @@ export async function marketOf(h: Fixture, market: BigNumberish) {
   return { params, index, rate, pool, loss };
 }
 
-type Terms = Omit<Partial<Order>, "size"> & { owner: Signer; size: string; price: string };
+interface Terms extends Omit<Partial<Order>, "size"> {
+  owner: Signer;
+  size: string;
+  price: string;
+}
 
 /** A signed order that never expires; human size and price. */
 export function sign(h: Fixture, { owner, size, price, ...fields }: Terms, market: number = ETH) {
@@ -102,7 +106,7 @@ export async function deal(
   [maker, taker]: [Signer, Signer],
   size: string,
   price: string,
-  options: { market?: number; maker?: Partial<Order>; taker?: Partial<Order> } = {},
+  options: { market?: number; maker?: Omit<Partial<Order>, "size">; taker?: Omit<Partial<Order>, "size"> } = {},
 ) {
   const opposite = size.startsWith("-") ? size.slice(1) : `-${size}`;
   const orders = [
@@ -114,3 +118,10 @@ export async function deal(
 
 /** One call of a batch. */
 export const call = (target: AddressLike, data: string) => ({ target, data });
+
+/** Lists one more collateral asset on the ETH index with the parameters of WETH and no dust threshold. */
+export async function listCollateral(h: Fixture, id: number, token: AddressLike): Promise<void> {
+  const risk = { haircut: 70_000, haircutInitial: 100_000, tracking: 0, trackingInitial: 0, underlying: ETH };
+  await h.riskEngine.setCollateralRisk(id, risk);
+  await h.clearingHouse.setCollateral(id, { token, decimals: 0, underlying: ETH, minBalance: 0n });
+}

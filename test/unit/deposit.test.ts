@@ -4,7 +4,7 @@ import { MaxUint256 } from "ethers";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
 import { MockERC20__factory } from "../../types/index.ts";
 import { ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
-import { cashOf, main, overflows, refused, usdc } from "../helpers/unit.ts";
+import { cashOf, listCollateral, main, overflows, refused, usdc } from "../helpers/unit.ts";
 
 describe("deposit", () => {
   it("credits cash in 18 decimals, to anybody's account, in any state", async () => {
@@ -72,7 +72,7 @@ describe("deposit", () => {
     ]);
     for (let id = 2; id < 11; id++) {
       const token = await new MockERC20__factory(h.deployer).deploy(`Asset ${id}`, `A${id}`, 18);
-      await h.clearingHouse.setCollateral(id, { token, decimals: 0, underlying: ETH, minBalance: 0n });
+      await listCollateral(h, id, token);
       await token.mint(h.alice, 1n);
       await token.connect(h.alice).approve(h.vault, 1n);
       if (id < 10) await house.deposit(main(h.alice), token, 1n);

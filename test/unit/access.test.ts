@@ -1,0 +1,152 @@
+import { expect } from "chai";
+import { encodeBytes32String, ZeroAddress } from "ethers";
+import type { BaseContract } from "ethers";
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+
+import { freshHouse } from "../helpers/fixture.ts";
+import type { Fixture } from "../helpers/fixture.ts";
+import { refused } from "../helpers/unit.ts";
+
+const CONTRACTS = path.join(import.meta.dirname, "../../contracts");
+const MARKET = {
+  takerFee: 0,
+  makerFee: 0,
+  priceBand: 1,
+  socialisationCap: 0,
+  minFill: 1,
+  softCap: 0,
+  hardCap: 0,
+  underlying: 0,
+};
+
+/** Every restricted function with arguments that it would accept in form. */
+function restricted(h: Fixture): [BaseContract, string, unknown[]][] {
+  const stranger = h.alice.address;
+  const feed = { aggregator: stranger, heartbeat: 1, decimals: 8, minPrice: 1, maxPrice: 2 };
+  const risk = {
+    shock: 30_000,
+    slope: 0,
+    basis: 0,
+    basisInitial: 0,
+    maxTracking: 0,
+    maxTrackingInitial: 0,
+    initialFactor: 2_000_000_000,
+    depth: 1,
+  };
+  const haircut = { haircut: 0, haircutInitial: 1, tracking: 0, trackingInitial: 0, underlying: 0 };
+  return [
+    [h.vault, "setClearingHouse", [stranger]],
+    [h.clearingHouse, "setMarket", [0, MARKET]],
+    [h.clearingHouse, "setCollateral", [0, { token: stranger, decimals: 18, underlying: 0, minBalance: 0 }]],
+    [h.clearingHouse, "setRiskEngine", [stranger]],
+    [h.clearingHouse, "setPriceOracle", [stranger]],
+    [h.clearingHouse, "setExchange", [stranger]],
+    [h.clearingHouse, "setInsuranceFund", [stranger]],
+    [h.clearingHouse, "setTreasury", [stranger]],
+    [h.priceOracle, "setFeed", [0, feed]],
+    [h.riskEngine, "setUnderlyingRisk", [0, risk]],
+    [h.riskEngine, "setCollateralRisk", [0, haircut]],
+  ];
+}
+
+describe("access", () => {
+  it("refuses a stranger at every restricted function, and the list is complete", async () => {
+    const h = await freshHouse();
+    const list = restricted(h);
+    for (const [contract, name, args] of list) {
+      const data = contract.interface.encodeFunctionData(name, args);
+      const to = await contract.getAddress();
+      const call = () => h.alice.sendTransaction({ to, data });
+      await refused(h, call, "AccessManagedUnauthorized", [h.alice.address], contract);
+    }
+    const inSources = readdirSync(CONTRACTS)
+      .filter((file) => file.endsWith(".sol"))
+      .flatMap((file) => [
+        ...readFileSync(path.join(CONTRACTS, file), "utf8").matchAll(/function (\w+)\([^)]*\)[^{;]*\brestricted\b/g),
+      ])
+      .map((match) => match[1]);
+    expect(inSources.toSorted()).to.deep.equal(list.map(([, name]) => name).toSorted());
+  });
+
+  it("lets only the exchange report fills", async () => {
+    const h = await freshHouse();
+    for (const caller of [h.deployer, h.alice]) {
+      await refused(h, () => h.clearingHouse.connect(caller).trade([]), "NotExchange", [caller.address]);
+    }
+  });
+
+  it("names vault, exchange and fund once, and nobody as zero", async () => {
+    const h = await freshHouse();
+    const ch = h.clearingHouse;
+    await refused(h, () => ch.setExchange(h.alice), "AlreadySet", []);
+    await refused(h, () => ch.setInsuranceFund(h.alice), "AlreadySet", []);
+    for (const set of [ch.setRiskEngine, ch.setPriceOracle, ch.setTreasury]) {
+      await refused(h, () => set(ZeroAddress), "ZeroAddress", []);
+    }
+    await expect(ch.setTreasury(h.bob)).to.emit(ch, "TreasurySet").withArgs(h.bob.address);
+    expect(await ch.treasury()).to.equal(h.bob.address);
+    // Engine and oracle can be replaced.
+    await expect(ch.setRiskEngine(h.riskEngine)).to.emit(ch, "RiskEngineSet");
+    await expect(ch.setPriceOracle(h.priceOracle)).to.emit(ch, "PriceOracleSet");
+    expect(await ch.vault()).to.equal(await h.vault.getAddress());
+    expect(await ch.cashToken()).to.equal(await h.usdc.getAddress());
+    expect(await ch.exchange()).to.equal(await h.exchange.getAddress());
+    expect(await ch.insuranceFund()).to.equal(await h.insuranceFund.getAddress());
+    expect(await ch.riskEngine()).to.equal(await h.riskEngine.getAddress());
+    expect(await ch.priceOracle()).to.equal(await h.priceOracle.getAddress());
+  });
+
+  it("bounds what governance may list", async () => {
+    const h = await freshHouse();
+    const ch = h.clearingHouse;
+    const name = encodeBytes32String;
+    const [market] = await ch.market(0);
+    const params = {
+      takerFee: market.takerFee,
+      makerFee: market.makerFee,
+      priceBand: market.priceBand,
+      socialisationCap: market.socialisationCap,
+      minFill: market.minFill,
+      softCap: market.softCap,
+      hardCap: market.hardCap,
+      underlying: market.underlying,
+    };
+    const refusals: [number, Partial<Record<keyof typeof params, bigint>>, string, bigint, bigint, bigint][] = [
+      [64, {}, "market", 64n, 0n, 63n],
+      [0, { takerFee: 10_001n }, "takerFee", 10_001n, 0n, 10_000n],
+      [0, { makerFee: 501n }, "makerFee", 501n, 0n, 500n],
+      [0, { priceBand: 0n }, "priceBand", 0n, 1n, 10_000n],
+      [0, { priceBand: 10_001n }, "priceBand", 10_001n, 1n, 10_000n],
+      [0, { socialisationCap: 25_001n }, "socialisationCap", 25_001n, 0n, 25_000n],
+      [0, { minFill: 0n }, "minFill", 0n, 1n, 2n ** 80n - 1n],
+      [0, { softCap: 400_000_001n }, "softCap", 400_000_001n, 0n, 400_000_000n],
+      [0, { underlying: 1n }, "underlying", 1n, 0n, 0n],
+    ];
+    for (const [id, change, field, value, low, high] of refusals) {
+      const call = () => ch.setMarket(id, { ...params, ...change });
+      await refused(h, call, "ParameterOutOfBounds", [name(field), value, low, high]);
+    }
+    const unheard = () => ch.setMarket(2, { ...params, underlying: 7 });
+    await refused(h, unheard, "UnknownUnderlying", [7n], h.riskEngine);
+    await expect(ch.setMarket(0, { ...params, takerFee: 400n })).to.emit(ch, "MarketSet");
+    expect((await ch.market(0))[0].takerFee).to.equal(400n);
+
+    const weth = { token: await h.weth.getAddress(), decimals: 0, underlying: 0, minBalance: 5n };
+    await refused(h, () => ch.setCollateral(64, weth), "ParameterOutOfBounds", [name("collateral"), 64n, 0n, 63n]);
+    const risk = { haircut: 70_000, haircutInitial: 100_000, tracking: 0, trackingInitial: 0, underlying: 0 };
+    await refused(h, () => ch.setCollateral(2, weth), "UnknownCollateral", [2n], h.riskEngine);
+    await h.riskEngine.setCollateralRisk(2, risk);
+    await refused(h, () => ch.setCollateral(2, weth), "AlreadySet", []);
+    await refused(h, () => ch.setCollateral(2, { ...weth, token: h.usdc }), "AlreadySet", []);
+    const wbtc = await h.wbtc.getAddress();
+    await refused(h, () => ch.setCollateral(0, { ...weth, token: wbtc }), "UnknownAsset", [wbtc]);
+    const moved = () => ch.setCollateral(0, { ...weth, underlying: 1 });
+    await refused(h, moved, "UnknownCollateral", [0n], h.riskEngine);
+    await h.riskEngine.setCollateralRisk(0, { ...risk, underlying: 1 });
+    await refused(h, moved, "ParameterOutOfBounds", [name("underlying"), 1n, 0n, 0n]);
+    await h.riskEngine.setCollateralRisk(0, risk);
+    await expect(ch.setCollateral(0, weth)).to.emit(ch, "CollateralSet");
+    expect((await ch.collateral(0)).minBalance).to.equal(5n);
+  });
+});
