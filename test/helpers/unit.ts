@@ -125,3 +125,16 @@ export async function listCollateral(h: Fixture, id: number, token: AddressLike)
   await h.riskEngine.setCollateralRisk(id, risk);
   await h.clearingHouse.setCollateral(id, { token, decimals: 0, underlying: ETH, minBalance: 0n });
 }
+
+/** The parameters of a market, to change one and set them again. */
+export async function marketParams(h: Fixture, market: BigNumberish) {
+  const [p] = await h.clearingHouse.market(market);
+  const { takerFee, makerFee, priceBand, socialisationCap, minFill, softCap, hardCap, underlying } = p;
+  return { takerFee, makerFee, priceBand, socialisationCap, minFill, softCap, hardCap, underlying };
+}
+
+/** Runs `call` in a block exactly `seconds` after the last one. */
+export async function after<T>(h: Fixture, seconds: number, call: () => Promise<T>): Promise<T> {
+  await h.networkHelpers.time.setNextBlockTimestamp((await h.networkHelpers.time.latest()) + seconds);
+  return call();
+}

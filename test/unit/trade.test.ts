@@ -1,0 +1,192 @@
+import { expect } from "chai";
+
+import { accountId } from "../../src/sdk/accountId.ts";
+import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
+import type { Fixture } from "../helpers/fixture.ts";
+import { after, deal, main, marketOf, marketParams, positionOf, refused, sign } from "../helpers/unit.ts";
+
+/** Alice and Bob with 100,000 of cash each; the ETH index is 2,000. */
+async function funded(): Promise<Fixture> {
+  const h = await freshHouse();
+  await h.fund(h.alice, { cash: "100000" });
+  await h.fund(h.bob, { cash: "100000" });
+  return h;
+}
+
+describe("trade", () => {
+  it("MAM-1 books size and quote: PnL = size · (mark − F) + quote, and PnL and fees add up to zero", async () => {
+    const h = await funded();
+    // fee = 2 · 2,001 · 0.05 % = 2.001; Alice: −2 · 2,001 − 2.001 = −4,004.001; Bob, the maker: +4,002
+    await expect(deal(h, [h.bob, h.alice], "2", "2001"))
+      .to.emit(h.clearingHouse, "Trade")
+      .withArgs(
+        ETH,
+        main(h.bob),
+        main(h.alice),
+        wad("2"),
+        wad("2001"),
+        wad("4002"),
+        wad("-4004.001"),
+        0n,
+        wad("2.001"),
+      );
+    expect(await positionOf(h, main(h.alice), ETH)).to.deep.equal({ size: wad("2"), quote: wad("-4004.001") });
+    expect(await positionOf(h, main(h.bob), ETH)).to.deep.equal({ size: wad("-2"), quote: wad("4002") });
+    await h.setPrice(ETH, "2100");
+    // 2 · 2,100 − 4,004.001 = 195.999; −2 · 2,100 + 4,002 = −198; with the fee of 2.001 that is 0
+    expect(await h.clearingHouse.positionPnl(main(h.alice), ETH)).to.equal(wad("195.999"));
+    expect(await h.clearingHouse.positionPnl(main(h.bob), ETH)).to.equal(wad("-198"));
+    const { rate, index } = await marketOf(h, ETH);
+    expect(rate.fees).to.equal(2_001_000_000n);
+    expect(index.openInterest).to.equal(wad("2"));
+  });
+
+  it("rounds fees up to 10^-9 USD", async () => {
+    const h = await funded();
+    // 0.01 · 2,000.00000001 · 0.05 % = 0.01000000000005
+    await deal(h, [h.bob, h.alice], "0.01", "2000.00000001");
+    expect((await positionOf(h, main(h.alice), ETH)).quote).to.equal(-wad("20.0000000001") - wad("0.010000001"));
+  });
+
+  it("closes on the old side first and opens on the new when a trade crosses zero", async () => {
+    const h = await funded();
+    await deal(h, [h.bob, h.alice], "1", "2000");
+    await deal(h, [h.bob, h.alice], "-3", "2002");
+    // −2,000 − 1 + 3 · 2,002 − 3 · 2,002 · 0.05 % = 4,001.997 on −2
+    expect(await positionOf(h, main(h.alice), ETH)).to.deep.equal({ size: wad("-2"), quote: wad("4001.997") });
+    // 2,000 − 6,006 = −4,006 on +2
+    expect(await positionOf(h, main(h.bob), ETH)).to.deep.equal({ size: wad("2"), quote: wad("-4006") });
+    expect((await marketOf(h, ETH)).index.openInterest).to.equal(wad("2"));
+  });
+
+  it("settles a position that is closed whole at once, the loser first", async () => {
+    const h = await funded();
+    await deal(h, [h.bob, h.alice], "1", "2000");
+    await h.setPrice(ETH, "2100");
+    await deal(h, [h.bob, h.alice], "-1", "2100");
+    // Alice: 100 − 1 − 1.05 = 97.95; Bob: −100; the pool keeps the fees of 2.05.
+    expect((await h.clearingHouse.account(main(h.alice))).cash).to.equal(wad("100097.95"));
+    expect((await h.clearingHouse.account(main(h.bob))).cash).to.equal(wad("99900"));
+    expect((await marketOf(h, ETH)).pool.cash).to.equal(wad("2.05"));
+    expect((await h.clearingHouse.account(main(h.alice))).markets).to.equal(0n);
+  });
+
+  it("two resting orders trade at the mid of their limits and pay the mean of both fees", async () => {
+    const h = await funded();
+    const orders = [
+      await sign(h, { owner: h.bob, size: "-1", price: "1999", resting: true }),
+      await sign(h, { owner: h.alice, size: "1", price: "2001", resting: true }),
+    ];
+    await h.exchange.settle(orders, [{ maker: 0, taker: 1 }]);
+    // (0.05 % + 0 %) / 2 of 2,000 = 0.5
+    expect((await positionOf(h, main(h.alice), ETH)).quote).to.equal(wad("-2000.5"));
+    expect((await positionOf(h, main(h.bob), ETH)).quote).to.equal(wad("1999.5"));
+  });
+
+  it("refuses fills outside the band of 0.5 % around the index", async () => {
+    const h = await funded();
+    for (const price of ["2010.000000000000000001", "1989.999999999999999999", "1", "1000000"]) {
+      const call = () => deal(h, [h.bob, h.alice], "1", price);
+      await refused(h, call, "PriceOutOfBand", [ETH, wad(price), wad("2000"), 5_000n]);
+    }
+    await deal(h, [h.bob, h.alice], "1", "2010");
+    await deal(h, [h.bob, h.alice], "1", "1990");
+  });
+
+  it("refuses fills below the minimum, unless they close a position", async () => {
+    const h = await funded();
+    const small = () => deal(h, [h.bob, h.alice], "0.009", "2000");
+    await refused(h, small, "FillTooSmall", [ETH, wad("0.009"), wad("0.01")]);
+    await deal(h, [h.bob, h.alice], "0.015", "2000");
+    await deal(h, [h.bob, h.alice], "-0.01", "2000");
+    await deal(h, [h.bob, h.alice], "-0.005", "2000");
+    expect((await positionOf(h, main(h.alice), ETH)).size).to.equal(0n);
+  });
+
+  it("MM-4 caps open interest where it rises, and only there", async () => {
+    const h = await funded();
+    await h.fund(h.carol, { cash: "100000" });
+    await h.clearingHouse.setMarket(ETH, { ...(await marketParams(h, ETH)), softCap: 0n, hardCap: 10_000n });
+    const tooMuch = () => deal(h, [h.bob, h.alice], "5.01", "2000");
+    await refused(h, tooMuch, "OpenInterestCap", [ETH, wad("10020"), wad("10000")]);
+    await deal(h, [h.bob, h.alice], "5", "2000");
+    await h.setPrice(ETH, "3000"); // open interest is worth 15,000 now
+    await deal(h, [h.carol, h.alice], "-1", "3000"); // hands a position on
+    await deal(h, [h.bob, h.alice], "-1", "3000"); // closes one
+    expect((await marketOf(h, ETH)).index.openInterest).to.equal(wad("4"));
+  });
+
+  it("refuses sizes beyond 2^96", async () => {
+    const h = await freshHouse();
+    await h.setPrice(ETH, "1");
+    await h.clearingHouse.setMarket(ETH, { ...(await marketParams(h, ETH)), hardCap: 2n ** 48n - 1n });
+    await h.fund(h.alice, { cash: "100000000000000" });
+    await h.fund(h.bob, { cash: "100000000000000" });
+    const largest = "18446744073.709551614"; // (2^64 − 2) · 10^9, the largest order
+    for (let i = 0; i < 4; i++) await deal(h, [h.bob, h.alice], largest, "1");
+    // 4 · 18,446,744,073.709551614 + 6,000,000,000 > 2^96 / 10^18 = 79,228,162,514.26…
+    const more = () => deal(h, [h.bob, h.alice], "6000000000", "1");
+    await refused(h, more, "SizeTooLarge", [ETH, -4n * wad(largest) - wad("6000000000"), 2n ** 96n]);
+  });
+
+  it("refuses unknown markets, trades with oneself and a seventeenth market", async () => {
+    const h = await funded();
+    const unknown = () => deal(h, [h.bob, h.alice], "1", "2000", { market: 2 });
+    await refused(h, unknown, "UnknownMarket", [2n]);
+    await refused(h, () => deal(h, [h.alice, h.alice], "1", "2000"), "SameAccount", [main(h.alice)]);
+    const params = await marketParams(h, ETH);
+    for (let market = 2; market <= 16; market++) await h.clearingHouse.setMarket(market, params);
+    await deal(h, [h.bob, h.alice], "0.01", "30000", { market: BTC });
+    await deal(h, [h.bob, h.alice], "0.01", "2000");
+    for (let market = 2; market < 16; market++) await deal(h, [h.bob, h.alice], "0.01", "2000", { market });
+    const oneMore = () => deal(h, [h.bob, h.alice], "0.01", "2000", { market: 16 });
+    await refused(h, oneMore, "TooManyMarkets", [main(h.bob), 16n]);
+  });
+
+  it("MAM-3 opens nothing without the initial margin, on either side", async () => {
+    const h = await funded();
+    const poor = accountId(h.alice.address, 1);
+    await h.fund(h.alice, { cash: "100" }, poor);
+    // E = 100 − 1 < IM = 1.666666667 · 60.0016
+    const args = [poor, wad("99"), wad("100.0026666866672")];
+    const taking = () => deal(h, [h.bob, h.alice], "1", "2000", { taker: { account: poor } });
+    await refused(h, taking, "InsufficientMargin", args);
+    const making = () => deal(h, [h.alice, h.bob], "1", "2000", { maker: { account: poor } });
+    await refused(h, making, "InsufficientMargin", [poor, wad("100"), args[2]]);
+    await h.fund(h.alice, { cash: "1.01" }, poor);
+    await deal(h, [h.bob, h.alice], "1", "2000", { taker: { account: poor } });
+  });
+
+  it("F-3 FSA-4 funding: the premium is averaged, clamped to 0.05 % per 8 h and paid per second, long to short", async () => {
+    const h = await funded();
+    // A premium of 10 / 2,000 = 5,000,000 ppb; with no open interest before it the trade has full weight.
+    await deal(h, [h.bob, h.alice], "1", "2010");
+    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(5_000_000n);
+    // An hour later the average is 5,000,000 · (1 − e^-1) = 3,160,602.8; the rate is its clamp. Nothing has been paid yet.
+    await expect(after(h, 3600, () => h.clearingHouse.accrueFunding(ETH)))
+      .to.emit(h.clearingHouse, "FundingAccrued")
+      .withArgs(ETH, 0n, 500_000n, wad("2000"));
+    expect((await marketOf(h, ETH)).rate.premium).to.equal(3_160_603n);
+    // 8 h at 0.05 % of 2,000 are 1 USD per ETH, up to the remainder of the division by 28,800 s. An accrual in between
+    // changes nothing.
+    await after(h, 7200, () => h.clearingHouse.accrueFunding(ETH));
+    await after(h, 21600, () => h.clearingHouse.accrueFunding(ETH));
+    const funding = 10n ** 36n - (10n ** 36n % 28_800n);
+    expect((await marketOf(h, ETH)).index.funding).to.equal(funding);
+    expect(await h.clearingHouse.fundingIndices(ETH)).to.deep.equal([funding, funding]);
+    // Alice: 2,000 − 1 − 2,010 − fee 1.005 = −12.005; Bob: −2,000 + 1 + 2,010 = 11, each rounded down
+    expect(await h.clearingHouse.positionPnl(main(h.alice), ETH)).to.equal(wad("-12.005"));
+    expect(await h.clearingHouse.positionPnl(main(h.bob), ETH)).to.equal(wad("11") - 1n);
+  });
+
+  it("F-1 a trade moves the premium by its notional relative to open interest, and below 100 USD not at all", async () => {
+    const h = await funded();
+    await deal(h, [h.bob, h.alice], "100", "2000");
+    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(0n);
+    // 1 ETH against an open interest of 100: a weight of 10 · 1/100 = 10 % of 5,000,000 ppb
+    await deal(h, [h.bob, h.alice], "1", "2010");
+    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(500_000n);
+    await deal(h, [h.bob, h.alice], "0.04", "1990"); // 79.6 USD
+    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(500_000n);
+  });
+});
