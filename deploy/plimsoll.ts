@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 
 import { ZeroAddress } from "ethers";
-import type { Signer } from "ethers";
+import type { Addressable, Signer } from "ethers";
 import hre from "hardhat";
 import type { NetworkConnection } from "hardhat/types/network";
 
@@ -128,27 +128,25 @@ async function deployContracts(
   const config = local ? { requiredConfirmations: 1, blockPollingInterval: inProcess ? 1 : 50 } : {};
   const options = { deploymentId, displayUi, config };
 
-  const mocks = new Map<string, string>();
-  if (local) {
-    const results = await connection.ignition.deploy(localModule(parameters), options);
-    for (const [name, contract] of Object.entries(results)) mocks.set(name, await contract.getAddress());
-  }
   const { cash } = parameters;
-  const cashToken = "address" in cash.token ? cash.token.address : mocks.get(cash.symbol);
   const { libraries, direct } = await librariesOf("ClearingHouse");
-  const { authority, ...rest } = await connection.ignition.deploy(plimsollModule(libraries, direct), {
-    ...options,
-    parameters: { Plimsoll: { cashToken: cashToken ?? ZeroAddress } },
-  });
+  const house = plimsollModule(libraries, direct, local ? localModule(parameters) : undefined, cash.symbol);
+  const { authority, vault, riskEngine, priceOracle, clearingHouse, exchange, insuranceFund, ...others } =
+    await connection.ignition.deploy(house, {
+      ...options,
+      parameters: "address" in cash.token ? { Plimsoll: { cashToken: cash.token.address } } : {},
+    });
+  const mocks = new Map<string, string>();
+  for (const [name, contract] of Object.entries<Addressable>(others)) mocks.set(name, await contract.getAddress());
   return {
     contracts: {
       accessManager: await authority.getAddress(),
-      vault: await rest.vault.getAddress(),
-      clearingHouse: await rest.clearingHouse.getAddress(),
-      exchange: await rest.exchange.getAddress(),
-      riskEngine: await rest.riskEngine.getAddress(),
-      priceOracle: await rest.priceOracle.getAddress(),
-      insuranceFund: await rest.insuranceFund.getAddress(),
+      vault: await vault.getAddress(),
+      clearingHouse: await clearingHouse.getAddress(),
+      exchange: await exchange.getAddress(),
+      riskEngine: await riskEngine.getAddress(),
+      priceOracle: await priceOracle.getAddress(),
+      insuranceFund: await insuranceFund.getAddress(),
     },
     mocks,
   };

@@ -1,6 +1,8 @@
 import { buildModule } from "@nomicfoundation/ignition-core";
 import type { ContractFuture } from "@nomicfoundation/ignition-core";
 
+import type { localModule } from "./Local.ts";
+
 /** A library to deploy, after the libraries it links itself. */
 export interface LinkedLibrary {
   name: string;
@@ -11,9 +13,18 @@ export interface LinkedLibrary {
  * The house: its contracts and what can be wired only once. Parameters are no part of it, because they may change later.
  * @param libraries external libraries of the clearinghouse, in the order in which they can be deployed
  * @param ledgerLibraries names of those that the clearinghouse links itself
+ * @param local on a local chain its mock tokens and feeds, deployed as a part of this module: Ignition does not resume a module
+ * while another one of the same deployment is half done
+ * @param cash symbol of the cash token, looked up among the mocks; else its address is the parameter `cashToken`
  */
-export function plimsollModule(libraries: readonly LinkedLibrary[], ledgerLibraries: readonly string[]) {
+export function plimsollModule(
+  libraries: readonly LinkedLibrary[],
+  ledgerLibraries: readonly string[],
+  local: ReturnType<typeof localModule> | undefined,
+  cash: string,
+) {
   return buildModule("Plimsoll", (m) => {
+    const mocks: ReturnType<typeof localModule>["results"] = local === undefined ? {} : m.useModule(local);
     const authority = m.contract("AccessManager", [m.getAccount(0)]);
     const vault = m.contract("Vault", [authority]);
     const riskEngine = m.contract("RiskEngine", [authority]);
@@ -25,7 +36,7 @@ export function plimsollModule(libraries: readonly LinkedLibrary[], ledgerLibrar
     for (const library of libraries) {
       deployed[library.name] = m.library(library.name, { libraries: linked(library.libraries) });
     }
-    const clearingHouse = m.contract("ClearingHouse", [authority, vault, m.getParameter("cashToken")], {
+    const clearingHouse = m.contract("ClearingHouse", [authority, vault, mocks[cash] ?? m.getParameter("cashToken")], {
       libraries: linked(ledgerLibraries),
     });
     const exchange = m.contract("Exchange", [clearingHouse]);
@@ -35,6 +46,6 @@ export function plimsollModule(libraries: readonly LinkedLibrary[], ledgerLibrar
 
     m.call(clearingHouse, "setExchange", [exchange]);
     m.call(clearingHouse, "setInsuranceFund", [insuranceFund]);
-    return { authority, vault, riskEngine, priceOracle, clearingHouse, exchange, insuranceFund };
+    return { authority, vault, riskEngine, priceOracle, clearingHouse, exchange, insuranceFund, ...mocks };
   });
 }
