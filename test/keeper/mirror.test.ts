@@ -1,0 +1,221 @@
+import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
+import { expect } from "chai";
+
+import { Mirror } from "../../src/keeper/mirror.ts";
+import { assessAccount } from "../../src/risk/account.ts";
+import type { AccountState } from "../../src/risk/types.ts";
+import { accountId, accountParts, isolatedAccountId } from "../../src/sdk/accountId.ts";
+import type { AccountId } from "../../src/sdk/accountId.ts";
+import { BTC, ETH, freshHouse, wad, WBTC, WETH } from "../helpers/fixture.ts";
+import type { Fixture } from "../helpers/fixture.ts";
+
+const EMPTY: AccountState = { cash: 0n, positions: new Map(), collaterals: new Map() };
+
+/** A repeatable sequence of numbers in [0, 1): mulberry32. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function mirrorOf(house: Fixture): Mirror {
+  return new Mirror(house.ethers.provider, house.addressBook);
+}
+
+/** Compares every account, fees and the cash identity with the chain, to the wei. */
+async function expectEqual(mirror: Mirror, house: Fixture, ids: readonly AccountId[]): Promise<void> {
+  const { clearingHouse: ch } = house;
+  await mirror.sync();
+  let cash = 0n;
+  for (const id of new Set([...ids, ...mirror.accounts.keys()])) {
+    const account = mirror.accounts.get(id) ?? EMPTY;
+    const name = id.toString(16);
+    expect(account.cash, `cash of ${name}`).to.equal((await ch.account(id)).cash);
+    for (const market of [ETH, BTC]) {
+      const { size, quote } = await ch.position(id, market);
+      const mirrored = account.positions.get(market) ?? { size: 0n, quote: 0n };
+      expect(mirrored, `position of ${name} in ${market}`).to.deep.equal({ size, quote });
+    }
+    for (const collateral of [WETH, WBTC]) {
+      const balance = await ch.collateralBalance(id, collateral);
+      expect(account.collaterals.get(collateral) ?? 0n, `collateral of ${name}`).to.equal(balance);
+    }
+    const { equity, initialMargin, maintenanceMargin } = await ch.assess(id);
+    expect(assessAccount(account, mirror.house)).to.deep.equal({ equity, initialMargin, maintenanceMargin });
+    cash += account.cash;
+  }
+  for (const market of [ETH, BTC]) {
+    const [, , rate, pool] = await ch.market(market);
+    expect(mirror.fees(market)).to.equal(rate.fees * 10n ** 9n);
+    cash += pool.cash;
+  }
+  // Vault USDC = Σ cash + Σ pools: no account is missing.
+  expect(await house.usdc.balanceOf(house.vault)).to.equal(cash / 10n ** 12n);
+}
+
+/** A random history: every action may be refused, then nothing has happened. */
+async function play(house: Fixture, seed: number, steps: number, check: () => Promise<void>): Promise<void> {
+  const next = random(seed);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
+  const amount = (most: number) => (next() * most).toFixed(6);
+  const { clearingHouse: ch, alice, bob, carol, dave, keeper } = house;
+  const traders = [alice, bob, carol, dave];
+  const price = [2000, 30_000];
+  const accountsOf = ({ address }: HardhatEthersSigner) => [
+    accountId(address),
+    accountId(address, 1),
+    isolatedAccountId(address, ETH),
+  ];
+  const walk = async (underlying: 0 | 1, most: number) => {
+    price[underlying] = Math.min(4, Math.max(0.3, 1 + (next() - 0.5) * 2 * most)) * price[underlying]!;
+    await house.setPrice(underlying, price[underlying].toFixed(8));
+  };
+  const trade = async () => {
+    const [maker, taker, market] = [pick(traders), pick(traders), pick([ETH, ETH, BTC])];
+    const size = wad(((next() - 0.5) * (market === ETH ? 20 : 1)).toFixed(6));
+    // The history lasts for weeks, longer than an order does by default.
+    const terms = { market: BigInt(market), limitPrice: wad(price[market]!.toFixed(8)), expiry: 2n ** 40n };
+    const resting = { ...terms, size: -size, account: pick(accountsOf(maker)), resting: true };
+    const orders = [
+      await house.order(maker, resting),
+      await house.order(taker, { ...terms, size, account: pick(accountsOf(taker)) }),
+    ];
+    await house.exchange.settle(orders, [{ maker: 0, taker: 1 }]);
+  };
+  const liquidate = async () => {
+    const maxFraction = pick([wad("1"), wad("1"), wad("0.05"), wad("0.2")]);
+    const terms = { maxFraction, maxPayment: wad("100000000"), minGain: 0n, acceptClaims: true };
+    for (const id of traders.flatMap(accountsOf)) {
+      await ch.connect(keeper).liquidate(id, accountId(keeper.address), terms).catch(refused);
+    }
+  };
+  const settle = async () => {
+    for (const market of [ETH, BTC]) await ch.settle(market, traders.flatMap(accountsOf));
+  };
+  const transfer = () => {
+    const owner = pick(traders);
+    const [from, to] = [pick(accountsOf(owner)), pick(accountsOf(owner))];
+    const token = pick([house.usdc, house.usdc, house.weth]);
+    return ch.connect(owner).transfer(from, to, token, token === house.usdc ? 200_000_000n : 10n ** 17n);
+  };
+  const withdraw = () => {
+    const owner = pick(traders);
+    const token = pick([house.usdc, house.weth, house.wbtc]);
+    return ch.connect(owner).withdraw(pick(accountsOf(owner)), token, 1_000_003n, owner);
+  };
+  const claim = async () => {
+    for (const owner of traders) {
+      for (const id of accountsOf(owner)) await ch.connect(owner).claim(id, ETH, wad("37.5")).catch(refused);
+    }
+  };
+  const deposit = () => {
+    const owner = pick(traders);
+    const amounts = pick([{ cash: amount(8000) }, { cash: amount(8000) }, { weth: amount(4) }, { wbtc: amount(0.1) }]);
+    return house.fund(owner, amounts, pick(accountsOf(owner)));
+  };
+  const flag = async () => {
+    for (const id of traders.flatMap(accountsOf)) await ch.connect(bob).flag(id).catch(refused);
+  };
+  const drown = async () => {
+    await walk(ETH, pick([0.05, 0.1, 0.25]));
+    await flag();
+    await house.pass(60);
+    await flag();
+    await liquidate();
+  };
+  const cashCall = async () => {
+    await settle();
+    await house.pass(86_400);
+    const terms = { maxFraction: wad("1"), maxPayment: wad("100000000"), minGain: 0n, acceptClaims: true };
+    for (const id of traders.flatMap(accountsOf)) {
+      await ch.connect(keeper).cashCall(id, accountId(keeper.address), terms).catch(refused);
+    }
+  };
+  const absorb = async () => {
+    for (const id of traders.flatMap(accountsOf)) await ch.absorb(id).catch(refused);
+  };
+  const actions: (() => Promise<unknown>)[] = [
+    ...[deposit, deposit, deposit, trade, trade, trade, trade, trade, trade, transfer, withdraw],
+    ...[settle, liquidate, drown, drown, drown, cashCall, absorb, claim],
+    () => walk(ETH, 0.04),
+    () => walk(BTC, 0.04),
+    () => walk(ETH, 0.25),
+    () => house.pass(Math.ceil(next() * 3600)),
+    () => ch.sweepFees(ETH),
+    () => ch.accrueFunding(ETH),
+  ];
+  for (let step = 0; step < steps; ++step) {
+    await pick(actions)().catch(refused);
+    if (step % 30 === 29) await check();
+  }
+}
+
+/** Only a contract may refuse an action of the history. */
+function refused(error: unknown): void {
+  if (!(error instanceof Error) || !/revert/i.test(error.message)) throw error;
+}
+
+/** What must have happened: histories without it would prove nothing about it. */
+const WANTED: readonly string[] = [
+  ...["Deposited", "Withdrawn", "Transferred", "Trade", "Settled", "Claimed", "FeesSwept", "Flagged"],
+  ...["AuctionCleared", "Liquidated", "PositionTaken", "CollateralTaken", "RescuePaid", "DeficitAbsorbed"],
+  ...["LossSocialised", "BadDebtRepaid", "UnsettledLossSeen", "FundingAccrued"],
+  ...["part of an account", "isolated", "flagger paid", "cash call"],
+];
+
+/** What happened in a history: names of events, and kinds of liquidations. */
+async function happened({ clearingHouse: ch, ethers }: Fixture): Promise<string[]> {
+  const logs = await ethers.provider.getLogs({ address: await ch.getAddress(), fromBlock: 0 });
+  const slices = await ch.queryFilter(ch.filters.Liquidated());
+  return [
+    ...logs.map((log) => ch.interface.parseLog(log)?.name ?? ""),
+    ...slices.filter(({ args }) => args.fraction < wad("1")).map(() => "part of an account"),
+    ...slices.filter(({ args }) => accountParts(args.account).isolatedMarket !== undefined).map(() => "isolated"),
+    ...slices.filter(({ args }) => args.toFlagger !== 0n).map(() => "flagger paid"),
+    ...slices.filter(({ args }) => args.cashCall).map(() => "cash call"),
+  ];
+}
+
+describe("mirror", () => {
+  it("SEG-5 MAS-6 MAM-5 equals the chain to the wei throughout random histories", async () => {
+    const missing = new Set(WANTED);
+    for (let seed = 2; seed <= 8 && missing.size !== 0; ++seed) {
+      const fund = seed % 2 === 0 ? 3_000_000_000n : 300_000_000_000n; // 3,000 USD leave bad debt, 300,000 pay rescues
+      const house = await freshHouse();
+      const mirror = mirrorOf(house);
+      await house.usdc.mint(house.deployer, fund);
+      await house.usdc.approve(house.insuranceFund, fund);
+      await house.insuranceFund.deposit(fund, house.deployer);
+      await house.fund(house.keeper, { cash: "5000000" });
+      const owners = [house.alice, house.bob, house.carol, house.dave];
+      for (const owner of owners) await house.fund(owner, { cash: "10000", weth: "3" });
+      const ids = owners.map(({ address }) => accountId(address));
+      await play(house, seed, 300, () => expectEqual(mirror, house, ids));
+
+      const again = mirrorOf(house); // as after a restart
+      await again.sync();
+      expect(again.accounts).to.deep.equal(mirror.accounts);
+      expect(again.house).to.deep.equal(mirror.house);
+      for (const name of await happened(house)) missing.delete(name);
+    }
+    expect([...missing]).to.deep.equal([]);
+  });
+
+  it("MAM-6 forgets a block that the chain has dropped", async () => {
+    const house = await freshHouse();
+    const mirror = mirrorOf(house);
+    const alice = await house.fund(house.alice, { cash: "100" });
+    const fork = await house.networkHelpers.takeSnapshot();
+    await house.fund(house.alice, { cash: "10" });
+    await mirror.sync();
+    expect(mirror.accounts.get(alice)?.cash).to.equal(wad("110"));
+    await fork.restore();
+    await house.fund(house.alice, { cash: "7" });
+    await expectEqual(mirror, house, [alice]);
+    expect(mirror.accounts.get(alice)?.cash).to.equal(wad("107"));
+  });
+});
