@@ -1,0 +1,108 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import path from "node:path";
+
+import { JsonRpcProvider, toQuantity } from "ethers";
+
+import { ChainNotStarted, TransactionFailed } from "./errors.ts";
+
+const CHAIN_ID = 31337;
+const ANVIL = path.resolve(import.meta.dirname, "../../node_modules/.bin/anvil");
+const STARTUP = 30_000; // [ms]
+const GAS = 12_000_000; // of a transaction whose gas nobody estimates
+const KEPT_STATES = "64"; // older states are of no use to anyone here
+
+/** Words that every local chain derives its funded keys from. */
+export const MNEMONIC = "test test test test test test test test test test test junk";
+
+/** An anvil of our own, whose blocks get the times that it is told. */
+export interface Chain {
+  url: string;
+  provider: JsonRpcProvider;
+  /** Gives all blocks from now on this time [s]. */
+  setTime(time: number): Promise<void>;
+  /** Sends a call from one of the chain's own keys, in a block of its own. */
+  send(what: string, from: string, to: string, data: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts anvil on a free port, its first block at `time` [s], with `keys` funded keys of `MNEMONIC`.
+ * @throws ChainNotStarted
+ */
+export async function startChain(time: number, keys: number): Promise<Chain> {
+  const args = ["--port", "0", "--chain-id", `${CHAIN_ID}`, "--timestamp", `${time}`, "--accounts", `${keys}`];
+  const child = spawn(ANVIL, [...args, "--mnemonic", MNEMONIC, "--prune-history", KEPT_STATES], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stop = () => child.kill("SIGTERM");
+  process.once("exit", stop);
+  const url = await listening(child);
+  const provider = new JsonRpcProvider(url, CHAIN_ID, {
+    staticNetwork: true,
+    cacheTimeout: -1,
+    batchStallTime: 0,
+    pollingInterval: 5,
+  });
+  await provider.send("anvil_setBlockTimestampInterval", [0]);
+  return {
+    url,
+    provider,
+    setTime: async (t) => {
+      await provider.send("evm_setNextBlockTimestamp", [t]);
+    },
+    send: (what, from, to, data) => send(provider, what, { from, to, data, gas: toQuantity(GAS) }),
+    close: async () => {
+      provider.destroy();
+      process.off("exit", stop);
+      await stopped(child, stop);
+    },
+  };
+}
+
+async function send(provider: JsonRpcProvider, what: string, transaction: Record<string, string>): Promise<void> {
+  const receipt = (await provider.send("eth_sendTransactionSync", [transaction])) as { status: string };
+  if (receipt.status === "0x1") return;
+  const reason = await provider.send("eth_call", [transaction, "latest"]).then(
+    () => "it ran out of gas",
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  throw new TransactionFailed(what, reason);
+}
+
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    const timer = setTimeout(() => {
+      reject(new ChainNotStarted(`it was silent for ${STARTUP} ms`));
+    }, STARTUP);
+    const read = (chunk: Buffer) => {
+      output += chunk.toString();
+      const address = /Listening on ([\d.]+:\d+)/.exec(output)?.[1];
+      if (address === undefined) return;
+      clearTimeout(timer);
+      resolve(`http://${address}`);
+    };
+    child.stdout?.on("data", read);
+    child.stderr?.on("data", read);
+    child.once("error", (error) => {
+      reject(new ChainNotStarted(error.message));
+    });
+    child.once("exit", (code) => {
+      reject(new ChainNotStarted(`exit code ${String(code)}: ${output.trim()}`));
+    });
+  });
+}
+
+function stopped(child: ChildProcess, stop: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve();
+      return;
+    }
+    child.once("exit", () => {
+      resolve();
+    });
+    stop();
+  });
+}

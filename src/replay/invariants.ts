@@ -1,0 +1,157 @@
+import {
+  ClearingHouse__factory,
+  MockERC20__factory,
+  PriceOracle__factory,
+  RiskEngine__factory,
+} from "../../types/index.ts";
+import { assessAccount, marginState } from "../risk/account.ts";
+import { pnlOf } from "../risk/pools.ts";
+import type { AccountState, HouseState } from "../risk/types.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+import { readAccount, readHouse } from "../sdk/read.ts";
+import { formatWad, toWadDown } from "../sdk/units.ts";
+import type { Chronicle } from "./chronicle.ts";
+import type { Venue } from "./venue.ts";
+
+const FEE_UNIT = 10n ** 9n;
+const FLAG_AUCTION = 1n;
+
+/** One thing that must be true at the end, with its numbers. */
+export interface Finding {
+  name: string;
+  holds: boolean;
+  numbers: string;
+}
+
+/** Everything that the chain says at one block. */
+export interface Books {
+  house: HouseState;
+  accounts: Map<AccountId, AccountState>;
+  markets: { id: number; name: string; openInterest: bigint; fees: bigint; pool: bigint; badDebt: bigint }[];
+  block: number;
+}
+
+/** Reads the books of `accounts` at the latest block. */
+export async function readBooks({ chain, book }: Venue, accounts: Iterable<AccountId>): Promise<Books> {
+  const { provider } = chain;
+  const clearingHouse = ClearingHouse__factory.connect(book.contracts.clearingHouse, provider);
+  const riskEngine = RiskEngine__factory.connect(book.contracts.riskEngine, provider);
+  const priceOracle = PriceOracle__factory.connect(book.contracts.priceOracle, provider);
+  const block = (await provider.send("eth_getBlockByNumber", ["latest", false])) as {
+    number: string;
+    timestamp: string;
+  };
+  const at = { number: Number(block.number), timestamp: Number(block.timestamp) };
+  const house = await readHouse({ clearingHouse, riskEngine, priceOracle }, book, at);
+  const read = async (id: AccountId): Promise<[AccountId, AccountState]> => [
+    id,
+    await readAccount({ clearingHouse, riskEngine, priceOracle }, id, at.number),
+  ];
+  const markets = book.markets.map(async ({ id, name }) => {
+    const [, index, rate, pool, loss] = await clearingHouse.market(id);
+    const fees = rate.fees * FEE_UNIT;
+    return { id, name, openInterest: index.openInterest, fees, pool: pool.cash, badDebt: loss.badDebt };
+  });
+  return {
+    house,
+    accounts: new Map(await Promise.all([...accounts].map(read))),
+    markets: await Promise.all(markets),
+    block: at.number,
+  };
+}
+
+/** Checks everything of the design's list that can be seen at the end of a replay. */
+export async function checkInvariants(venue: Venue, books: Books, chronicle: Chronicle): Promise<Finding[]> {
+  return [
+    ...(await custody(venue, books)),
+    ...books.markets.flatMap((market) => marketFindings(market, books, chronicle)),
+    ...(await health(venue, books)),
+  ];
+}
+
+/** Vault balance ≥ claims per token; for cash to the wei, because nothing but deposits and withdrawals moves it. */
+async function custody({ chain, book }: Venue, { accounts, markets }: Books): Promise<Finding[]> {
+  const balance = async ({ token, decimals }: { token: string; decimals: number }) =>
+    toWadDown(await MockERC20__factory.connect(token, chain.provider).balanceOf(book.contracts.vault), decimals);
+  const all = [...accounts.values()];
+  const cash = sum(all.map((a) => a.cash));
+  const pools = sum(markets.map((m) => m.pool));
+  const held = await balance(book.cash);
+  const findings = [
+    finding(
+      `${book.cash.symbol}: vault = Σ cash + Σ pools`,
+      held === cash + pools,
+      `${formatWad(held)} = ${formatWad(cash)} + ${formatWad(pools)}, difference ${(held - cash - pools).toString()} wei`,
+    ),
+  ];
+  for (const collateral of book.collaterals) {
+    const claims = sum(all.map((a) => a.collaterals.get(collateral.id) ?? 0n));
+    const stock = await balance(collateral);
+    const numbers = `${formatWad(stock)} ≥ ${formatWad(claims)}, difference ${(stock - claims).toString()} wei`;
+    findings.push(finding(`${collateral.symbol}: vault ≥ claims`, stock >= claims, numbers));
+  }
+  return findings;
+}
+
+function marketFindings(market: Books["markets"][number], { accounts, house }: Books, chronicle: Chronicle): Finding[] {
+  const { id, name, openInterest, fees, pool, badDebt } = market;
+  const positions = [...accounts.values()].flatMap((a) => a.positions.get(id) ?? []);
+  const sizes = positions.map((p) => p.size);
+  const long = sum(sizes.filter((s) => s > 0n));
+  const short = -sum(sizes.filter((s) => s < 0n));
+  const claims = sum(positions.map((p) => pnlOf(p, id, house))) + fees;
+  const short_ = pool + badDebt - claims;
+  const bound = BigInt(positions.length) + (chronicle.roundings.get(id) ?? 0n);
+  return [
+    finding(`${name}: Σ size = 0`, long === short, `${formatWad(long)} long, ${formatWad(short)} short`),
+    finding(`${name}: open interest = long = short`, openInterest === long && long === short, formatWad(openInterest)),
+    finding(
+      `${name}: Σ ⌊PnL⌋ + fees ≤ pool + bad debt`,
+      short_ >= 0n && short_ <= bound,
+      `${formatWad(claims)} ≤ ${formatWad(pool)} + ${formatWad(badDebt)}, short by ${short_.toString()} wei of at most ${bound.toString()}`,
+    ),
+  ];
+}
+
+/** Nobody below MM is overlooked, and both risk engines agree. */
+async function health({ chain, book }: Venue, { accounts, house }: Books): Promise<Finding[]> {
+  const clearingHouse = ClearingHouse__factory.connect(book.contracts.clearingHouse, chain.provider);
+  const ids = [...accounts.keys()];
+  const assessments = await Promise.all(ids.map((id) => clearingHouse.assess(id)));
+  const states = await Promise.all(ids.map((id) => clearingHouse.account(id)));
+  let different = 0;
+  let below = 0;
+  let overlooked = 0;
+  ids.forEach((id, i) => {
+    const [equity, initialMargin, maintenanceMargin] = assessments[i] ?? [0n, 0n, 0n];
+    const account = accounts.get(id);
+    const mine = account === undefined ? undefined : assessAccount(account, house);
+    const same =
+      mine?.equity === equity && mine.initialMargin === initialMargin && mine.maintenanceMargin === maintenanceMargin;
+    if (!same) different += 1;
+    const state = marginState({ equity, initialMargin, maintenanceMargin });
+    if (state !== "liquidatable" && state !== "bankrupt") return;
+    below += 1;
+    if (((states[i]?.flags ?? 0n) & FLAG_AUCTION) === 0n) overlooked += 1;
+  });
+  return [
+    finding(
+      "nobody below MM is left untaken",
+      overlooked === 0,
+      `${below} below MM, ${below - overlooked} of them in a running auction`,
+    ),
+    finding(
+      "contract and src/risk agree to the wei",
+      different === 0,
+      `E, IM and MM of ${ids.length} accounts, ${different} different`,
+    ),
+  ];
+}
+
+function finding(name: string, holds: boolean, numbers: string): Finding {
+  return { name, holds, numbers };
+}
+
+function sum(amounts: readonly bigint[]): bigint {
+  return amounts.reduce((total, amount) => total + amount, 0n);
+}

@@ -1,0 +1,148 @@
+import { assessAccount } from "../risk/account.ts";
+import type { Assessment } from "../risk/types.ts";
+import { accountId } from "../sdk/accountId.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+import { cast, KINDS } from "./cast.ts";
+import type { Kind } from "./cast.ts";
+import { startChain } from "./chain.ts";
+import { readChronicle, tollOf } from "./chronicle.ts";
+import type { Chronicle, Toll } from "./chronicle.ts";
+import { checkInvariants, readBooks } from "./invariants.ts";
+import type { Finding, Books } from "./invariants.ts";
+import { startKeeper } from "./keeper.ts";
+import type { Watch } from "./keeper.ts";
+import { pair } from "./opening.ts";
+import type { PricePath } from "./path.ts";
+import { deployVenue, enlist, open, seedFund, settle, updateFeeds } from "./venue.ts";
+import type { Answers, Party, Venue } from "./venue.ts";
+
+const SETUP = 3600; // [s] before the first minute at which the chain begins
+const KEYS = 64;
+
+/** How one account fared. Amounts are [wad]. */
+export interface Fate extends Toll {
+  id: AccountId;
+  name: string;
+  kind: Kind;
+  start: bigint; // equity when everything was traded
+  end: bigint;
+  final: Assessment;
+}
+
+/** Equity and maintenance margin of an account by minute [wad]; as the keeper saw it before it acted. */
+export interface Track {
+  fate: Fate;
+  equity: bigint[];
+  maintenance: bigint[];
+}
+
+/** Everything that a replay has to report. Amounts are [wad]. */
+export interface Replay {
+  path: PricePath;
+  fates: Fate[];
+  tracks: Track[]; // one of each kind that trades
+  fund: bigint[]; // cash of the insurance fund by minute
+  fundStart: bigint;
+  fundEnd: bigint;
+  badDebt: bigint; // still recorded at the end
+  openFees: bigint; // not swept
+  chronicle: Chronicle;
+  findings: Finding[];
+  blocks: number;
+}
+
+/** Told how far a replay is. */
+export type Progress = (minute: number, minutes: number) => void;
+
+/**
+ * Runs a price path through the real contracts on a chain of its own: deploys, opens accounts of all kinds, lets them trade with each
+ * other, then moves the feeds minute by minute while a keeper works.
+ * @throws ChainNotStarted, TransactionFailed
+ */
+export async function replay(path: PricePath, progress: Progress): Promise<Replay> {
+  const begin = (path.times[0] ?? 0) - SETUP;
+  const chain = await startChain(begin, KEYS);
+  try {
+    const venue = await deployVenue(chain, answersAt(path, 0));
+    const parties = await openMarket(venue, path);
+    return await run(venue, parties, path, progress);
+  } finally {
+    await chain.close();
+  }
+}
+
+async function openMarket(venue: Venue, path: PricePath): Promise<Party[]> {
+  const answers = answersAt(path, 0);
+  const parties = enlist(cast(), venue.book);
+  await seedFund(venue);
+  for (const party of parties) await open(venue, party, answers);
+  await settle(venue, pair(parties, answers), path.times[0] ?? 0);
+  return parties;
+}
+
+async function run(venue: Venue, parties: readonly Party[], path: PricePath, progress: Progress): Promise<Replay> {
+  const watch = await startKeeper(
+    venue,
+    parties.find((party) => party.kind === "keeper"),
+  );
+  const fundId = accountId(venue.book.contracts.insuranceFund);
+  const history = new Map<AccountId, { equity: bigint[]; maintenance: bigint[] }>();
+  for (const { id } of parties) history.set(id, { equity: [], maintenance: [] });
+  const fund: bigint[] = [];
+  const minutes = path.times.length;
+  for (let i = 0; i < minutes; i++) {
+    await updateFeeds(venue, answersAt(path, i), path.times[i] ?? 0);
+    await watch.tick();
+    observe(watch, history);
+    fund.push(watch.account(fundId).cash);
+    progress(i + 1, minutes);
+  }
+  const chronicle = await readChronicle(venue);
+  const books = await readBooks(venue, chronicle.accounts);
+  const findings = await checkInvariants(venue, books, chronicle);
+  const fates = parties.map((party) => fateOf(party, history.get(party.id)?.equity[0] ?? 0n, books, chronicle));
+  return {
+    path,
+    fates,
+    tracks: chooseTracks(fates, history),
+    fund,
+    fundStart: fund[0] ?? 0n,
+    fundEnd: books.accounts.get(fundId)?.cash ?? 0n,
+    badDebt: books.markets.reduce((sum, m) => sum + m.badDebt, 0n),
+    openFees: books.markets.reduce((sum, m) => sum + m.fees, 0n),
+    chronicle,
+    findings,
+    blocks: books.block,
+  };
+}
+
+function observe(watch: Watch, history: Map<AccountId, { equity: bigint[]; maintenance: bigint[] }>): void {
+  for (const [id, { equity, maintenance }] of history) {
+    const assessment = assessAccount(watch.account(id), watch.house());
+    equity.push(assessment.equity);
+    maintenance.push(assessment.maintenanceMargin);
+  }
+}
+
+function fateOf({ id, name, kind }: Party, start: bigint, books: Books, { slices }: Chronicle): Fate {
+  const account = books.accounts.get(id);
+  const none = { equity: 0n, initialMargin: 0n, maintenanceMargin: 0n };
+  const final = account === undefined ? none : assessAccount(account, books.house);
+  return { id, name, kind, start, end: final.equity, final, ...tollOf(slices, id) };
+}
+
+/** Of each kind the account with the most slices. */
+function chooseTracks(
+  fates: readonly Fate[],
+  history: ReadonlyMap<AccountId, { equity: bigint[]; maintenance: bigint[] }>,
+): Track[] {
+  return KINDS.flatMap((kind) => {
+    const [fate] = fates.filter((f) => f.kind === kind).sort((a, b) => b.slices - a.slices);
+    const track = fate === undefined ? undefined : history.get(fate.id);
+    return fate === undefined || track === undefined ? [] : [{ fate, ...track }];
+  });
+}
+
+function answersAt({ prices }: PricePath, i: number): Answers {
+  return { ETH: prices.ETH[i] ?? 0n, BTC: prices.BTC[i] ?? 0n };
+}
