@@ -67,7 +67,8 @@ interface IClearingHouse {
     event FundingAccrued(uint256 indexed market, int256 funding, int256 rate, uint256 price);
     /// @notice Fees of a market were paid out of its pool, or cancelled against its bad debt.
     event FeesSwept(uint256 indexed market, uint256 toFund, uint256 toTreasury, uint256 againstBadDebt);
-    /// @notice An account was found below MM. `clock` [s] is what the discount is computed from.
+    /// @notice An account was found below MM and its auction goes on. `clock` [s] is what the discount is computed from; `equity` and the
+    /// margins are those found, before a slice that the same call may have sold.
     event Flagged(
         AccountId indexed account,
         address indexed flagger,

@@ -99,6 +99,7 @@ library Liquidation {
         } else {
             Auctions.recordDeficit($, id, x, 0);
             Auctions.store($, id, x);
+            emit IClearingHouse.Flagged(id, x.flagger, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
         }
         return (sale.fraction, paid);
     }
