@@ -131,7 +131,8 @@ describe("InsuranceFund", () => {
     await h.fund(h.bob, { cash: "10000" }, await fund.account());
     const shares = await invest(h, h.alice, "10000");
     const back = await fund.previewRedeem(shares);
-    // The victim loses less than one unit of USDC in 10^6 of the donation; the attacker has lost half of it to virtual shares.
+    // A share is worth 10,000 USDC / (10^6 + 10^6 virtual) = 0.005 USDC, the most that rounding costs the victim; the attacker
+    // gets back the half of his donation that is not the virtual shares'.
     expect(back).to.be.greaterThanOrEqual(usdc("9999.98"));
     expect(await fund.previewRedeem(await fund.balanceOf(h.bob))).to.be.lessThanOrEqual(usdc("5000.01"));
     // USDC sent to the fund's address or to the vault belong to nobody and move no price.

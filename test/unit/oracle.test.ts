@@ -69,7 +69,7 @@ describe("PriceOracle", () => {
     const carol = h.clearingHouse.connect(h.carol);
     await carol.withdraw(main(h.carol), h.weth, wad("1"), h.carol);
     await carol.withdraw(main(h.carol), h.usdc, usdc("100"), h.carol);
-    await h.pass(0);
+    await h.pass(1);
     expect((await h.clearingHouse.assess(main(h.alice))).equity).to.equal(wad("10004")); // 10,000 − 1 + 5
   });
 
