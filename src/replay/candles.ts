@@ -10,10 +10,9 @@ import {
   NoCommonMinutes,
   UnknownAsset,
 } from "./errors.ts";
-import { ASSETS } from "./path.ts";
+import { ASSETS, MINUTE } from "./path.ts";
 import type { Asset, PricePath } from "./path.ts";
 
-const MINUTE = 60;
 const COLUMNS = "timestamp,open,high,low,close,volume";
 const FEED_DECIMALS = 8;
 

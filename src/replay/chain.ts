@@ -10,6 +10,7 @@ const CHAIN_ID = 31337;
 const ANVIL = path.resolve(import.meta.dirname, "../../node_modules/.bin/anvil");
 const STARTUP = 30_000; // [ms]
 const GAS = 12_000_000; // of a transaction whose gas nobody estimates
+const GAS_PRICE = 2_000_000_000; // [wei]
 const KEPT_STATES = "64"; // older states are of no use to anyone here
 
 /** Words that every local chain derives its funded keys from. */
@@ -32,9 +33,13 @@ export interface Chain {
  */
 export async function startChain(time: number, keys: number): Promise<Chain> {
   const args = ["--port", "0", "--chain-id", `${CHAIN_ID}`, "--timestamp", `${time}`, "--accounts", `${keys}`];
-  const child = spawn(ANVIL, [...args, "--mnemonic", MNEMONIC, "--prune-history", KEPT_STATES], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    ANVIL,
+    [...args, "--mnemonic", MNEMONIC, "--prune-history", KEPT_STATES, "--disable-min-priority-fee"],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   const stop = () => child.kill("SIGTERM");
   process.once("exit", stop);
   const url = await listening(child);
@@ -44,6 +49,7 @@ export async function startChain(time: number, keys: number): Promise<Chain> {
     batchStallTime: 0,
     pollingInterval: 5,
   });
+  await provider.send("anvil_setLoggingEnabled", [false]);
   await provider.send("anvil_setBlockTimestampInterval", [0]);
   return {
     url,
@@ -51,7 +57,8 @@ export async function startChain(time: number, keys: number): Promise<Chain> {
     setTime: async (t) => {
       await provider.send("evm_setNextBlockTimestamp", [t]);
     },
-    send: (what, from, to, data) => send(provider, what, { from, to, data, gas: toQuantity(GAS) }),
+    send: (what, from, to, data) =>
+      send(provider, what, { from, to, data, gas: toQuantity(GAS), gasPrice: toQuantity(GAS_PRICE) }),
     close: async () => {
       provider.destroy();
       process.off("exit", stop);
@@ -81,6 +88,8 @@ function listening(child: ChildProcess): Promise<string> {
       const address = /Listening on ([\d.]+:\d+)/.exec(output)?.[1];
       if (address === undefined) return;
       clearTimeout(timer);
+      child.stdout?.off("data", read).resume();
+      child.stderr?.off("data", read).resume();
       resolve(`http://${address}`);
     };
     child.stdout?.on("data", read);

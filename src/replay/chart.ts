@@ -55,7 +55,7 @@ export function lineChart(options: ChartOptions): string {
   const frame = frameOf(options);
   const x = timeScale(times, frame);
   const [low, high] = range(lines, options.fromZero ?? false);
-  const ticks = niceTicks(low, high, Math.max(3, Math.round(frame.height / 60)));
+  const ticks = niceTicks(low, high, Math.max(3, Math.round(frame.height / 65)));
   const y = scale([Math.min(low, ticks[0] ?? low), Math.max(high, ticks.at(-1) ?? high)], [frame.bottom, frame.top]);
   const drawn = lines.map((line) => drawLine(line, times, x, y, frame)).join("");
   const first = lines[0];
@@ -137,7 +137,7 @@ function gridY(ticks: readonly number[], y: Scale, frame: Frame, unit: Unit | un
 
 function gridX(times: readonly number[], x: Scale, frame: Frame): string {
   const [first = 0, last = 0] = [times[0], times.at(-1)];
-  const wanted = Math.max(3, Math.floor((frame.right - frame.left) / 90));
+  const wanted = Math.max(4, Math.floor((frame.right - frame.left) / 72));
   const step = TIME_STEPS.find((s) => (last - first) / s <= wanted) ?? DAY;
   let labels = "";
   for (let t = Math.ceil(first / step) * step; t <= last; t += step) {
@@ -192,6 +192,7 @@ function range(lines: readonly Line[], fromZero: boolean): [number, number] {
       high = Math.max(high, value);
     }
   }
+  if (fromZero && -low < high / 50) low = 0; // a speck below zero is worth no tick
   return low === high ? [low, low + 1] : [low, high];
 }
 

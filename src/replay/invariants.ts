@@ -11,6 +11,7 @@ import type { AccountId } from "../sdk/accountId.ts";
 import { readAccount, readHouse } from "../sdk/read.ts";
 import { formatWad, toWadDown } from "../sdk/units.ts";
 import type { Chronicle } from "./chronicle.ts";
+import { usd } from "./format.ts";
 import type { Venue } from "./venue.ts";
 
 const FEE_UNIT = 10n ** 9n;
@@ -120,7 +121,7 @@ async function health({ chain, book }: Venue, { accounts, house }: Books): Promi
   const assessments = await Promise.all(ids.map((id) => clearingHouse.assess(id)));
   const states = await Promise.all(ids.map((id) => clearingHouse.account(id)));
   let different = 0;
-  let below = 0;
+  const below: string[] = [];
   let overlooked = 0;
   ids.forEach((id, i) => {
     const [equity, initialMargin, maintenanceMargin] = assessments[i] ?? [0n, 0n, 0n];
@@ -131,14 +132,14 @@ async function health({ chain, book }: Venue, { accounts, house }: Books): Promi
     if (!same) different += 1;
     const state = marginState({ equity, initialMargin, maintenanceMargin });
     if (state !== "liquidatable" && state !== "bankrupt") return;
-    below += 1;
+    below.push(`E ${usd(equity)} of MM ${usd(maintenanceMargin)}`);
     if (((states[i]?.flags ?? 0n) & FLAG_AUCTION) === 0n) overlooked += 1;
   });
   return [
     finding(
       "nobody below MM is left untaken",
       overlooked === 0,
-      `${below} below MM, ${below - overlooked} of them in a running auction`,
+      `${below.length} below MM, ${below.length - overlooked} of them in a running auction${list(below)}`,
     ),
     finding(
       "contract and src/risk agree to the wei",
@@ -146,6 +147,10 @@ async function health({ chain, book }: Venue, { accounts, house }: Books): Promi
       `E, IM and MM of ${ids.length} accounts, ${different} different`,
     ),
   ];
+}
+
+function list(texts: readonly string[]): string {
+  return texts.length === 0 ? "" : `: ${texts.join("; ")}`;
 }
 
 function finding(name: string, holds: boolean, numbers: string): Finding {

@@ -1,7 +1,9 @@
-import { priceOf, baseSize } from "./venue.ts";
-import type { Answers, Deal, Party } from "./venue.ts";
+import type { AccountState } from "../risk/types.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
 import { ASSETS } from "./path.ts";
 import type { Asset } from "./path.ts";
+import { baseSize, marketOf, priceOf, wholeLots } from "./venue.ts";
+import type { Answers, Deal, Party } from "./venue.ts";
 
 const SPREAD = 500n; // [ppm] what a market maker keeps from the index
 const PPM = 1_000_000n;
@@ -57,4 +59,22 @@ export function quote(
   if (maker === undefined) return [];
   const price = (index * (size > 0n ? PPM + SPREAD : PPM - SPREAD)) / PPM;
   return [{ asset, maker, taker, size, price }];
+}
+
+/** What takes a party's exposure to each asset, collateral included, back to zero through market makers. */
+export function hedge(
+  party: Party,
+  account: AccountState,
+  book: AddressBook,
+  makers: readonly Party[],
+  answers: Answers,
+  turn: number,
+): Deal[] {
+  return ASSETS.flatMap((asset) => {
+    const collateral = book.collaterals.findIndex(({ underlying }) => book.underlyings[underlying]?.name === asset);
+    const exposure =
+      (account.positions.get(marketOf(book, asset))?.size ?? 0n) + (account.collaterals.get(collateral) ?? 0n);
+    const size = -wholeLots(exposure, asset);
+    return size === 0n ? [] : quote(asset, party, size, priceOf(answers[asset]), makers, turn);
+  });
 }

@@ -8,7 +8,7 @@ import { stateOf, totalsOf } from "./report.ts";
 import type { Fate, Replay, Track } from "./replay.ts";
 
 const WIDE = 1120;
-const NARROW = 540;
+const NARROW = 380;
 const BUCKETS = 96; // bars of a chart
 
 const COLORS: Readonly<Record<Asset, string>> = { ETH: "--eth", BTC: "--btc" };
@@ -163,7 +163,7 @@ function tracks({ tracks: list, path, chronicle }: Replay): string {
         time: s.time,
         label: `${utc(s.time)}: ${percent(s.fraction)} sold for a penalty of $${usd(s.cost)}`,
       }));
-    return `<div class="panel"><h3>${escape(fate.kind)}<em>${escape(fate.name)}</em></h3><p>${STORIES[fate.kind] ?? ""} · ${fateLine(fate)}</p>${trackChart(track, path.times, marks)}</div>`;
+    return `<div class="panel"><h3><span>${escape(fate.kind)}</span><em>${escape(fate.name)}</em></h3><p>${STORIES[fate.kind] ?? ""} · ${fateLine(fate)}</p>${trackChart(track, path.times, marks)}</div>`;
   });
   return section(
     "Equity against the maintenance line",
@@ -172,7 +172,7 @@ function tracks({ tracks: list, path, chronicle }: Replay): string {
       ["--line", "maintenance margin MM"],
       ["--mark", "slice sold"],
     ]),
-    `<div class="grid2">${panels.join("")}</div>`,
+    `<div class="panels">${panels.join("")}</div>`,
     "Of each kind the account that was sliced most. Where E meets MM, a slice is sold; each lands the rest of the account back at its initial margin.",
   );
 }
@@ -183,7 +183,7 @@ function trackChart({ fate, equity, maintenance }: Track, times: readonly number
     axis: "USD",
     times,
     width: NARROW,
-    height: 220,
+    height: 210,
     unit: "usd",
     fromZero: true,
     marks,

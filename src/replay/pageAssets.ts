@@ -15,8 +15,9 @@ header p,.note{color:var(--soft);margin:2px 0 0}
 section{background:var(--panel);border:1px solid var(--rule);border-radius:14px;padding:20px 22px;margin-top:18px}
 .head{display:flex;flex-wrap:wrap;align-items:baseline;justify-content:space-between;gap:6px 20px}
 h2{font-size:18px;letter-spacing:-.01em;margin:0 0 4px}
-h3{font-size:15px;margin:0;text-transform:capitalize}
-h3 em{font-style:normal;font-weight:400;color:var(--soft);margin-left:8px;text-transform:none}
+h3{font-size:15px;margin:0;display:flex;flex-wrap:wrap;gap:0 8px}
+h3 span::first-letter{text-transform:uppercase}h3 span{display:inline-block}
+h3 em{font-style:normal;font-weight:400;color:var(--soft)}
 .panel p{margin:0 0 6px;color:var(--soft);font-size:13px}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;background:none;border:0;padding:0}
 .card{background:var(--panel);border:1px solid var(--rule);border-radius:14px;padding:14px 16px;display:flex;flex-direction:column}
@@ -29,7 +30,8 @@ h3 em{font-style:normal;font-weight:400;color:var(--soft);margin-left:8px;text-t
 .legend i{display:inline-block;width:14px;height:4px;border-radius:2px;margin-right:6px;vertical-align:middle}
 .chart{margin:8px 0 0;position:relative}
 .chart svg{display:block;width:100%;height:auto;overflow:visible}
-.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:26px 30px;margin-top:14px}
+.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:26px 28px;margin-top:14px}
+.panel{display:flex;flex-direction:column}.panel .chart{margin-top:auto}
 .grid{stroke:var(--grid);stroke-width:1}.grid.day{stroke:var(--rule);stroke-width:1.5}
 text{fill:var(--soft);font-size:11px;font-variant-numeric:tabular-nums}
 text.axis{font-size:11.5px}text.day{fill:var(--ink);font-weight:600}

@@ -2,6 +2,9 @@
 export const ASSETS = ["ETH", "BTC"] as const;
 export type Asset = (typeof ASSETS)[number];
 
+/** [s] */
+export const MINUTE = 60;
+
 /** Prices of every minute, in a feed's 8 decimals; `times` are the ends of the minutes [s]. */
 export interface PricePath {
   source: string;
@@ -16,5 +19,17 @@ export function truncate(path: PricePath, minutes: number): PricePath {
     ...path,
     times: path.times.slice(0, minutes),
     prices: { ETH: ETH.slice(0, minutes), BTC: BTC.slice(0, minutes) },
+  };
+}
+
+/** A path whose last prices stand for `minutes` more, so that what they began comes to its end. */
+export function hold(path: PricePath, minutes: number): PricePath {
+  const last = path.times.at(-1) ?? 0;
+  const more = Array.from({ length: minutes }, (_, i) => last + (i + 1) * MINUTE);
+  const stand = (prices: readonly bigint[]) => [...prices, ...more.map(() => prices.at(-1) ?? 0n)];
+  return {
+    ...path,
+    times: [...path.times, ...more],
+    prices: { ETH: stand(path.prices.ETH), BTC: stand(path.prices.BTC) },
   };
 }

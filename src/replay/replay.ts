@@ -9,15 +9,19 @@ import { readChronicle, tollOf } from "./chronicle.ts";
 import type { Chronicle, Toll } from "./chronicle.ts";
 import { checkInvariants, readBooks } from "./invariants.ts";
 import type { Finding, Books } from "./invariants.ts";
+import { NoKeeper } from "./errors.ts";
 import { startKeeper } from "./keeper.ts";
 import type { Watch } from "./keeper.ts";
-import { pair } from "./opening.ts";
+import { hedge, pair } from "./opening.ts";
+import { hold } from "./path.ts";
 import type { PricePath } from "./path.ts";
 import { deployVenue, enlist, open, seedFund, settle, updateFeeds } from "./venue.ts";
 import type { Answers, Party, Venue } from "./venue.ts";
 
 const SETUP = 3600; // [s] before the first minute at which the chain begins
 const KEYS = 64;
+const AFTERMATH = 5; // minutes at the last prices, in which running auctions end
+const HEDGE_EVERY = 10; // minutes after which the keeper hands what it took on to market makers
 
 /** How one account fared. Amounts are [wad]. */
 export interface Fate extends Toll {
@@ -29,7 +33,7 @@ export interface Fate extends Toll {
   final: Assessment;
 }
 
-/** Equity and maintenance margin of an account by minute [wad]; as the keeper saw it before it acted. */
+/** Equity and maintenance margin of an account by minute [wad]; after the keeper has acted. */
 export interface Track {
   fate: Fate;
   equity: bigint[];
@@ -59,7 +63,8 @@ export type Progress = (minute: number, minutes: number) => void;
  * other, then moves the feeds minute by minute while a keeper works.
  * @throws ChainNotStarted, TransactionFailed
  */
-export async function replay(path: PricePath, progress: Progress): Promise<Replay> {
+export async function replay(prices: PricePath, progress: Progress): Promise<Replay> {
+  const path = hold(prices, AFTERMATH);
   const begin = (path.times[0] ?? 0) - SETUP;
   const chain = await startChain(begin, KEYS);
   try {
@@ -80,34 +85,26 @@ async function openMarket(venue: Venue, path: PricePath): Promise<Party[]> {
   return parties;
 }
 
+/** What was seen minute by minute, each time after the keeper had acted. Amounts are [wad]. */
+interface Seen {
+  fundStart: bigint;
+  fund: bigint[];
+  accounts: ReadonlyMap<AccountId, { equity: bigint[]; maintenance: bigint[] }>;
+}
+
 async function run(venue: Venue, parties: readonly Party[], path: PricePath, progress: Progress): Promise<Replay> {
-  const watch = await startKeeper(
-    venue,
-    parties.find((party) => party.kind === "keeper"),
-  );
-  const fundId = accountId(venue.book.contracts.insuranceFund);
-  const history = new Map<AccountId, { equity: bigint[]; maintenance: bigint[] }>();
-  for (const { id } of parties) history.set(id, { equity: [], maintenance: [] });
-  const fund: bigint[] = [];
-  const minutes = path.times.length;
-  for (let i = 0; i < minutes; i++) {
-    await updateFeeds(venue, answersAt(path, i), path.times[i] ?? 0);
-    await watch.tick();
-    observe(watch, history);
-    fund.push(watch.account(fundId).cash);
-    progress(i + 1, minutes);
-  }
+  const seen = await live(venue, parties, path, progress);
   const chronicle = await readChronicle(venue);
   const books = await readBooks(venue, chronicle.accounts);
   const findings = await checkInvariants(venue, books, chronicle);
-  const fates = parties.map((party) => fateOf(party, history.get(party.id)?.equity[0] ?? 0n, books, chronicle));
+  const fates = parties.map((party) => fateOf(party, seen.accounts.get(party.id)?.equity[0] ?? 0n, books, chronicle));
   return {
     path,
     fates,
-    tracks: chooseTracks(fates, history),
-    fund,
-    fundStart: fund[0] ?? 0n,
-    fundEnd: books.accounts.get(fundId)?.cash ?? 0n,
+    tracks: chooseTracks(fates, seen),
+    fund: seen.fund,
+    fundStart: seen.fundStart,
+    fundEnd: seen.fund.at(-1) ?? seen.fundStart,
     badDebt: books.markets.reduce((sum, m) => sum + m.badDebt, 0n),
     openFees: books.markets.reduce((sum, m) => sum + m.fees, 0n),
     chronicle,
@@ -116,8 +113,32 @@ async function run(venue: Venue, parties: readonly Party[], path: PricePath, pro
   };
 }
 
-function observe(watch: Watch, history: Map<AccountId, { equity: bigint[]; maintenance: bigint[] }>): void {
-  for (const [id, { equity, maintenance }] of history) {
+/** Moves the feeds minute by minute; in each the keeper acts, and now and then he hands on what he took over. */
+async function live(venue: Venue, parties: readonly Party[], path: PricePath, progress: Progress): Promise<Seen> {
+  const keeper = parties.find((party) => party.kind === "keeper");
+  if (keeper === undefined) throw new NoKeeper();
+  const makers = parties.filter((party) => party.kind === "market maker");
+  const watch = await startKeeper(venue, keeper);
+  const fundId = accountId(venue.book.contracts.insuranceFund);
+  const fundStart = watch.account(fundId).cash;
+  const fund: bigint[] = [];
+  const accounts = new Map(parties.map(({ id }) => [id, { equity: [] as bigint[], maintenance: [] as bigint[] }]));
+  for (const [i, time] of path.times.entries()) {
+    const answers = answersAt(path, i);
+    await updateFeeds(venue, answers, time);
+    await watch.tick();
+    observe(watch, accounts);
+    fund.push(watch.account(fundId).cash);
+    if (i % HEDGE_EVERY === 0) {
+      await settle(venue, hedge(keeper, watch.account(keeper.id), venue.book, makers, answers, i / HEDGE_EVERY), time);
+    }
+    progress(i + 1, path.times.length);
+  }
+  return { fundStart, fund, accounts };
+}
+
+function observe(watch: Watch, accounts: Seen["accounts"]): void {
+  for (const [id, { equity, maintenance }] of accounts) {
     const assessment = assessAccount(watch.account(id), watch.house());
     equity.push(assessment.equity);
     maintenance.push(assessment.maintenanceMargin);
@@ -132,13 +153,10 @@ function fateOf({ id, name, kind }: Party, start: bigint, books: Books, { slices
 }
 
 /** Of each kind the account with the most slices. */
-function chooseTracks(
-  fates: readonly Fate[],
-  history: ReadonlyMap<AccountId, { equity: bigint[]; maintenance: bigint[] }>,
-): Track[] {
+function chooseTracks(fates: readonly Fate[], { accounts }: Seen): Track[] {
   return KINDS.flatMap((kind) => {
     const [fate] = fates.filter((f) => f.kind === kind).sort((a, b) => b.slices - a.slices);
-    const track = fate === undefined ? undefined : history.get(fate.id);
+    const track = fate === undefined ? undefined : accounts.get(fate.id);
     return fate === undefined || track === undefined ? [] : [{ fate, ...track }];
   });
 }

@@ -1,7 +1,7 @@
+import { MINUTE } from "./path.ts";
 import type { Asset, PricePath } from "./path.ts";
 
 const START = 1_767_225_600; // 2026-01-01 00:00 UTC
-const MINUTE = 60;
 const LOW_AT = 0.65; // share of the time at which the low is reached
 const CORRELATION = 0.85;
 const FEED_UNIT = 1e8;

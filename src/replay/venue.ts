@@ -55,7 +55,6 @@ export interface Deal {
   taker: Party;
   size: bigint;
   price: bigint;
-  reduceOnly?: boolean;
 }
 
 /** The deployed house on a chain of its own. */
@@ -166,7 +165,6 @@ export async function settle(venue: Venue, deals: readonly Deal[], time: number)
 async function sign(venue: Venue, deal: Deal, time: number): Promise<SignedOrder[]> {
   const market = BigInt(marketOf(venue.book, deal.asset));
   const terms = { market, limitPrice: deal.price, expiry: BigInt(time) + ORDER_LIFETIME };
-  const reduceOnly = deal.reduceOnly ?? false;
   const resting = buildOrder({
     ...terms,
     account: deal.maker.id,
@@ -174,7 +172,7 @@ async function sign(venue: Venue, deal: Deal, time: number): Promise<SignedOrder
     nonce: venue.nonce++,
     resting: true,
   });
-  const taking = buildOrder({ ...terms, account: deal.taker.id, size: deal.size, nonce: venue.nonce++, reduceOnly });
+  const taking = buildOrder({ ...terms, account: deal.taker.id, size: deal.size, nonce: venue.nonce++ });
   return [
     { order: resting, signature: await signOrder(deal.maker.wallet, venue.book, resting) },
     { order: taking, signature: await signOrder(deal.taker.wallet, venue.book, taking) },
@@ -195,8 +193,12 @@ export async function updateFeeds({ chain, book }: Venue, answers: Answers, time
 /** USD worth of an asset in whole lots [wad]; negative for a short. */
 export function baseSize(usd: number, asset: Asset, answers: Answers): bigint {
   const wad = (units(Math.abs(usd), 18) * WAD) / (answers[asset] * ANSWER_TO_WAD);
-  const size = wad - (wad % LOTS[asset]);
-  return usd < 0 ? -size : size;
+  return wholeLots(usd < 0 ? -wad : wad, asset);
+}
+
+/** A size [wad] in whole lots, the rest dropped. */
+export function wholeLots(size: bigint, asset: Asset): bigint {
+  return size - (size % LOTS[asset]);
 }
 
 /** An answer of a feed as a price [wad]. */
