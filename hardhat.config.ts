@@ -15,11 +15,10 @@ export default defineConfig({
       "@openzeppelin/contracts/access/manager/AccessManager.sol",
       "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol",
       "chainlink-contracts-0.8/src/v0.6/EACAggregatorProxy.sol",
-      "chainlink-contracts-0.8/src/v0.6/FluxAggregator.sol",
     ],
     compilers: [
       {
-        version: "0.8.37",
+        version: "0.8.30",
         path: resolve("solc/soljson.js"),
         settings: { optimizer: { enabled: true, runs: 200 }, viaIR: true, evmVersion: "cancun" },
       },

@@ -10,8 +10,8 @@ type PriceSnapshot is uint256;
 using PriceSnapshots for PriceSnapshot global;
 
 library PriceSnapshots {
-    function pack(uint256 price, uint256 initialFactor, uint256 maintenanceFactor) internal pure returns (PriceSnapshot) {
-        return PriceSnapshot.wrap(price | (initialFactor << 128) | (maintenanceFactor << 160));
+    function pack(uint256 price_, uint256 initial, uint256 maintenance) internal pure returns (PriceSnapshot) {
+        return PriceSnapshot.wrap(price_ | (initial << 128) | (maintenance << 160));
     }
 
     function price(PriceSnapshot s) internal pure returns (uint256) {
