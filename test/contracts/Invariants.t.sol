@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
 import {AccountId} from "../../contracts/types/AccountId.sol";
 import {Handler} from "./support/Handler.sol";
@@ -40,9 +41,75 @@ contract InvariantsTest is House {
         }
         checkEq(ch.totalFlaggedDeficit(), flagged, "FLAGGED_SUM of markets");
         checkEq(ch.totalFlaggedDeficit(), handler.recordedSum(), "FLAGGED_SUM of accounts");
+        for (uint256 i = 0; i < ids.length; ++i) {
+            bool running = ch.auction(ids[i]).flagger != address(0);
+            check(running || handler.recorded(ids[i]) == 0, "FLAGGED_SUM of accounts that are not flagged");
+        }
         check(lens.bitmapsHold(ids, ASSETS), "BITMAPS");
         _checkCash(pools);
         for (uint256 c = 0; c < ASSETS; ++c) _checkCollateral(c);
+    }
+
+    /// @dev The invariants are worth what the handler reaches: all this happens in one long sequence.
+    function test_HandlerReachesEverything() public {
+        for (uint256 i = 0; i < 2_500; ++i) {
+            uint256 seed = uint256(keccak256(abi.encode(i)));
+            Address.functionCall(address(handler), abi.encodeWithSelector(_action(i), seed));
+        }
+        invariant_Books();
+        string[23] memory outcomes = [
+            "deposit",
+            "withdraw cash",
+            "withdraw collateral",
+            "transfer",
+            "trade",
+            "below IM, not worse",
+            "batch",
+            "settle",
+            "claim",
+            "claim against bad debt",
+            "sweep",
+            "accrue",
+            "flag",
+            "liquidate",
+            "slice",
+            "sunk",
+            "rescue",
+            "socialised",
+            "bad debt",
+            "cash call",
+            "fund deposit",
+            "fund exit",
+            "leave"
+        ];
+        for (uint256 i = 0; i < outcomes.length; ++i) check(handler.done(outcomes[i]) != 0, outcomes[i]);
+    }
+
+    function _action(uint256 i) private view returns (bytes4) {
+        bytes4[21] memory actions = [
+            handler.deposit.selector,
+            handler.withdraw.selector,
+            handler.transfer.selector,
+            handler.donate.selector,
+            handler.touchForeign.selector,
+            handler.tradeAny.selector,
+            handler.reduce.selector,
+            handler.batch.selector,
+            handler.settleMarket.selector,
+            handler.claim.selector,
+            handler.sweepFees.selector,
+            handler.accrueFunding.selector,
+            handler.movePrice.selector,
+            handler.wait.selector,
+            handler.flag.selector,
+            handler.liquidateAny.selector,
+            handler.absorb.selector,
+            handler.cashCall.selector,
+            handler.fundDeposit.selector,
+            handler.fundExit.selector,
+            handler.leaveFlat.selector
+        ];
+        return actions[uint256(keccak256(abi.encode("action", i))) % 21];
     }
 
     function _checkSizes(Lens.MarketSums memory s) private pure {
@@ -75,6 +142,7 @@ contract InvariantsTest is House {
         uint256 unit = 10 ** (18 - token.decimals());
         uint256 held = token.balanceOf(address(vault));
         uint256 claims = lens.collateralSum(ids, collateral);
+        check(lens.isWhole(ids, collateral, unit), "WHOLE_TOKEN_UNITS");
         checkLe(claims, held * unit, "VAULT_COVERS_CLAIMS collateral");
         checkEq((held - handler.donated(address(token))) * unit, claims, "COLLATERAL_IDENTITY");
     }

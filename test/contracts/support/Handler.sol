@@ -43,8 +43,9 @@ contract Handler is House {
     // Ghosts.
     mapping(address token => uint256 units) public donated;
     mapping(uint256 market => uint256) public roundings; // [wei] that operations may have left in the market's pool
-    mapping(AccountId => uint256) private _recorded; // deficit by the last event
+    mapping(AccountId => uint256) public recorded; // deficit by the last event
     uint256 public recordedSum;
+    mapping(AccountId => uint256) private _hadCollateral; // bitmap before the last liquidation
     mapping(string action => uint256) public done; // successes
 
     constructor(ClearingHouse ch_) {
@@ -88,7 +89,7 @@ contract Handler is House {
         giveCollateral(_ids[6], WETH, 20e18);
         giveCollateral(_ids[7], WETH, 3e18);
         for (uint256 i = 4; i < 6; ++i) giveCollateral(_ids[i], WBTC, 0.3e18);
-        giveCash(_ids[TAKER], 100_000e18);
+        giveCash(_ids[TAKER], 6_000e18);
         giveCash(_ids[WHALE], 1_000_000_000e18);
         giveFund(_ids[WHALE].ownerOf(), 20_000e18);
         trade(_ids[1], _ids[0], ETH, 60e18);
@@ -162,6 +163,7 @@ contract Handler is House {
             checkEq(debited, units * USDC_UNIT, "WITHDRAW debits what it pays");
             checkEq(usdc.balanceOf(id.ownerOf()) - held, units, "WITHDRAW pays what was asked");
             _mayHaveLeft(id, all[_indexOf(id)]);
+            _lossesCovered(id);
             _othersUnchanged(all, id, id, id, 0, "WITHDRAW_LEAVES_OTHERS");
             _digest("withdraw cash");
         } catch (bytes memory reason) {
@@ -273,14 +275,25 @@ contract Handler is House {
 
     /// @notice Closes or halves somebody's position, reduce-only.
     function reduce(uint256 seed) external {
-        AccountId id = _trader(seed, 0);
         uint256 market = _roll(seed, 1) % MARKETS;
-        for (uint256 i = 0; i < TRADERS && sizeOf(id, market) == 0; ++i) id = _ids[i];
+        AccountId id = _pressed(seed, market);
         int256 size = -sizeOf(id, market);
         if (size == 0) return;
         size = (size / int256(1 + (_roll(seed, 2) % 2)) / 1e9) * 1e9 + (size > 0 ? int256(1e9) : int256(-1e9));
         AccountId other = _roll(seed, 3) % 2 == 0 ? _ids[WHALE] : _trader(seed, 4);
         _trade(other, id, market, size, _priceNear(market, seed), 2);
+    }
+
+    /// @dev A position of somebody below IM if there is one, else of anybody.
+    function _pressed(uint256 seed, uint256 market) private view returns (AccountId found) {
+        found = _trader(seed, 0);
+        for (uint256 i = 0; i < TRADERS; ++i) {
+            AccountId id = _ids[((_roll(seed, 0) % TRADERS) + i) % TRADERS];
+            if (sizeOf(id, market) == 0) continue;
+            if (sizeOf(found, market) == 0) found = id;
+            Assessment memory a = assess(id);
+            if (a.equity < int256(a.initialMargin)) return id;
+        }
     }
 
     /// @dev flags: 1 = both rest, 2 = the taker reduces only, 4 = the maker reduces only; more is ignored at random.
@@ -363,8 +376,11 @@ contract Handler is House {
         AccountId[] memory list = new AccountId[](1 + (_roll(seed, 0) % 8));
         for (uint256 i = 0; i < list.length; ++i) list[i] = _ids[_roll(seed, 1 + i) % _ids.length];
         Assessment[] memory all = _assessAll();
+        uint256 pool = poolOf(market).cash;
+        bool owing = lossOf(market).badDebt != 0;
         vm.recordLogs();
         ch.settle(market, list);
+        if (owing) checkLe(pool, poolOf(market).cash, "NO_GAINS_WHILE_BAD_DEBT stands");
         for (uint256 i = 0; i < all.length; ++i) {
             checkEq(assess(_ids[i]).equity, all[i].equity, "SETTLEMENT_KEEPS_EQUITY");
         }
@@ -445,13 +461,16 @@ contract Handler is House {
         Assessment[] memory all = _assessAll();
         Assessment memory a = all[_indexOf(id)];
         bool known = ch.account(id).flags != 0;
+        uint256 clock = _clock(ch.auction(id));
         vm.recordLogs();
         vm.prank(_actors[_roll(seed, 1) % ACTORS]);
         try ch.flag(id) {
             check(a.equity < int256(a.maintenanceMargin) || known, "FLAG of a healthy account");
             _othersUnchanged(all, all.length, "FLAG_CHANGES_NO_EQUITY");
+            if (a.equity < int256(a.maintenanceMargin))
+                checkEq(ch.auction(id).clock, clock, "CLOCK_STEPS at most 60 s");
             _digest("flag");
-            checkEq(_recorded[id], a.equity < 0 ? uint256(-a.equity) : 0, "FLAG records the deficit");
+            checkEq(recorded[id], a.equity < 0 ? uint256(-a.equity) : 0, "FLAG records the deficit");
         } catch (bytes memory reason) {
             check(a.equity >= int256(a.maintenanceMargin), "FLAG refused below MM");
             _requireReason(reason, IClearingHouse.NotLiquidatable.selector);
@@ -468,6 +487,7 @@ contract Handler is House {
         Assessment[] memory all = _assessAll();
         Assessment memory b = all[_indexOf(id)];
         Auction memory x = ch.auction(id);
+        _hadCollateral[id] = ch.account(id).collaterals;
         vm.recordLogs();
         vm.prank(taker.ownerOf());
         try ch.liquidate(id, taker, terms) returns (uint256 fraction, int256) {
@@ -492,12 +512,17 @@ contract Handler is House {
 
     /// @dev d at the call, from the auction before it: 5 % to 60 % in 180 s of clock, at most 60 s a call.
     function _discount(Auction memory x) private view returns (uint256) {
-        uint256 clock = 0;
-        if (x.flagger != address(0)) {
-            uint256 step = block.timestamp - x.lastCall;
-            clock = x.clock + (step < 60 ? step : 60);
-        }
-        return 0.05e18 + (0.55e18 * (clock < 180 ? clock : 180)) / 180;
+        return 0.05e18 + (0.55e18 * _clock(x)) / 180;
+    }
+
+    function _clock(Auction memory x) private view returns (uint256 clock) {
+        clock = x.clock + _step(x);
+        if (clock > 180) clock = 180;
+    }
+
+    function _step(Auction memory x) private view returns (uint256 step) {
+        step = x.flagger == address(0) ? 0 : block.timestamp - x.lastCall;
+        if (step > 60) step = 60;
     }
 
     function _accountImproved(
@@ -506,9 +531,10 @@ contract Handler is House {
         Auction memory x,
         uint256 fraction,
         LiquidationTerms memory terms
-    ) private view {
+    ) private {
         Lens.View memory v = lens.viewOf(id, MARKETS);
         uint256 penalty = (_discount(x) * b.maintenanceMargin) / WAD;
+        ++done[b.equity <= int256(penalty) ? "sunk" : "slice"];
         if (b.equity <= int256(penalty)) {
             check(!v.sized && ch.account(id).collaterals == 0, "LIQUIDATION_IMPROVES: what sinks is sold whole");
             checkNear(v.risk.equity, 0, uint256(WEI), "LIQUIDATION_IMPROVES: nothing is left");
@@ -519,10 +545,25 @@ contract Handler is House {
         bool raised = v.risk.equity * int256(b.maintenanceMargin) > b.equity * int256(v.risk.maintenanceMargin);
         check(raised || !v.sized, "LIQUIDATION_IMPROVES: E / MM rises");
         if (terms.maxFraction != WAD) return;
-        checkLe(int256(v.risk.initialMargin), v.risk.equity + WEI, "LIQUIDATION_LANDS at IM");
+        if (fraction == WAD && b.initialMargin > 50e18) {
+            // Near enough E and requirements shrink in proportion: (1 − f)·IM = E − f·d·MM.
+            int256 linear = (int256(b.initialMargin) - b.equity) * int256(WAD);
+            linear /= int256(b.initialMargin) - int256(penalty);
+            checkLe(int256(0.95e18), linear, "LIQUIDATION_LANDS: all is sold without need");
+        }
+        int256 dust = WEI + int256(_dust(id) / 10);
+        checkLe(int256(v.risk.initialMargin), v.risk.equity + dust, "LIQUIDATION_LANDS at IM");
         if (fraction == WAD) return;
-        int256 most = (int256(v.risk.initialMargin) * 1001) / 1000 + 20e18; // a collateral's dust threshold more
+        int256 most = (int256(v.risk.initialMargin) * 1001) / 1000 + dust;
         checkLe(v.risk.equity, most, "LIQUIDATION_LANDS below 1.001 IM");
+    }
+
+    /// @dev [wad] USD: what would be left of a collateral as dust moves too, which shifts IM by less than a tenth of it.
+    function _dust(AccountId id) private view returns (uint256 value) {
+        for (uint256 c = 0; c < 2; ++c) {
+            if (_hadCollateral[id] & (1 << c) == 0) continue;
+            value += (ch.collateral(c).minBalance * priceOf(c)) / WAD;
+        }
     }
 
     function _takerBounded(
@@ -535,7 +576,10 @@ contract Handler is House {
     ) private view {
         Assessment memory a = assess(taker);
         checkLe(int256(a.initialMargin), a.equity, "TAKER_ABOVE_IM");
-        checkLe(s.rescue, b.maintenanceMargin / 2, "RESCUE_BOUNDED");
+        uint256 clock = x.rescueClock == 0 ? 0 : x.rescueClock - 1 + _step(x);
+        uint256 rescue = (b.maintenanceMargin * (clock < 180 ? clock : 180)) / 360;
+        uint256 cost = b.equity > 0 ? uint256(b.equity) : 0;
+        checkLe(s.rescue, rescue > cost ? rescue - cost : 0, "RESCUE_BOUNDED");
         int256 gain = a.equity - all[_indexOf(taker)].equity - int256(s.rescue);
         uint256 most = (_discount(x) * b.maintenanceMargin) / WAD;
         checkLe(gain, int256((most * fraction) / WAD) + WEI, "LIQUIDATION_IMPROVES: taker gains more than f d MM");
@@ -623,7 +667,7 @@ contract Handler is House {
     function leaveFlat(uint256 seed) external {
         uint256 start = _roll(seed, 0);
         for (uint256 i = 0; i < TRADERS; ++i) {
-            AccountId id = _ids[(start + i) % TRADERS];
+            AccountId id = _ids[((start % TRADERS) + i) % TRADERS];
             if (lens.viewOf(id, MARKETS).flat && (cashOf(id) >= USDC_UNIT || ch.account(id).collaterals != 0)) {
                 return _leave(id);
             }
@@ -655,9 +699,10 @@ contract Handler is House {
     // ---------------------------------------------------------------- what an action leaves behind
 
     /// @dev E ≥ IM, or none of E − IM, E − MM, E / MM has fallen and E ≥ 0.
-    function _riskTaken(AccountId id, Assessment memory b, string memory name) private view {
+    function _riskTaken(AccountId id, Assessment memory b, string memory name) private {
         Assessment memory a = assess(id);
         if (a.equity >= int256(a.initialMargin)) return;
+        ++done["below IM, not worse"];
         checkLe(int256(0), a.equity, name);
         checkLe(b.equity - int256(b.initialMargin), a.equity - int256(a.initialMargin), name);
         checkLe(b.equity - int256(b.maintenanceMargin), a.equity - int256(a.maintenanceMargin), name);
@@ -665,11 +710,17 @@ contract Handler is House {
     }
 
     /// @dev After money has left: E without unsettled profit ≥ IM, or flat.
-    function _mayHaveLeft(AccountId id, Assessment memory b) private view {
+    function _mayHaveLeft(AccountId id, Assessment memory b) private {
         _riskTaken(id, b, "RISK_TAKEN_ABOVE_IM outflow");
         Lens.View memory v = lens.viewOf(id, MARKETS);
         if (v.flat) return;
         checkLe(int256(v.risk.initialMargin), v.risk.equity - int256(v.profit), "RISK_TAKEN_ABOVE_IM without profit");
+    }
+
+    /// @dev Cash leaves only if what stays covers unsettled losses.
+    function _lossesCovered(AccountId id) private view {
+        Lens.View memory v = lens.viewOf(id, MARKETS);
+        checkLe(v.loss, v.cash, "CASH_COVERS_LOSSES");
     }
 
     /// @dev Nobody but three accounts, the fund and the treasury has changed; holders in charged markets may have.
@@ -712,8 +763,10 @@ contract Handler is House {
                 roundings[uint256(logs[i].topics[3])] += 4;
             } else if (topic == IClearingHouse.LossSocialised.selector) {
                 roundings[uint256(logs[i].topics[1])] += 1;
+                ++done["socialised"];
                 s.charges |= 1 << uint256(logs[i].topics[1]);
             } else if (topic == IClearingHouse.RescuePaid.selector) {
+                ++done["rescue"];
                 s.rescue += abi.decode(logs[i].data, (uint256));
             } else if (topic == IClearingHouse.DeficitAbsorbed.selector) {
                 (uint256 part, uint256 fromFund, uint256 socialised, uint256 badDebt) = abi.decode(
@@ -726,8 +779,8 @@ contract Handler is House {
             } else if (topic == IClearingHouse.DeficitRecorded.selector) {
                 AccountId id = AccountId.wrap(uint256(logs[i].topics[1]));
                 uint256 deficit = abi.decode(logs[i].data, (uint256));
-                recordedSum = recordedSum + deficit - _recorded[id];
-                _recorded[id] = deficit;
+                recordedSum = recordedSum + deficit - recorded[id];
+                recorded[id] = deficit;
             }
         }
     }
@@ -782,7 +835,7 @@ contract Handler is House {
     function _below(uint256 seed) private view returns (AccountId id) {
         uint256 start = _roll(seed, 0);
         for (uint256 i = 0; i < TRADERS; ++i) {
-            id = _ids[(start + i) % TRADERS];
+            id = _ids[((start % TRADERS) + i) % TRADERS];
             Assessment memory a = assess(id);
             if (a.equity < int256(a.maintenanceMargin)) return id;
         }

@@ -41,24 +41,24 @@ contract Lens {
         bool flat; // no size and no negative quote
     }
 
-    ClearingHouse private immutable _CH;
+    ClearingHouse private _ledger;
 
     constructor(ClearingHouse ch) {
-        _CH = ch;
+        _ledger = ch;
     }
 
     function assessAll(AccountId[] calldata ids) external view returns (Assessment[] memory list) {
         list = new Assessment[](ids.length);
-        for (uint256 i = 0; i < ids.length; ++i) list[i] = _CH.assess(ids[i]);
+        for (uint256 i = 0; i < ids.length; ++i) list[i] = _ledger.assess(ids[i]);
     }
 
     function viewOf(AccountId id, uint256 markets) external view returns (View memory v) {
-        v.risk = _CH.assess(id);
-        v.cash = _CH.account(id).cash;
+        v.risk = _ledger.assess(id);
+        v.cash = _ledger.account(id).cash;
         v.flat = true;
         for (uint256 m = 0; m < markets; ++m) {
-            Position memory p = _CH.position(id, m);
-            int256 pnl = _CH.positionPnl(id, m);
+            Position memory p = _ledger.position(id, m);
+            int256 pnl = _ledger.positionPnl(id, m);
             if (pnl > 0) v.profit += uint256(pnl);
             else v.loss += uint256(-pnl);
             if (p.size != 0) v.sized = true;
@@ -68,36 +68,44 @@ contract Lens {
 
     function marketSums(AccountId[] calldata ids, uint256 market) external view returns (MarketSums memory s) {
         for (uint256 i = 0; i < ids.length; ++i) {
-            Position memory p = _CH.position(ids[i], market);
+            Position memory p = _ledger.position(ids[i], market);
             if (p.size == 0 && p.quote == 0) continue;
             ++s.positions;
             s.sizes += p.size;
             if (p.size > 0) s.longs += uint256(int256(p.size));
             else s.shorts += uint256(-int256(p.size));
-            s.pnl += _CH.positionPnl(ids[i], market);
+            s.pnl += _ledger.positionPnl(ids[i], market);
         }
-        (, MarketIndex memory index, MarketRate memory rate, MarketPool memory pool, MarketLoss memory loss) = _CH
+        (, MarketIndex memory index, MarketRate memory rate, MarketPool memory pool, MarketLoss memory loss) = _ledger
             .market(market);
         (s.openInterest, s.fees, s.pool) = (index.openInterest, uint256(rate.fees) * FEE_UNIT, pool.cash);
         (s.badDebt, s.flaggedDeficit) = (loss.badDebt, pool.flaggedDeficit);
     }
 
     function cashSum(AccountId[] calldata ids) external view returns (uint256 sum) {
-        for (uint256 i = 0; i < ids.length; ++i) sum += _CH.account(ids[i]).cash;
+        for (uint256 i = 0; i < ids.length; ++i) sum += _ledger.account(ids[i]).cash;
     }
 
     function collateralSum(AccountId[] calldata ids, uint256 collateral) external view returns (uint256 sum) {
-        for (uint256 i = 0; i < ids.length; ++i) sum += _CH.collateralBalance(ids[i], collateral);
+        for (uint256 i = 0; i < ids.length; ++i) sum += _ledger.collateralBalance(ids[i], collateral);
+    }
+
+    /// @notice Whether every balance is a whole number of token units, so that it can leave.
+    function isWhole(AccountId[] calldata ids, uint256 collateral, uint256 unit) external view returns (bool) {
+        for (uint256 i = 0; i < ids.length; ++i) {
+            if (_ledger.collateralBalance(ids[i], collateral) % unit != 0) return false;
+        }
+        return true;
     }
 
     /// @notice Bitmaps say what an account holds: no market or collateral without its bit, no bit without a holding.
     function bitmapsHold(AccountId[] calldata ids, uint256 assets) external view returns (bool) {
         for (uint256 i = 0; i < ids.length; ++i) {
-            Account memory a = _CH.account(ids[i]);
+            Account memory a = _ledger.account(ids[i]);
             for (uint256 m = 0; m < assets; ++m) {
-                Position memory p = _CH.position(ids[i], m);
+                Position memory p = _ledger.position(ids[i], m);
                 if ((p.size != 0 || p.quote != 0) != (a.markets & (1 << m) != 0)) return false;
-                if ((_CH.collateralBalance(ids[i], m) != 0) != (a.collaterals & (1 << m) != 0)) return false;
+                if ((_ledger.collateralBalance(ids[i], m) != 0) != (a.collaterals & (1 << m) != 0)) return false;
             }
         }
         return true;
