@@ -137,7 +137,7 @@ function gridY(ticks: readonly number[], y: Scale, frame: Frame, unit: Unit | un
 
 function gridX(times: readonly number[], x: Scale, frame: Frame): string {
   const [first = 0, last = 0] = [times[0], times.at(-1)];
-  const wanted = Math.max(4, Math.floor((frame.right - frame.left) / 72));
+  const wanted = Math.max(5, Math.floor((frame.right - frame.left) / 72));
   const step = TIME_STEPS.find((s) => (last - first) / s <= wanted) ?? DAY;
   let labels = "";
   for (let t = Math.ceil(first / step) * step; t <= last; t += step) {

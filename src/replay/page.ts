@@ -9,7 +9,8 @@ import type { Fate, Replay, Track } from "./replay.ts";
 
 const WIDE = 1120;
 const NARROW = 380;
-const BUCKETS = 96; // bars of a chart
+const BUCKETS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400]; // [s] that one bar can stand for
+const MOST_BARS = 120;
 
 const COLORS: Readonly<Record<Asset, string>> = { ETH: "--eth", BTC: "--btc" };
 
@@ -107,7 +108,7 @@ function card(label: string, value: string, note: string): string {
 function overview({ path, chronicle, fund }: Replay): string {
   const { times } = path;
   const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
-  const bucket = Math.max(60, Math.ceil(span / BUCKETS / 60) * 60);
+  const bucket = BUCKETS.find((b) => span / b <= MOST_BARS) ?? span;
   const prices = lineChart({
     title: "Prices of ETH and BTC against their first ones",
     axis: "change since the first minute",
@@ -163,7 +164,7 @@ function tracks({ tracks: list, path, chronicle }: Replay): string {
         time: s.time,
         label: `${utc(s.time)}: ${percent(s.fraction)} sold for a penalty of $${usd(s.cost)}`,
       }));
-    return `<div class="panel"><h3><span>${escape(fate.kind)}</span><em>${escape(fate.name)}</em></h3><p>${STORIES[fate.kind] ?? ""} · ${fateLine(fate)}</p>${trackChart(track, path.times, marks)}</div>`;
+    return `<div class="panel"><h3><span>${escape(fate.kind)}</span><em>${escape(fate.name)}</em></h3><p>${STORIES[fate.kind] ?? ""}<br>${fateLine(fate)}</p>${trackChart(track, path.times, marks)}</div>`;
   });
   return section(
     "Equity against the maintenance line",
