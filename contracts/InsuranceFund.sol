@@ -114,19 +114,9 @@ contract InsuranceFund is IInsuranceFund, ERC4626 {
         uint256 shares
     ) internal override {
         if (caller != owner) _spendAllowance(owner, caller, shares);
-        _spendExit(owner, shares);
+        _exits[owner].shares -= uint192(shares); // at most what `maxRedeem` allowed
         _burn(owner, shares);
         clearingHouse.withdraw(account(), asset(), assets, receiver);
         emit Withdraw(caller, receiver, owner, assets, shares);
-    }
-
-    /// @dev A share that is sent away during its cooldown leaves no right behind: what is redeemed is also burnt.
-    function _spendExit(address owner, uint256 shares) private {
-        (uint256 requested, uint256 availableAt, uint256 expiresAt) = exitRequest(owner);
-        if (shares > requested) revert ExitNotRequested(owner, shares, requested);
-        if (block.timestamp < availableAt || block.timestamp > expiresAt) {
-            revert ExitNotOpen(block.timestamp, availableAt, expiresAt);
-        }
-        _exits[owner].shares = uint192(requested - shares);
     }
 }

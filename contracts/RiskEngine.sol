@@ -92,6 +92,8 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     function setCollateralRisk(uint256 collateral, CollateralRisk calldata risk) external restricted {
         _inBounds("collateral", collateral, 0, 255);
         UnderlyingRisk memory r = _underlying(risk.underlying);
+        CollateralRisk memory known = _collaterals[collateral];
+        if (known.haircutInitial != 0) _inBounds("underlying", risk.underlying, known.underlying, known.underlying);
         _inBounds("haircut", risk.haircut, 0, PPM);
         _inBounds("haircutInitial", risk.haircutInitial, Fixed.max(risk.haircut, 1), PPM);
         _inBounds("tracking", risk.tracking, 0, risk.haircut);

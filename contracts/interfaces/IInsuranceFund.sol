@@ -7,12 +7,10 @@ import {AccountId} from "../types/AccountId.sol";
 /// @title Backstop capital
 /// @notice ERC-4626 vault over the settlement asset. Its assets are the cash of its own account in the clearinghouse, which
 /// grows by its share of fees and penalties and pays, within caps, for deficits and rescue rewards. Shares are priced net of
-/// flagged deficits for who leaves and gross for who enters. Leaving takes a request and a cooldown.
+/// flagged deficits for who leaves and gross for who enters. Leaving takes a request and a cooldown: outside the request's window
+/// `maxRedeem` and `maxWithdraw` are zero, and more than that reverts with `ERC4626ExceededMaxRedeem` or `…MaxWithdraw`.
 interface IInsuranceFund is IERC4626 {
     event ExitRequested(address indexed owner, uint256 shares, uint256 availableAt, uint256 expiresAt);
-
-    error ExitNotRequested(address owner, uint256 shares, uint256 requested);
-    error ExitNotOpen(uint256 now_, uint256 availableAt, uint256 expiresAt);
 
     /// @notice The fund's account in the clearinghouse.
     function account() external view returns (AccountId);

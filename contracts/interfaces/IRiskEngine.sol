@@ -70,8 +70,9 @@ interface IRiskEngine {
     function collateralRisk(uint256 collateral) external view returns (CollateralRisk memory);
 
     /// @notice Sets the parameters of an underlying. Restricted. The two `maxTracking` fields are ignored.
+    /// Warning: the price bands of its markets must stay narrower than `shock` and `basis`; the ledger checks that when it lists.
     function setUnderlyingRisk(uint256 underlying, UnderlyingRisk calldata risk) external;
 
-    /// @notice Sets the parameters of a collateral asset. Restricted.
+    /// @notice Sets the parameters of a collateral asset, whose underlying is final. Restricted.
     function setCollateralRisk(uint256 collateral, CollateralRisk calldata risk) external;
 }

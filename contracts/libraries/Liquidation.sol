@@ -350,7 +350,8 @@ library Liquidation {
         uint256 notional = 0;
         uint256[] memory weights = new uint256[](legs.length);
         for (uint256 i = 0; i < legs.length; ++i) {
-            weights[i] = (Fixed.abs(legs[i].size) * $.rates[legs[i].market].price) / WAD;
+            if (legs[i].size == 0) continue;
+            weights[i] = (Fixed.abs(legs[i].size) * _markOf($, legs[i].market)) / WAD;
             notional += weights[i];
         }
         if (notional == 0) return;

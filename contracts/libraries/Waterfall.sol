@@ -4,10 +4,11 @@ pragma solidity ^0.8.28;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {MARKET_HAS_LOSS, MarketLoss, PPM} from "../types/LedgerTypes.sol";
+import {MARKET_HAS_LOSS, MarketLoss, MarketRate, PPM} from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
 import {Pools} from "./Pools.sol";
+import {Prices} from "./Prices.sol";
 import {RollingWindow} from "./RollingWindow.sol";
 
 /// @notice Where losses fall that an account cannot pay, in this order: the insurance fund, within its cap per market and 24 hours;
@@ -84,9 +85,14 @@ library Waterfall {
 
     /// @dev Charges the other side of a position; a loss without size falls on both sides in halves.
     function _socialise(Ledger.State storage $, Pools.Leg memory leg, uint256 amount) private returns (uint256) {
-        if (leg.size > 0) return _charge($, leg.market, false, amount);
-        if (leg.size < 0) return _charge($, leg.market, true, amount);
-        return _charge($, leg.market, true, amount / 2) + _charge($, leg.market, false, amount - amount / 2);
+        MarketRate memory rate = $.rates[leg.market];
+        // A leg without size needs no price, so it must not fail for want of one.
+        if (leg.size == 0) {
+            uint256 half = _charge($, leg.market, true, rate.price, amount / 2);
+            return half + _charge($, leg.market, false, rate.price, amount - amount / 2);
+        }
+        uint256 mark = Prices.read($, rate.underlying).price();
+        return _charge($, leg.market, leg.size < 0, mark, amount);
     }
 
     /// @dev Charges one side per unit of size, rounded up, within the cap on its mark.
@@ -94,12 +100,13 @@ library Waterfall {
         Ledger.State storage $,
         uint256 market,
         bool longs,
+        uint256 mark,
         uint256 amount
     ) private returns (uint256 charged) {
         uint256 openInterest = $.indices[market].openInterest;
         if (openInterest == 0 || amount == 0) return 0;
         RollingWindow.Window storage window = longs ? $.longCharges[market] : $.shortCharges[market];
-        uint256 cap = (uint256($.rates[market].price) * 1e18 * $.params[market].socialisationCap) / PPM;
+        uint256 cap = (mark * 1e18 * $.params[market].socialisationCap) / PPM;
         uint256 used = window.sum();
         uint256 perUnit = Fixed.min(cap > used ? cap - used : 0, Fixed.divUp(amount * RAY36, openInterest));
         charged = Fixed.min(amount, (perUnit * openInterest) / RAY36);

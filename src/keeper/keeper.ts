@@ -245,7 +245,8 @@ export class Keeper {
 
   async #auctionOf(id: AccountId): Promise<Auction | undefined> {
     const stored = await this.#clearingHouse.auction(id, { blockTag: this.mirror.head });
-    return stored.flagger === ZeroAddress ? undefined : stored;
+    const { flagger, maintenanceAtFlag, clock, rescueClock, lastCall } = stored; // a Result loses its names when it is spread
+    return flagger === ZeroAddress ? undefined : { flagger, maintenanceAtFlag, clock, rescueClock, lastCall };
   }
 
   /** Takes over a slice; returns what came of it. */

@@ -143,9 +143,8 @@ describe("access", () => {
     await refused(h, () => ch.setCollateral(0, { ...weth, token: wbtc }), "UnknownAsset", [wbtc]);
     const moved = () => ch.setCollateral(0, { ...weth, underlying: 1 });
     await refused(h, moved, "UnknownCollateral", [0n], h.riskEngine);
-    await h.riskEngine.setCollateralRisk(0, { ...risk, underlying: 1 });
-    await refused(h, moved, "ParameterOutOfBounds", [name("underlying"), 1n, 0n, 0n]);
-    await h.riskEngine.setCollateralRisk(0, risk);
+    const judged = () => h.riskEngine.setCollateralRisk(0, { ...risk, underlying: 1 });
+    await refused(h, judged, "ParameterOutOfBounds", [name("underlying"), 1n, 0n, 0n], h.riskEngine);
     await expect(ch.setCollateral(0, weth)).to.emit(ch, "CollateralSet");
     expect((await ch.collateral(0)).minBalance).to.equal(5n);
   });

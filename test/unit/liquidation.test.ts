@@ -211,13 +211,13 @@ describe("liquidation", () => {
   it("MAS-2 waterfall, at last recorded bad debt: fund and sides each within its cap", async () => {
     const h = await levered("1700", "1000");
     const id = main(h.alice);
-    // 505: a tenth of the fund = 100; 0.25 % of the mark at the last accrual, 2,000, on 5 ETH = 25; the rest
+    // 505: a tenth of the fund = 100; 0.25 % of the mark, 1,700, on 5 ETH = 21.25; the rest
     await expect(h.clearingHouse.connect(h.carol).liquidate(id, main(h.carol), ANY_TERMS))
       .to.emit(h.clearingHouse, "DeficitAbsorbed")
-      .withArgs(id, ETH, wad("505"), wad("100"), wad("25"), wad("380"));
-    expect((await marketOf(h, ETH)).loss.badDebt).to.equal(wad("380"));
-    expect(await h.clearingHouse.positionPnl(main(h.bob), ETH)).to.equal(wad("1475"));
-    // Σ PnL + fees = 1,475 + 5 = pool 1,100 + bad debt 380
+      .withArgs(id, ETH, wad("505"), wad("100"), wad("21.25"), wad("383.75"));
+    expect((await marketOf(h, ETH)).loss.badDebt).to.equal(wad("383.75"));
+    expect(await h.clearingHouse.positionPnl(main(h.bob), ETH)).to.equal(wad("1478.75"));
+    // Σ PnL + fees = 1,478.75 + 5 = pool 1,100 + bad debt 383.75
     expect((await marketOf(h, ETH)).pool.cash).to.equal(wad("1100"));
     // More than 27 h later the caps are fresh, and the fund's share of a penalty repays bad debt.
     await h.pass(28 * 3600);

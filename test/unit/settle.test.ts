@@ -88,30 +88,30 @@ describe("settle", () => {
 });
 
 describe("claim", () => {
-  /** Alice lost 1,505 on 1,000 of cash, Carol took her 5 ETH at 1,700: bad debt 505 − 25 on the shorts = 480, pool 1,000. */
+  /** Alice lost 1,505 on 1,000 of cash, Carol took her 5 ETH at 1,700: 0.25 % of it on 5 ETH is the shorts' 21.25: bad debt 483.75, pool 1,000. */
   async function withBadDebt(): Promise<Fixture> {
     const h = await traded("1000", "100000", "5");
     await h.fund(h.carol, { cash: "100000" });
     await h.setPrice(ETH, "1700");
     await h.clearingHouse.connect(h.carol).liquidate(main(h.alice), main(h.carol), ANY_TERMS);
     const { pool, loss } = await marketOf(h, ETH);
-    expect([pool.cash, loss.badDebt]).to.deep.equal([wad("1000"), wad("480")]);
+    expect([pool.cash, loss.badDebt]).to.deep.equal([wad("1000"), wad("483.75")]);
     return h;
   }
 
   it("ADL-3 while bad debt stands pays s = pool / (pool + bad debt), at the winner's own request only", async () => {
     const h = await withBadDebt();
-    const id = main(h.bob); // + 1,500 − 25
+    const id = main(h.bob); // + 1,500 − 21.25
     await h.clearingHouse.settle(ETH, [id]);
     expect(await cashOf(h, id)).to.equal(wad("100000"));
-    // 740 · 1,000 / 1,480 = 500; the other 240 come off the bad debt
-    await expect(h.clearingHouse.connect(h.bob).claim(id, ETH, wad("740")))
+    // 741.875 · 1,000 / 1,483.75 = 500; the other 241.875 come off the bad debt
+    await expect(h.clearingHouse.connect(h.bob).claim(id, ETH, wad("741.875")))
       .to.emit(h.clearingHouse, "Claimed")
-      .withArgs(id, ETH, wad("740"), wad("500"));
+      .withArgs(id, ETH, wad("741.875"), wad("500"));
     expect(await cashOf(h, id)).to.equal(wad("100500"));
-    expect(await h.clearingHouse.positionPnl(id, ETH)).to.equal(wad("735"));
+    expect(await h.clearingHouse.positionPnl(id, ETH)).to.equal(wad("736.875"));
     const { pool, loss } = await marketOf(h, ETH);
-    expect([pool.cash, loss.badDebt]).to.deep.equal([wad("500"), wad("240")]);
+    expect([pool.cash, loss.badDebt]).to.deep.equal([wad("500"), wad("241.875")]);
   });
 
   it("refuses strangers, nothing, and more than the profit; without bad debt it pays like settle", async () => {
@@ -120,8 +120,8 @@ describe("claim", () => {
     const claim = (amount: bigint) => () => h.clearingHouse.connect(h.bob).claim(id, ETH, amount);
     const theft = () => h.clearingHouse.connect(h.alice).claim(id, ETH, 1n);
     await refused(h, theft, "NotOwner", [id, h.alice.address]);
-    await refused(h, claim(0n), "NothingToClaim", [id, ETH, 0n, wad("1475")]);
-    await refused(h, claim(wad("1475") + 1n), "NothingToClaim", [id, ETH, wad("1475") + 1n, wad("1475")]);
+    await refused(h, claim(0n), "NothingToClaim", [id, ETH, 0n, wad("1478.75")]);
+    await refused(h, claim(wad("1478.75") + 1n), "NothingToClaim", [id, ETH, wad("1478.75") + 1n, wad("1478.75")]);
     const loser = () => h.clearingHouse.connect(h.alice).claim(main(h.alice), ETH, 1n);
     await refused(h, loser, "NothingToClaim", [main(h.alice), ETH, 1n, 0n]);
     const fresh = await traded("1000", "1000");
@@ -134,7 +134,7 @@ describe("claim", () => {
   it("fees cancel bad debt before anybody is paid from them", async () => {
     const h = await withBadDebt();
     await expect(h.clearingHouse.sweepFees(ETH)).to.emit(h.clearingHouse, "FeesSwept").withArgs(ETH, 0n, 0n, wad("5"));
-    expect((await marketOf(h, ETH)).loss.badDebt).to.equal(wad("475"));
+    expect((await marketOf(h, ETH)).loss.badDebt).to.equal(wad("478.75"));
     expect((await marketOf(h, ETH)).rate.fees).to.equal(0n);
   });
 });
