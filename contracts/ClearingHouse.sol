@@ -20,7 +20,7 @@ import {Trading} from "./libraries/Trading.sol";
 import {Transient} from "./libraries/Transient.sol";
 import {Upkeep} from "./libraries/Upkeep.sol";
 import {Prices} from "./libraries/Prices.sol";
-import {AccountId, AccountIds} from "./types/AccountId.sol";
+import {AccountId} from "./types/AccountId.sol";
 import {
     Account,
     Assessment,

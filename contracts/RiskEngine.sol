@@ -193,7 +193,8 @@ contract RiskEngine is IRiskEngine, AccessManaged {
             uint256 exposure = net < 0 ? (value > netValue ? value - netValue : netValue - value) : value + netValue;
             m.equity += int256(value);
             m.gross += grossValue + value;
-            m.concentrations[m.underlyings++] = _packConcentration(exposure, r);
+            m.concentrations[m.underlyings] = _packConcentration(exposure, r);
+            ++m.underlyings;
             m.maintenance += Fixed.divUp(exposure * r.shock * s.maintenanceFactor(), PPM * PPM);
             m.initial += Fixed.divUp(exposure * r.shock * s.initialFactor() * r.initialFactor, PPM * PPM * PHI_UNIT);
             if (value + grossValue != exposure) _addBasis(m, r, Fixed.divUp(value + grossValue - exposure, 2));

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {IExchange} from "../../contracts/interfaces/IExchange.sol";
+import {Assessment, Call, MarketIndex} from "../../contracts/types/LedgerTypes.sol";
+import {House} from "./support/House.sol";
+import {vm} from "./support/Vm.sol";
+
+/// @notice Holes found in review. Each test states what must hold.
+contract ReviewTest is House {
+    address private alice;
+    address private bob;
+    address private carol;
+    address private dave;
+
+    function setUp() public {
+        deployHouse();
+        (alice, bob, carol, dave) = (actor("alice"), actor("bob"), actor("carol"), actor("dave"));
+    }
+
+    /// @dev Below MM with two minutes on the clock. In one batch the owner lends himself 24,000 of cash (E ≥ IM for a moment), flags
+    /// himself, and takes 24,000 worth of WETH out again. Equity is what it was, and he is still below MM: the clock must stand.
+    function test_ATTACK_08_ClockIsNotResetInsideABatch() public {
+        giveCollateral(main(alice), WETH, 50e18);
+        giveCash(main(bob), 1_000_000e18);
+        trade(main(bob), main(alice), BTC, 10e18);
+        setPrice(BTC, 52_000e18);
+        vm.prank(carol);
+        ch.flag(main(alice));
+        for (uint256 i = 1; i <= 2; ++i) {
+            vm.warp(START + 60 * i);
+            refreshFeeds();
+            vm.prank(carol);
+            ch.flag(main(alice));
+        }
+        checkEq(ch.auction(main(alice)).clock, 120, "clock before");
+        int256 equity = assess(main(alice)).equity;
+        usdc.mint(alice, 24_000e6);
+        vm.prank(alice);
+        usdc.approve(address(vault), 24_000e6);
+        Call[] memory calls = new Call[](3);
+        calls[0] = Call(address(ch), abi.encodeCall(IClearingHouse.deposit, (main(alice), address(usdc), 24_000e6)));
+        calls[1] = Call(address(ch), abi.encodeCall(IClearingHouse.flag, (main(alice))));
+        calls[2] = Call(
+            address(ch),
+            abi.encodeCall(IClearingHouse.withdraw, (main(alice), address(tokens[WETH]), 12e18, alice))
+        );
+        vm.prank(alice);
+        try ch.batch(calls) {} catch {}
+        Assessment memory a = assess(main(alice));
+        checkEq(a.equity, equity, "equity is what it was");
+        check(a.equity < int256(a.maintenanceMargin), "still below MM");
+        checkEq(ch.auction(main(alice)).clock, 120, "clock after");
+    }
+
+    /// @dev One holding of 1,000,000 shares arms two addresses. Fresh money then enters, takes its part of the swept fees and leaves in
+    /// the same block through the idle right.
+    function test_ATTACK_20_AnExitRightIsNotMultiplied() public {
+        giveFund(dave, 1_000_000e18); // honest
+        giveFund(alice, 1_000_000e18);
+        uint256 shares = fund.balanceOf(alice);
+        vm.prank(alice);
+        fund.requestExit(shares);
+        vm.prank(alice);
+        fund.transfer(bob, shares);
+        vm.prank(bob);
+        fund.requestExit(shares);
+        giveCash(main(actor("m")), 10_000_000e18);
+        giveCash(main(actor("t")), 10_000_000e18);
+        for (uint256 i = 0; i < 5; ++i) {
+            trade(main(actor("m")), main(actor("t")), ETH, 10_000e18);
+            trade(main(actor("m")), main(actor("t")), ETH, -10_000e18);
+        }
+        passTime(3 days);
+        // Bob's own 1,000,000 stay. Carol's money is younger than a block.
+        giveFund(carol, 1_000_000e18);
+        uint256 fresh = fund.balanceOf(carol);
+        ch.sweepFees(ETH); // 100,000 of fees, half of them for the fund
+        vm.prank(carol);
+        fund.transfer(alice, fresh);
+        vm.prank(alice);
+        try fund.redeem(fresh, alice, alice) returns (uint256 assets) {
+            checkLe(assets, 1_000_000e6, "money of this block leaves with more than it brought");
+        } catch {}
+        checkEq(usdc.balanceOf(alice), 0, "money of this block left at once");
+    }
+
+    /// @dev The exchange sees the clearinghouse as the caller: who revokes inside a batch must not be told that he did.
+    function test_RevocationInsideABatchIsNotSilentlyLost() public {
+        Call[] memory calls = new Call[](1);
+        calls[0] = Call(address(exchange), abi.encodeCall(IExchange.bumpEpoch, ()));
+        vm.prank(alice);
+        try ch.batch(calls) {
+            (uint256 epoch, ) = exchange.ownerState(alice);
+            checkEq(epoch, 1, "batch succeeded, epoch");
+        } catch {}
+    }
+
+    /// @dev A loss that cash did not cover for an instant, a day ago, and one that has just come up again are not a day's loss.
+    function test_CashCallNeedsALossThatStood() public {
+        giveCollateral(main(alice), WETH, 100e18);
+        giveCash(main(bob), 1_000_000e18);
+        giveCash(main(carol), 1_000_000e18);
+        trade(main(bob), main(alice), ETH, -100e18);
+        setPrice(ETH, 2_100e18);
+        settle(ETH, main(alice)); // first seen
+        setPrice(ETH, 1_900e18); // and gone: profit of 10,000
+        passTime(25 hours);
+        setPrice(ETH, 2_100e18); // back this very second
+        vm.prank(carol);
+        vm.expectRevert();
+        ch.cashCall(main(alice), main(carol), anyTerms());
+    }
+
+    /// @dev The same trade in two markets; one is accrued every hour, the other once.
+    function test_ExtraAccrualsChangeNothing() public {
+        giveCash(main(alice), 10_000_000e18);
+        giveCash(main(bob), 10_000_000e18);
+        trade(main(bob), main(alice), ETH, 1_000e18, 2_008e18);
+        trade(main(bob), main(alice), BTC, 33e18, 60_240e18);
+        for (uint256 i = 1; i <= 8; ++i) {
+            vm.warp(START + 1 hours * i);
+            refreshFeeds();
+            ch.accrueFunding(ETH);
+        }
+        ch.accrueFunding(BTC);
+        (, MarketIndex memory eth, , , ) = ch.market(ETH);
+        (, MarketIndex memory btc, , , ) = ch.market(BTC);
+        checkEq(int256(eth.funding) * 30, int256(btc.funding), "funding per unit of price [1e36]");
+    }
+}
