@@ -5,6 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
+import {IExchange} from "./interfaces/IExchange.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
 import {IVault} from "./interfaces/IVault.sol";
@@ -222,7 +223,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         for (uint256 i = 0; i < calls.length; ++i) {
             if (calls[i].target == address(this)) {
                 results[i] = Address.functionDelegateCall(address(this), calls[i].data);
-            } else if (calls[i].target == $.exchange) {
+            } else if (calls[i].target == $.exchange && bytes4(calls[i].data) == IExchange.settle.selector) {
                 results[i] = Address.functionCall(calls[i].target, calls[i].data);
             } else {
                 revert InvalidBatchTarget(calls[i].target);
@@ -417,9 +418,9 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         if (balance < amount) revert InsufficientCollateral(id, collateralId, balance, amount);
         _requireNoDust(id, collateralId, balance - amount);
         $.setBalance(id, collateralId, balance - amount);
-        bool flat = Transient.isBatching() && Margin.isFlat($, id);
-        Transient.mark(id, flat ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);
-        if (flat || !Transient.isBatching()) return;
+        bool strict = !Transient.isBatching() || Margin.isFlat($, id);
+        Transient.mark(id, strict ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);
+        if (strict) return;
         uint256 price = Prices.read($, $.collaterals[collateralId].underlying).price();
         Transient.addCollateralOut(id, Fixed.divUp(amount * price, WAD));
     }

@@ -119,4 +119,11 @@ contract InsuranceFund is IInsuranceFund, ERC4626 {
         clearingHouse.withdraw(account(), asset(), assets, receiver);
         emit Withdraw(caller, receiver, owner, assets, shares);
     }
+
+    /// @dev The right to leave goes with the shares: who sends requested ones away gives it up.
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        uint256 left = balanceOf(from);
+        if (_exits[from].shares > left) _exits[from].shares = uint192(left);
+    }
 }

@@ -63,7 +63,7 @@ interface IClearingHouse {
     event Settled(AccountId indexed account, uint256 indexed market, int256 amount);
     /// @notice A winner gave up `claimed` of profit for `paid` of cash while bad debt stood: quote −= claimed, cash += paid.
     event Claimed(AccountId indexed account, uint256 indexed market, uint256 claimed, uint256 paid);
-    /// @notice A market's funding index moved to `funding` [36 decimals]; `rate` [ppb per 8 h] on `price` applies from now on.
+    /// @notice `accrueFunding` moved a market's funding index to `funding` [36 decimals]; `rate` [ppb per 8 h] on `price` applies from now on.
     event FundingAccrued(uint256 indexed market, int256 funding, int256 rate, uint256 price);
     /// @notice Fees of a market were paid out of its pool, or cancelled against its bad debt.
     event FeesSwept(uint256 indexed market, uint256 toFund, uint256 toTreasury, uint256 againstBadDebt);
@@ -249,7 +249,8 @@ interface IClearingHouse {
     ) external returns (uint256 fraction, int256 payment);
 
     /// @notice Takes a slice of an account whose loss settlement could not collect for lack of cash for longer than 24 hours,
-    /// whatever its health. The slice is at most loss / collateral. Otherwise as `liquidate`.
+    /// whatever its health: 24 hours after a `settle` that saw it and none since that did not. The slice is at most loss / collateral.
+    /// Otherwise as `liquidate`.
     function cashCall(
         AccountId account,
         AccountId taker,
@@ -261,7 +262,8 @@ interface IClearingHouse {
 
     // ---------------------------------------------------------------- batch
 
-    /// @notice Runs several calls of the clearinghouse (as the caller) and of the exchange with margin checks deferred to the end.
+    /// @notice Runs several calls of the clearinghouse (as the caller) and settlements of the exchange with margin checks deferred to
+    /// the end.
     /// @dev Reverts whole if any call or any check fails, with the reason of the failing one.
     /// @return results return data of each call
     function batch(Call[] calldata calls) external returns (bytes[] memory results);

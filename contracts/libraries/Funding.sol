@@ -9,7 +9,7 @@ import {Fixed} from "./Fixed.sol";
 ///
 ///     F(t) = F(t0) + rate(t0) · P(t0) · (t − t0) / 8 h        rate = clamp(premium, ±0.05 %)
 ///
-/// Rate and price are those stored at the last accrual, so a further accrual with the same premium and price changes nothing
+/// Rate and price are those stored at the last accrual, so a further accrual at the same average premium and price changes nothing
 /// and a long silence adds no more than the rate in force times its length. The premium is an exponential average of the last
 /// trades' premium over the index.
 library Funding {

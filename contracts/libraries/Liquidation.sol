@@ -44,7 +44,7 @@ library Liquidation {
     struct Sale {
         AccountId account;
         AccountId taker;
-        address flagger; // earns a share; zero if it is the taker's owner
+        address flagger; // earns a share; zero if it is the taker's or the account's owner
         uint256 fraction; // [wad]
         uint256 cost; // [wad]
         uint256 toFund;
@@ -94,9 +94,11 @@ library Liquidation {
             sinks ? Fixed.positive(a.equity) : Fixed.divUp(sale.fraction * discount * a.maintenanceMargin, WAD * WAD);
         int256 paid = _sell($, sale, legs, a, terms, false);
         if (sinks) _payRescue($, sale, legs, a, x);
+        if (x.cashCallSince != 0) Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST);
         if (sale.fraction == needed) {
             Auctions.clear($, id);
         } else {
+            x.cashCallSince = $.auctions[id].cashCallSince;
             Auctions.recordDeficit($, id, x, 0);
             Auctions.store($, id, x);
             emit IClearingHouse.Flagged(id, x.flagger, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
@@ -133,6 +135,7 @@ library Liquidation {
         _requireNotPending(id);
         Assessment memory a = Margin.assess($, id);
         if (a.equity >= 0 || _hasAssets($, id, Pools.legs($, id))) revert IClearingHouse.NotAbsorbable(id, a.equity);
+        Transient.markStrict(id);
         Waterfall.absorb($, id, Pools.settleAll($, id), uint256(-a.equity));
         Auctions.clear($, id);
     }
@@ -156,6 +159,7 @@ library Liquidation {
         if ($.accounts[id].flags & FLAG_AUCTION == 0) {
             revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
         }
+        Transient.markStrict(id); // what a batch brought in for this observation stays in
         if (a.equity >= int256(a.initialMargin)) return Auctions.clear($, id);
         Auction memory x = $.auctions[id];
         Auctions.recordDeficit($, id, x, 0);

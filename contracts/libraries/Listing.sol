@@ -10,7 +10,8 @@ import {
     MarketParams,
     MarketRate,
     MAX_COLLATERALS,
-    MAX_MARKETS
+    MAX_MARKETS,
+    WAD
 } from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
@@ -21,17 +22,19 @@ import {TokenUnits} from "./TokenUnits.sol";
 library Listing {
     uint256 private constant MAX_FEE = 10_000; // [ppm]
     uint256 private constant MAX_BAND = 10_000; // [ppm]
-    uint256 private constant MAX_SOCIALISATION = 25_000; // [ppm]
+    uint256 private constant MAX_DUST = 1_000e18; // [wad] USD
 
     function setMarket(Ledger.State storage $, uint256 id, MarketParams calldata params) external {
+        // Fees and penalties need somebody to go to.
+        if ($.insuranceFund == address(0) || $.treasury == address(0)) revert IClearingHouse.ZeroAddress();
         _inBounds("market", id, 0, MAX_MARKETS - 1);
         _inBounds("takerFee", params.takerFee, 0, MAX_FEE);
         _inBounds("makerFee", params.makerFee, 0, params.takerFee);
         UnderlyingRisk memory risk = $.riskEngine.underlyingRisk(params.underlying);
         if (risk.shock == 0) revert IRiskEngine.UnknownUnderlying(params.underlying);
+        _inBounds("socialisationCap", params.socialisationCap, 0, risk.basis / 4);
         // Narrower than any maintenance charge: nobody below MM can hand his margin to a friend inside the band.
-        _inBounds("priceBand", params.priceBand, 1, Fixed.min(Fixed.min(risk.shock, risk.basis), MAX_BAND));
-        _inBounds("socialisationCap", params.socialisationCap, 0, MAX_SOCIALISATION);
+        _inBounds("priceBand", params.priceBand, 1, Fixed.min(Fixed.min(risk.shock, risk.basis) - 1, MAX_BAND));
         _inBounds("minFill", params.minFill, 1, type(uint80).max);
         _inBounds("softCap", params.softCap, 0, params.hardCap);
         MarketRate memory rate = $.rates[id];
@@ -66,6 +69,9 @@ library Listing {
         }
         if (params.token != listed.token) revert IClearingHouse.UnknownAsset(params.token);
         _inBounds("underlying", params.underlying, listed.underlying, listed.underlying);
+        // A dust threshold worth having would make slices lopsided.
+        uint256 price = Prices.read($, params.underlying).price();
+        _inBounds("minBalance", params.minBalance, 0, (MAX_DUST * WAD) / price);
         listed.minBalance = params.minBalance;
         $.collaterals[id] = listed;
         emit IClearingHouse.CollateralSet(id, listed);

@@ -75,9 +75,8 @@ library Upkeep {
         uint256 fees = uint256(rate.fees) * FEE_UNIT;
         uint256 badDebt = Fixed.min(fees, Pools.badDebt($, market));
         if (badDebt != 0) {
-            badDebt -= badDebt % FEE_UNIT;
             $.losses[market].badDebt -= badDebt;
-            fees -= badDebt;
+            fees -= Fixed.divUp(badDebt, FEE_UNIT) * FEE_UNIT; // fees are whole units: the rest of one stays in the pool
         }
         uint256 paid = Pools.badDebt($, market) != 0 ? 0 : Fixed.min(fees, Pools.available($, market));
         paid -= paid % FEE_UNIT;

@@ -95,7 +95,7 @@ struct Fill {
 struct LiquidationTerms {
     uint256 maxFraction; // [wad] largest slice to take, 1e18 = whatever is needed
     int256 maxPayment; // [wad] most cash the taker pays (negative: least he receives)
-    uint256 minGain; // [wad] least value received beyond what is paid, at the index prices
+    uint256 minGain; // [wad] least share of the cost kept by the taker, rescue reward apart
     bool acceptClaims; // be paid in claims on a market's pool where the account has neither cash nor debt to give
 }
 

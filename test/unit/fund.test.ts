@@ -69,10 +69,13 @@ describe("InsuranceFund", () => {
     expect(await fund.maxRedeem(h.alice)).to.equal(shares / 2n);
     expect(await fund.maxWithdraw(h.alice)).to.equal(usdc("500"));
     await refused(h, redeem(shares / 2n + 1n), "ERC4626ExceededMaxRedeem", undefined, fund);
-    // Shares that are gone are no right to others' money.
+    // The right to leave goes with the shares, and does not come back with them.
     await fund.transfer(h.bob, shares);
     await refused(h, redeem(1n), "ERC4626ExceededMaxRedeem", undefined, fund);
     await fund.connect(h.bob).transfer(h.alice, shares);
+    await refused(h, redeem(1n), "ERC4626ExceededMaxRedeem", undefined, fund);
+    await fund.requestExit(shares / 2n);
+    await h.pass(COOLDOWN);
     await redeem(shares / 4n)();
     await fund.withdraw(usdc("250"), h.alice, h.alice);
     await refused(h, redeem(1n), "ERC4626ExceededMaxRedeem", undefined, fund);

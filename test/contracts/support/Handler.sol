@@ -359,7 +359,7 @@ contract Handler is House {
         vm.recordLogs();
         vm.prank(owner);
         try ch.batch(calls) {
-            _riskTaken(id, all[_indexOf(id)], "RISK_TAKEN_ABOVE_IM batch");
+            if (wanted & 7 != 0) _riskTaken(id, all[_indexOf(id)], "RISK_TAKEN_ABOVE_IM batch");
             if (wanted & 1 != 0) _mayHaveLeft(id, all[_indexOf(id)]);
             _riskTaken(_ids[WHALE], all[WHALE], "RISK_TAKEN_ABOVE_IM batch, maker");
             _othersUnchanged(all, id, _ids[WHALE], id, 0, "BATCH_LEAVES_OTHERS");
