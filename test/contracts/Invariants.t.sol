@@ -50,14 +50,15 @@ contract InvariantsTest is House {
         for (uint256 c = 0; c < ASSETS; ++c) _checkCollateral(c);
     }
 
-    /// @dev The invariants are worth what the handler reaches: all this happens in one long sequence.
+    /// @dev The invariants are worth what the handler reaches: all this happens in one long sequence. (What a failure here lacks is
+    /// best seen with fewer actions: the runner traces a failed test call by call.)
     function test_HandlerReachesEverything() public {
         for (uint256 i = 0; i < 2_500; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(i)));
             Address.functionCall(address(handler), abi.encodeWithSelector(_action(i), seed));
         }
         invariant_Books();
-        string[23] memory outcomes = [
+        string[22] memory outcomes = [
             "deposit",
             "withdraw cash",
             "withdraw collateral",
@@ -74,7 +75,6 @@ contract InvariantsTest is House {
             "liquidate",
             "slice",
             "sunk",
-            "rescue",
             "socialised",
             "bad debt",
             "cash call",

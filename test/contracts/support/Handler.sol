@@ -405,7 +405,9 @@ contract Handler is House {
             // Given up: paid / s. Nobody gets a wei more than his share of the pool.
             uint256 given = uint256(all[_indexOf(id)].equity - assess(id).equity) + paid;
             checkLe(paid * (pool + badDebt), given * pool, "CLAIM pays at most s");
-            _riskTaken(id, all[_indexOf(id)], "RISK_TAKEN_ABOVE_IM claim");
+            // Without bad debt a claim is a settlement, which changes no equity and is allowed in every state.
+            if (badDebt != 0) _riskTaken(id, all[_indexOf(id)], "RISK_TAKEN_ABOVE_IM claim");
+            else checkEq(assess(id).equity, all[_indexOf(id)].equity, "CLAIM without bad debt settles");
             _othersUnchanged(all, id, id, id, 0, "CLAIM_LEAVES_OTHERS");
             _digest(badDebt != 0 ? "claim against bad debt" : "claim");
         } catch (bytes memory reason) {
