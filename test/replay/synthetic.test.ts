@@ -20,8 +20,8 @@ describe("Synthetic crash", () => {
       expect(prices.ETH[0]).to.equal(2000n * 10n ** 8n);
       expect(prices.BTC[0]).to.equal(30_000n * 10n ** 8n);
       const low = Math.round((minutes - 1) * 0.65);
-      expect(Number(prices.ETH[low]) / 1e8).to.be.closeTo(1300, 1e-6); // 2,000 · 0.65
-      expect(Number(prices.BTC[low]) / 1e8).to.be.closeTo(22_200, 1e-6); // 30,000 · 0.74
+      expect(prices.ETH[low]).to.be.closeTo(1_300n * 10n ** 8n, 100n); // 2,000 · 0.65
+      expect(prices.BTC[low]).to.be.closeTo(22_200n * 10n ** 8n, 100n); // 30,000 · 0.74
     });
   }
 
