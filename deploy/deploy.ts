@@ -29,21 +29,27 @@ const options = new Command("deploy")
   .parse()
   .opts<Options>();
 
-const connection = await network.create({
-  network: options.network,
-  ...(options.url !== undefined && { override: { url: options.url } }),
-});
 try {
-  const deployment = await deployPlimsoll(connection, await readParameters(options), {
-    ...(options.addressBook !== undefined && { addressBook: options.addressBook }),
-    ...(options.deploymentId !== undefined && { deploymentId: options.deploymentId }),
-  });
-  console.log(summary(deployment));
+  await deploy();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
-} finally {
-  await connection.close();
+}
+
+async function deploy(): Promise<void> {
+  const connection = await network.create({
+    network: options.network,
+    ...(options.url !== undefined && { override: { url: options.url } }),
+  });
+  try {
+    const deployment = await deployPlimsoll(connection, await readParameters(options), {
+      ...(options.addressBook !== undefined && { addressBook: options.addressBook }),
+      ...(options.deploymentId !== undefined && { deploymentId: options.deploymentId }),
+    });
+    console.log(summary(deployment));
+  } finally {
+    await connection.close();
+  }
 }
 
 async function readParameters({ network: name, parameters }: Options) {
