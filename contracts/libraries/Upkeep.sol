@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
 import {FEE_UNIT, FLAG_AUCTION, MarketIndex, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
@@ -18,8 +17,6 @@ import {Waterfall} from "./Waterfall.sol";
 
 /// @notice What anyone may call to keep the books current: settlement, funding, fees; and a winner's claim.
 library Upkeep {
-    using SafeCast for uint256;
-
     uint256 internal constant FEE_FUND_SHARE = 0.5e6; // [ppm] of trading fees that go to the insurance fund
 
     function settle(Ledger.State storage $, uint256 market, AccountId[] calldata accounts) external {
