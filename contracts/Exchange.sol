@@ -36,6 +36,7 @@ contract Exchange is IExchange, EIP712 {
         uint256 before; // filled earlier
     }
 
+    /// @notice The ledger that fills go to.
     IClearingHouse public immutable clearingHouse;
     mapping(address owner => OwnerState) private _owners;
     mapping(AccountId => mapping(uint256 word => uint256 lanes)) private _filled;

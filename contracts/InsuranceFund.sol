@@ -31,6 +31,7 @@ contract InsuranceFund is IInsuranceFund, ERC4626 {
         uint64 availableAt;
     }
 
+    /// @notice The ledger that holds the fund's cash.
     IClearingHouse public immutable clearingHouse;
     uint256 private immutable _unit; // [wad] of one unit of the asset
     mapping(address owner => Exit) private _exits;

@@ -131,7 +131,9 @@ interface IClearingHouse {
     /// @notice A loss that cash could not settle was first seen (`since` > 0) or is gone (`since` = 0).
     event UnsettledLossSeen(AccountId indexed account, uint256 since);
 
+    /// @notice A market was listed or its parameters changed.
     event MarketSet(uint256 indexed market, MarketParams params);
+    /// @notice A collateral asset was listed or its dust threshold changed.
     event CollateralSet(uint256 indexed collateral, CollateralParams params);
     event RiskEngineSet(address riskEngine);
     event PriceOracleSet(address priceOracle);
@@ -311,12 +313,19 @@ interface IClearingHouse {
     /// @notice Sum of the deficits that flags have recorded [wad].
     function totalFlaggedDeficit() external view returns (uint256);
 
+    /// @notice The contract that holds all tokens; depositors approve it. Final.
     function vault() external view returns (address);
+    /// @notice The settlement asset. Final.
     function cashToken() external view returns (address);
+    /// @notice The engine that judges every account.
     function riskEngine() external view returns (address);
+    /// @notice The oracle that prices every account.
     function priceOracle() external view returns (address);
+    /// @notice The only contract that may call `trade`.
     function exchange() external view returns (address);
+    /// @notice The backstop, whose main account holds the fund's cash.
     function insuranceFund() external view returns (address);
+    /// @notice The owner of the main account that receives the protocol's share of fees.
     function treasury() external view returns (address);
 
     // ---------------------------------------------------------------- listing and wiring, all restricted
@@ -329,7 +338,9 @@ interface IClearingHouse {
     /// it: an asset without parameters would make its holders' checks revert.
     function setCollateral(uint256 id, CollateralParams calldata params) external;
 
+    /// @notice Replaces the risk engine. The new one must know every underlying and collateral that accounts hold.
     function setRiskEngine(address riskEngine) external;
+    /// @notice Replaces the price oracle. The new one must have a feed for every underlying that accounts hold.
     function setPriceOracle(address priceOracle) external;
 
     /// @notice Names the exchange, once.
