@@ -15,13 +15,15 @@ struct UnderlyingRisk {
     uint48 depth; // [whole USD] exposure at which the concentration charge stops growing
 }
 
-/// @notice Risk parameters of a collateral asset. 4 · 24 + 8 = 104 bits.
+/// @notice Risk parameters of a collateral asset. 4 · 24 + 8 + 24 + 32 = 160 bits.
 struct CollateralRisk {
     uint24 haircut; // h [ppm], maintenance
     uint24 haircutInitial; // h_i [ppm], initial
     uint24 tracking; // τ [ppm] on hedged collateral, maintenance
     uint24 trackingInitial; // τ_i [ppm] on hedged collateral, initial
     uint8 underlying;
+    uint24 depegThreshold; // p0 [ppm of one USD] of a stablecoin, below which its initial haircut grows; 0 = no stablecoin
+    uint32 depegFactor; // [ppm] growth of h_i per unit that the price is below p0: h_i + factor · (p0 − P)
 }
 
 /// @title Stateless judgement of portfolios
@@ -35,7 +37,10 @@ struct CollateralRisk {
 ///     MM = Σ_u  W + A + B + H                        h clamped at 1 − (κμ + 2·slope + max τ)
 ///     IM = max(MM, Σ_u  φ·(W + A) + B_i + H_i)       h_i clamped at 1 − φ(κμ_i + 2·slope) − max τ_i
 ///
-/// E = cash + Σ PnL + Σ V. Requirements are rounded up, values down. Source of the formulas: the design of the house,
+/// A delisting ramp r takes haircut and tracking of a collateral from what they are to the clamp: h + r·(clamp − h). A stablecoin
+/// below its threshold p0 needs h_i + factor·(p0 − P), clamped.
+///
+/// E = base + Σ V, base = cash + lent − debt + Σ PnL. Requirements are rounded up, values down. Source of the formulas: the design of the house,
 /// section "Risk: one engine for everything", restated in the README.
 interface IRiskEngine {
     event UnderlyingRiskSet(uint256 indexed underlying, UnderlyingRisk risk);

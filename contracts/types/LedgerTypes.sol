@@ -62,23 +62,61 @@ struct MarketParams {
     uint8 underlying;
 }
 
-/// @notice A collateral asset. 160 + 8 + 8 + 80 = 256 bits.
+/// @notice A collateral asset. 160 + 8 + 8 + 8 + 32 = 216 bits, 64 + 64 + 80 = 208 bits.
 struct CollateralParams {
     address token;
     uint8 decimals; // of the token, 0 to 24
     uint8 underlying; // whose index price values a unit
+    bool hasRate; // a unit is worth the oracle's rate in units of the underlying (liquid-staking tokens), else one
+    uint32 delistingEnd; // [s] end of the ramp of its haircut to 100 %, from then on it counts zero; 0 = listed
+    uint64 cap; // [whole units] most that all accounts may bring in
+    uint64 accountCap; // [whole units] most that one account may bring in
     uint80 minBalance; // [wad] dust threshold: a balance is zero or at least this
 }
 
-/// @notice State of an account's auction; read only if FLAG_AUCTION is set. Two words: 160 + 96, 32 + 32 + 32 + 32 + 64.
+/// @notice Shares of an account in lent cash and debt; read only if FLAG_LOANS is set. 128 + 128 = 256 bits.
+/// Debt is held by nobody who has cash or lent cash: whatever comes in repays it first.
+struct Loans {
+    uint128 lentShares;
+    uint128 debtShares;
+}
+
+/// @notice The market in the settlement asset. Liquid is lent + reserves − borrowed. Three words.
+struct LendingPool {
+    uint128 lent; // [wad] what lenders own at `time`
+    uint128 borrowed; // [wad] what borrowers owe at `time`
+    uint128 lentShares;
+    uint128 debtShares;
+    uint128 reserves; // [wad] the insurance fund's share of interest, unswept
+    uint64 rate; // [wad per second] continuously compounded, of the utilisation after the last movement
+    uint32 time; // [s] last accrual
+}
+
+/// @notice Interest rate as a function of utilisation, kinked. 24 + 32 + 32 + 24 = 112 bits.
+struct LendingParams {
+    uint24 kink; // [ppm] utilisation up to which the rate rises gently
+    uint32 lowSlope; // [ppm per year] rate at the kink
+    uint32 highSlope; // [ppm per year] further rise from the kink to full utilisation
+    uint24 reserveFactor; // [ppm] of interest that goes to the insurance fund
+}
+
+/// @notice Openings of an account above a soft cap; read only if FLAG_OPENED is set. 64 + 32 = 96 bits.
+struct Openings {
+    uint64 markets; // bitmap of markets in which it opened
+    uint32 time; // [s] of the last one
+}
+
+/// @notice State of an account's auction; read only if FLAG_AUCTION is set. Two words: 160 + 96, 5 · 32 + 64 + 8.
 struct Auction {
     address flagger; // earns the flagger's share of the penalty
     uint96 maintenanceAtFlag; // [wad] saturating
     uint32 clock; // [s] liquidation clock
     uint32 rescueClock; // [s] clock of the rescue reward plus one; 0 = it has not started
     uint32 lastCall; // [s] time of the last call that found E < MM
-    uint32 cashCallSince; // [s] first observation of a loss that cash could not settle, 0 = none
+    uint32 cashCallClock; // [s] observed time plus one for which a loss has waited for cash, 0 = none
+    uint32 cashCallSeen; // [s] time of the last observation
     uint64 recordedMarkets; // bitmap of markets in which the last flag recorded a part of the account's deficit
+    bool recordedLending; // the last flag recorded a part in the lending pool
 }
 
 /// @notice One fill, as the exchange reports it to the ledger.
@@ -112,6 +150,23 @@ struct Assessment {
     uint256 maintenanceMargin;
 }
 
+/// @notice What a user wants to know of an account, all [wad].
+struct HealthReport {
+    MarginState state;
+    int256 equity;
+    uint256 initialMargin;
+    uint256 maintenanceMargin;
+    int256 ratio; // E / MM; `type(int256).max` where MM is zero and E is not negative
+    uint256 freeCollateral; // cash that could be withdrawn now, borrowing left aside
+}
+
+/// @notice The cheapest ways out of a margin call.
+struct Cure {
+    uint256 deposit; // [wad] cash that brings E to IM
+    uint256 market; // market in which closing cures with the least notional
+    int256 size; // [wad] change of size there that cures; zero if closing in no single market does
+}
+
 /// @notice Margin state of an account; a function of equity against its two requirements only.
 enum MarginState {
     Healthy, // E ≥ IM
@@ -121,6 +176,8 @@ enum MarginState {
 }
 
 uint16 constant FLAG_AUCTION = 1; // the account has an Auction
+uint16 constant FLAG_LOANS = 2; // the account has Loans
+uint16 constant FLAG_OPENED = 4; // the account has Openings
 
 uint8 constant MARKET_LISTED = 1;
 uint8 constant MARKET_HAS_LOSS = 2; // MarketLoss is in use
@@ -133,6 +190,7 @@ uint256 constant WAD = 1e18;
 uint256 constant PPM = 1e6;
 uint256 constant MAX_MARKETS = 64; // ids of listed markets are 0 to 63
 uint256 constant MAX_COLLATERALS = 64; // ids of listed collateral assets are 0 to 63
+uint256 constant LENDING = 64; // stands for the lending pool where losses are kept by market
 uint256 constant MAX_ACCOUNT_MARKETS = 16; // an account holds at most this many markets
 uint256 constant MAX_ACCOUNT_COLLATERALS = 8; // and this many collateral assets
 uint256 constant MAX_SIZE = 2 ** 96; // [wad] of one position: with MAX_PRICE no product below can overflow

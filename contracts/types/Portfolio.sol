@@ -38,7 +38,8 @@ library PriceSnapshots {
 ///
 ///     header      underlying id (8 bits) << 248 | number of collaterals in the block (8 bits) << 240 | PriceSnapshot (192 bits)
 ///     exposure    net size Σ p_m (int128, high) | gross size Σ |p_m| (uint128, low), [wad] base units
-///     collateral  collateral id (8 bits) << 248 | value V_j (uint128, low) [wad], as many words as the header says
+///     collateral  collateral id (8 bits) << 248 | delisting ramp (24 bits, [ppm] of the way to a haircut of 100 %) << 128 |
+///                 value V_j (uint128, low) [wad], as many words as the header says
 library Portfolios {
     uint256 private constant COLLATERAL_ONE = 1 << 240; // one more in a header's count
 
@@ -80,10 +81,10 @@ library Portfolios {
     }
 
     /// @notice Inserts a collateral at the head of a block's list.
-    function addCollateral(uint256[] memory words, uint256 at, uint256 id, uint256 value) internal pure {
+    function addCollateral(uint256[] memory words, uint256 at, uint256 id, uint256 ramp, uint256 value) internal pure {
         _setLength(words, words.length + 1);
         for (uint256 i = words.length - 1; i > at + 2; --i) words[i] = words[i - 1];
-        words[at + 2] = (id << 248) | value;
+        words[at + 2] = (id << 248) | (ramp << 128) | value;
         words[at] += COLLATERAL_ONE;
     }
 
@@ -101,8 +102,8 @@ library Portfolios {
         return (int256(word) >> 128, uint128(word));
     }
 
-    function parseCollateral(uint256 word) internal pure returns (uint256 id, uint256 value) {
-        return (word >> 248, uint128(word));
+    function parseCollateral(uint256 word) internal pure returns (uint256 id, uint256 ramp, uint256 value) {
+        return (word >> 248, uint24(word >> 128), uint128(word));
     }
 
     /// @dev The array was created with room for everything that is ever appended.
