@@ -45,9 +45,9 @@ struct Volatility {
     uint32 target; // [ppm] clamp(σ / σ_ref, 1, μ_max) after the last round
     uint32 time; // [s] when rounds were last observed
     uint64 variance; // [wad per second] average of squared log returns per time
-    uint80 round; // last round observed
-    uint80 roundPrice; // [wad]
-    uint32 roundTime; // [s]
+    uint80 round; // up to which the feed's rounds were taken or skipped
+    uint80 roundPrice; // [wad] of the last round taken
+    uint32 roundTime; // [s] of the last round taken
 }
 
 /// @title One guarded price per underlying, and the volatility regime
@@ -59,6 +59,9 @@ struct Volatility {
 /// target = clamp(σ / σ_ref, 1, μ_max). IM uses max(target, μ(t)) at once. MM uses μ(t), which moves from its last value towards the
 /// target known since the last observation, by at most `maxStep` per hour, a gap counting as one heartbeat at most. So a rise calls
 /// for margin and never liquidates in its own block.
+///
+/// Warning: `read` does not ask a feed for its decimals. A feed that changes them is caught by the sanity bounds, which should
+/// therefore be narrower than a factor of ten on either side, and by `observe`, which refuses it.
 interface IPriceOracle {
     event FeedSet(uint256 indexed underlying, Feed feed);
     event SecondSourceSet(uint256 indexed underlying, SecondSource source);
@@ -89,13 +92,14 @@ interface IPriceOracle {
     /// @return snapshot price [wad] and factors [ppm]; reverts with one of the errors above if a guard fails
     function read(uint256 underlying) external view returns (PriceSnapshot snapshot);
 
-    /// @notice Units of the underlying that a unit of a collateral asset is worth, the lower of both feeds, rounded down.
+    /// @notice Units of the underlying that a unit of a collateral asset is worth, the lower of both feeds, rounded down. The guard of the
+    /// sequencer is left to `read`, without which a rate is of no use.
     /// @return rate [wad]; reverts if a feed is unusable
     function readRate(uint256 collateral) external view returns (uint256 rate);
 
     /// @notice The last price that passed every guard when somebody observed it, with the factors of the regime as they stand.
     /// @return snapshot price [wad] and factors [ppm]; empty if there is none
-    /// @return time [s] of the price
+    /// @return time [s] at which it passed
     function lastGood(uint256 underlying) external view returns (PriceSnapshot snapshot, uint256 time);
 
     /// @notice The last usable rate that somebody observed [wad]; zero if there is none.
@@ -103,12 +107,15 @@ interface IPriceOracle {
 
     // ---------------------------------------------------------------- upkeep, open to anyone
 
-    /// @notice Takes up to `maxRounds` rounds of the feed that have not been observed, in order, into the volatility, and keeps the
-    /// price as the last good one if it passes every guard now. Without a new round it changes nothing but the last good price.
-    /// @return observed number of rounds
+    /// @notice Asks for up to `maxRounds` rounds of the feed that have not been observed, takes them into the volatility in order, and
+    /// keeps the price as the last good one if it passes every guard now. Without a new round it changes nothing but the last good
+    /// price. Rounds that are missing, incomplete, out of the sanity bounds or older than the last one are skipped: those of
+    /// a phase of Chainlink's proxy that ran before it took over are, one by one, so that a call may observe none and still
+    /// get further. Reverts if the feed cannot be read or its decimals have changed.
+    /// @return observed number of rounds taken
     function observe(uint256 underlying, uint256 maxRounds) external returns (uint256 observed);
 
-    /// @notice Keeps the rate of a collateral asset as the last good one.
+    /// @notice Keeps the rate of a collateral asset as the last good one; reverts as `readRate` does, or if decimals have changed.
     function observeRate(uint256 collateral) external;
 
     // ---------------------------------------------------------------- views
@@ -137,6 +144,7 @@ interface IPriceOracle {
     function setSecondSource(uint256 underlying, SecondSource calldata source) external;
     /// @notice Sets the rate feeds of a collateral asset.
     function setRateFeeds(uint256 collateral, RateFeeds calldata feeds) external;
-    /// @notice Sets how volatility moves requirements, within hard bounds. μ(t) goes on from where it stands.
+    /// @notice Sets how volatility moves requirements, within hard bounds. μ(t) goes on from where it stands; without a reference
+    /// volatility it is 1 at once and what was measured is forgotten.
     function setRegime(uint256 underlying, Regime calldata regime) external;
 }

@@ -28,7 +28,7 @@ export function plimsollModule(
     const authority = m.contract("AccessManager", [m.getAccount(0)]);
     const vault = m.contract("Vault", [authority]);
     const riskEngine = m.contract("RiskEngine", [authority]);
-    const priceOracle = m.contract("PriceOracle", [authority]);
+    const priceOracle = m.contract("PriceOracle", [authority, "0x0000000000000000000000000000000000000000", 0]);
 
     const deployed: Record<string, ContractFuture<string>> = {};
     const linked = (names: readonly string[]) =>
