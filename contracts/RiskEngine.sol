@@ -20,6 +20,13 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     /// @dev A slice may leave up to IM / 1000 more than IM.
     int256 private constant SLICE_TOLERANCE = 1000;
     uint256 private constant PHI_UNIT = 1e9;
+    /// @dev Haircuts and trackings are computed in these units: κ·μ·φ and factor·(p0 − P) are whole multiples.
+    uint256 private constant RATE = 1e24;
+    uint256 private constant RATE_PER_PPM = RATE / PPM;
+    /// @dev Shock and basis are wider than any price band that the ledger lists (`Listing.MAX_BAND`, 5,000 ppm), so no change of
+    /// parameters can let a fill inside the band move more than a maintenance charge.
+    uint256 private constant MIN_CHARGE = 5_001;
+    uint256 private constant MAX_DEPEG_FACTOR = 100e6; // [ppm]
     /// @dev Largest factor that a volatility regime can have [multiples of 1].
     uint256 private constant MAX_REGIME = 3;
 
@@ -31,6 +38,14 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256 gross; // Σ gross exposure + V [wad]
         uint256 underlyings;
         uint256[] concentrations; // per underlying what is not proportional, packed as in `_packConcentration`
+    }
+
+    /// @dev Liquidity charges of an underlying, summed over its collaterals, by what they are on.
+    struct Liquidity {
+        uint256 clamp; // [RATE]
+        uint256 unhedged; // Σ V·(1 − r)·h [wad · ppm · RATE]
+        uint256 hedged; // Σ V·(1 − r)·τ [wad · ppm · RATE]
+        uint256 delisted; // Σ V·r·clamp [wad · ppm · RATE]
     }
 
     mapping(uint256 underlying => UnderlyingRisk) private _underlyings;
@@ -62,6 +77,23 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     }
 
     /// @inheritdoc IRiskEngine
+    function openingSurcharge(
+        uint256 underlying,
+        PriceSnapshot s,
+        uint256 notional,
+        uint256 openInterest,
+        uint256 softCap,
+        uint256 hardCap
+    ) external view returns (uint256 surcharge) {
+        UnderlyingRisk memory r = _underlying(underlying);
+        if (openInterest <= softCap * WAD) return 0;
+        uint256 base = (r.shock * s.initialFactor() * r.initialFactor) / (PPM * PHI_UNIT); // [ppm]
+        uint256 rise = base >= PPM ? 0 : PPM - base;
+        if (openInterest >= hardCap * WAD) return Fixed.divUp(notional * rise, PPM);
+        return Fixed.divUp(notional * rise * (openInterest - softCap * WAD), PPM * (hardCap - softCap) * WAD);
+    }
+
+    /// @inheritdoc IRiskEngine
     function underlyingRisk(uint256 underlying) external view returns (UnderlyingRisk memory) {
         return _underlyings[underlying];
     }
@@ -79,7 +111,7 @@ contract RiskEngine is IRiskEngine, AccessManaged {
             _underlyings[underlying].maxTracking,
             _underlyings[underlying].maxTrackingInitial
         );
-        _inBounds("shock", r.shock, 1_000, 500_000);
+        _inBounds("shock", r.shock, MIN_CHARGE, 500_000);
         _inBounds("slope", r.slope, 0, 200_000);
         _inBounds("initialFactor", r.initialFactor, PHI_UNIT + 1, 4 * PHI_UNIT);
         _inBounds("depth", r.depth, 1, type(uint48).max);
@@ -98,6 +130,10 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         _inBounds("haircutInitial", risk.haircutInitial, Fixed.max(risk.haircut, 1), PPM);
         _inBounds("tracking", risk.tracking, 0, risk.haircut);
         _inBounds("trackingInitial", risk.trackingInitial, risk.tracking, risk.haircutInitial);
+        _inBounds("depegThreshold", risk.depegThreshold, 0, PPM);
+        // Zero together with the threshold: one without the other would be a mistake.
+        bool stable = risk.depegThreshold != 0;
+        _inBounds("depegFactor", risk.depegFactor, stable ? 1 : 0, stable ? MAX_DEPEG_FACTOR : 0);
         if (risk.tracking > r.maxTracking) r.maxTracking = risk.tracking;
         if (risk.trackingInitial > r.maxTrackingInitial) r.maxTrackingInitial = risk.trackingInitial;
         _boundTogether(r);
@@ -187,18 +223,20 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256[] calldata words = portfolio[cursor + 2:end];
         unchecked {
             // Sizes and balances are at most 2^96 each, prices 2^80: values stay below 2^128.
-            uint256 netValue = (Fixed.abs(net) * s.price()) / WAD;
-            uint256 grossValue = Fixed.divUp(gross * s.price(), WAD);
+            uint256 size = Fixed.abs(net);
+            uint256 netValue = (size * s.price()) / WAD;
+            uint256 spreads = Fixed.divUp((gross - size) * s.price(), WAD); // both legs of what is hedged among markets
             uint256 value = _value(words);
             uint256 exposure = net < 0 ? (value > netValue ? value - netValue : netValue - value) : value + netValue;
+            uint256 hedged = Fixed.divUp(spreads, 2) + (net < 0 ? Fixed.min(netValue, value) : 0);
             m.equity += int256(value);
-            m.gross += grossValue + value;
+            m.gross += netValue + spreads + value;
             m.concentrations[m.underlyings] = _packConcentration(exposure, r);
             ++m.underlyings;
             m.maintenance += Fixed.divUp(exposure * r.shock * s.maintenanceFactor(), PPM * PPM);
             m.initial += Fixed.divUp(exposure * r.shock * s.initialFactor() * r.initialFactor, PPM * PPM * PHI_UNIT);
-            if (value + grossValue != exposure) _addBasis(m, r, Fixed.divUp(value + grossValue - exposure, 2));
-            if (value != 0) _addLiquidity(m, r, s, words, net < 0 ? _hedgedShare(netValue, value) : 0);
+            if (hedged != 0) _addBasis(m, r, hedged);
+            if (value != 0) _addLiquidity(m, r, s, words, net < 0 ? netValue : 0);
         }
     }
 
@@ -208,48 +246,88 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         m.initial += Fixed.divUp(hedged * r.basisInitial, PPM);
     }
 
-    /// @dev H and H_i, haircuts clamped so that a unit of collateral never counts against its owner.
+    /// @dev H and H_i. Haircuts are clamped so that a unit of collateral never counts against its owner.
     function _addLiquidity(
         Measure memory m,
         UnderlyingRisk memory r,
         PriceSnapshot s,
         uint256[] calldata words,
-        uint256 hedgedShare
+        uint256 short
     ) private view {
-        uint256 risk = Fixed.divUp(r.shock * s.maintenanceFactor(), PPM) + 2 * uint256(r.slope);
-        uint256 riskInitial = Fixed.divUp(r.shock * s.initialFactor(), PPM) + 2 * uint256(r.slope);
-        uint256 cap = _clamp(risk + r.maxTracking);
-        uint256 capInitial = _clamp(Fixed.divUp(riskInitial * r.initialFactor, PHI_UNIT) + r.maxTrackingInitial);
-        uint256 charge = 0; // [wad · ppm · wad]
-        uint256 chargeInitial = 0;
-        for (uint256 i = 0; i < words.length; ++i) {
-            (uint256 id, uint256 value) = Portfolios.parseCollateral(words[i]);
-            CollateralRisk memory c = _collaterals[id];
-            if (c.haircutInitial == 0) revert UnknownCollateral(id);
-            charge += value * (Fixed.min(c.haircut, cap) * (WAD - hedgedShare) + c.tracking * hedgedShare);
-            chargeInitial +=
-                value *
-                (Fixed.min(c.haircutInitial, capInitial) * (WAD - hedgedShare) + c.trackingInitial * hedgedShare);
+        unchecked {
+            // Values stay below 2^128 and rates below 2^80: with ppm and eight collaterals no sum reaches 2^232.
+            Liquidity memory maintenance;
+            Liquidity memory initial;
+            (maintenance.clamp, initial.clamp) = _clamps(r, s);
+            uint256 staying = 0; // Σ V·(1 − r) [wad], what the short side hedges
+            for (uint256 i = 0; i < words.length; ++i) {
+                (uint256 id, uint256 ramp, uint256 value) = Portfolios.parseCollateral(words[i]);
+                CollateralRisk memory c = _collaterals[id];
+                if (c.haircutInitial == 0) revert UnknownCollateral(id);
+                uint256 kept = value * (PPM - ramp);
+                staying += Fixed.divUp(kept, PPM);
+                _charge(maintenance, c.haircut * RATE_PER_PPM, c.tracking, kept, value * ramp);
+                uint256 haircutInitial = c.haircutInitial * RATE_PER_PPM + _depeg(c, s.price());
+                _charge(initial, haircutInitial, c.trackingInitial, kept, value * ramp);
+            }
+            m.maintenance += _liquidity(maintenance, short, staying);
+            m.initial += _liquidity(initial, short, staying);
         }
-        m.maintenance += Fixed.divUp(charge, PPM * WAD);
-        m.initial += Fixed.divUp(chargeInitial, PPM * WAD);
+    }
+
+    function _charge(
+        Liquidity memory sums,
+        uint256 haircut,
+        uint256 tracking,
+        uint256 kept,
+        uint256 gone
+    ) private pure {
+        unchecked {
+            sums.unhedged += kept * Fixed.min(haircut, sums.clamp);
+            sums.hedged += kept * tracking * RATE_PER_PPM;
+            if (gone != 0) sums.delisted += gone * sums.clamp;
+        }
+    }
+
+    /// @dev unhedged·(1 − s) + hedged·s + delisted [wad] with s = min(1, short / staying).
+    function _liquidity(Liquidity memory sums, uint256 short, uint256 staying) private pure returns (uint256) {
+        unchecked {
+            uint256 delisted = Fixed.divUp(sums.delisted, PPM * RATE);
+            if (short >= staying) return Fixed.divUp(sums.hedged, PPM * RATE) + delisted;
+            uint256 unhedged = Fixed.divUp(sums.unhedged, PPM * RATE);
+            if (short == 0) return unhedged + delisted;
+            uint256 hedged = Fixed.divUp(sums.hedged, PPM * RATE);
+            return Fixed.divUp(unhedged * (staying - short) + hedged * short, staying) + delisted;
+        }
+    }
+
+    /// @dev 1 − (κμ + 2·slope + max τ) and 1 − φ(κμ_i + 2·slope) − max τ_i, not below zero [RATE].
+    function _clamps(UnderlyingRisk memory r, PriceSnapshot s) private pure returns (uint256 cap, uint256 capInitial) {
+        unchecked {
+            uint256 slope = 2 * uint256(r.slope) * PPM; // [ppm · ppm], as κμ
+            uint256 risk =
+                (r.shock * s.maintenanceFactor() + slope) * (RATE_PER_PPM / PPM) + r.maxTracking * RATE_PER_PPM;
+            uint256 riskInitial =
+                (r.shock * s.initialFactor() + slope) * r.initialFactor * (RATE_PER_PPM / PPM / PHI_UNIT) +
+                    r.maxTrackingInitial * RATE_PER_PPM;
+            cap = risk >= RATE ? 0 : RATE - risk;
+            capInitial = riskInitial >= RATE ? 0 : RATE - riskInitial;
+        }
+    }
+
+    /// @dev factor · max(0, p0 − P) [RATE]; zero unless the collateral is a stablecoin.
+    function _depeg(CollateralRisk memory c, uint256 price) private pure returns (uint256) {
+        unchecked {
+            uint256 threshold = uint256(c.depegThreshold) * (WAD / PPM);
+            return threshold > price ? c.depegFactor * (threshold - price) : 0; // [ppm · wad] = [RATE]
+        }
     }
 
     function _value(uint256[] calldata words) private pure returns (uint256 total) {
         for (uint256 i = 0; i < words.length; ++i) {
-            (, uint256 value) = Portfolios.parseCollateral(words[i]);
+            (, , uint256 value) = Portfolios.parseCollateral(words[i]);
             total += value;
         }
-    }
-
-    /// @dev s [wad], rounded down: what is not hedged carries the larger charge.
-    function _hedgedShare(uint256 short, uint256 value) private pure returns (uint256) {
-        return short >= value ? WAD : (short * WAD) / value;
-    }
-
-    /// @dev 1 − risk in ppm, not below zero.
-    function _clamp(uint256 risk) private pure returns (uint256) {
-        return risk >= PPM ? 0 : PPM - risk;
     }
 
     function _underlying(uint256 id) private view returns (UnderlyingRisk memory r) {
@@ -260,7 +338,7 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     /// @dev β + τ ≤ 2κ and β_i + τ_i ≤ 2φκ: a hedge never needs more than its two legs alone. φ(κ·μ + 2·slope) + τ_i ≤ 1 in every
     /// regime: a unit of collateral never counts against its owner.
     function _boundTogether(UnderlyingRisk memory r) private pure {
-        _inBounds("basis", r.basis, 0, 2 * uint256(r.shock) - Fixed.min(r.maxTracking, 2 * uint256(r.shock)));
+        _inBounds("basis", r.basis, MIN_CHARGE, 2 * uint256(r.shock) - Fixed.min(r.maxTracking, 2 * uint256(r.shock)));
         uint256 worst = (MAX_REGIME * r.shock + 2 * uint256(r.slope)) * r.initialFactor;
         _inBounds("shock and slope", Fixed.divUp(worst, PHI_UNIT) + r.maxTrackingInitial, 0, PPM);
         uint256 both = (2 * uint256(r.shock) * r.initialFactor) / PHI_UNIT;

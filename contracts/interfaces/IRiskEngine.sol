@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Assessment} from "../types/LedgerTypes.sol";
+import {PriceSnapshot} from "../types/Portfolio.sol";
 
 /// @notice Risk parameters of an underlying. 6 · 24 + 32 + 48 = 224 bits. Names are those of the formulas in `IRiskEngine`.
 struct UnderlyingRisk {
@@ -37,8 +38,9 @@ struct CollateralRisk {
 ///     MM = Σ_u  W + A + B + H                        h clamped at 1 − (κμ + 2·slope + max τ)
 ///     IM = max(MM, Σ_u  φ·(W + A) + B_i + H_i)       h_i clamped at 1 − φ(κμ_i + 2·slope) − max τ_i
 ///
-/// A delisting ramp r takes haircut and tracking of a collateral from what they are to the clamp: h + r·(clamp − h). A stablecoin
-/// below its threshold p0 needs h_i + factor·(p0 − P), clamped.
+/// A delisting ramp r takes haircut and tracking of a collateral from what they are to the clamp: h + r·(clamp − h). Where a
+/// collateral is being delisted, s = min(1, max(0, −p)·P / Σ V_j·(1 − r_j)): the hedge is that of what stays; otherwise a unit of
+/// the delisted one could count against its owner. A stablecoin below its threshold p0 needs h_i + factor·(p0 − P), clamped.
 ///
 /// E = base + Σ V, base = cash + lent − debt + Σ PnL. Requirements are rounded up, values down. Source of the formulas: the design of the house,
 /// section "Risk: one engine for everything", restated in the README.
@@ -68,6 +70,24 @@ interface IRiskEngine {
         uint256 dust
     ) external view returns (uint256 fraction, Assessment memory assessment);
 
+    /// @notice What an opening must be able to carry beyond IM: the initial rate of a market rises linearly from base = φ·κ·μ_i to
+    /// 100 % as its open interest goes from the soft to the hard cap, and applies to the account's whole notional there.
+    /// @param underlying of the market
+    /// @param s price and regime of the underlying
+    /// @param notional [wad] USD of the account's position
+    /// @param openInterest [wad] USD, after the opening
+    /// @param softCap [whole USD] where the rise begins
+    /// @param hardCap [whole USD] where it ends
+    /// @return surcharge notional · (rate − base) [wad], rounded up; zero up to the soft cap
+    function openingSurcharge(
+        uint256 underlying,
+        PriceSnapshot s,
+        uint256 notional,
+        uint256 openInterest,
+        uint256 softCap,
+        uint256 hardCap
+    ) external view returns (uint256 surcharge);
+
     /// @notice Parameters of an underlying; all zero if it is unknown.
     function underlyingRisk(uint256 underlying) external view returns (UnderlyingRisk memory);
 
@@ -75,7 +95,8 @@ interface IRiskEngine {
     function collateralRisk(uint256 collateral) external view returns (CollateralRisk memory);
 
     /// @notice Sets the parameters of an underlying. Restricted. The two `maxTracking` fields are ignored.
-    /// Warning: the price bands of its markets must stay narrower than `shock` and `basis`; the ledger checks that when it lists.
+    /// Shock and basis stay above 5,000 ppm, the widest price band that the ledger lists: nobody below MM can hand his margin to a
+    /// friend inside the band, whatever changes here.
     function setUnderlyingRisk(uint256 underlying, UnderlyingRisk calldata risk) external;
 
     /// @notice Sets the parameters of a collateral asset, whose underlying is final. Restricted.

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {AccountId} from "./AccountId.sol";
 
 // Units behind every stored field: [wad] 18-decimal fixed point, [ray36] 36-decimal cumulative index per unit of size,
-// [ppm] parts per million, [ppb] parts per billion, [s] seconds. Prices are USD [wad] per whole unit of an underlying.
+// [ppm] parts per million, [1e-12] parts per million million, [s] seconds. Prices are USD [wad] per whole unit of an underlying.
 
 /// @notice What an account owns besides its positions. 112 + 64 + 64 + 16 = 256 bits.
 struct Account {
@@ -30,8 +30,8 @@ struct MarketIndex {
 struct MarketRate {
     uint80 price; // [wad] index price at `time`
     uint32 time; // [s] last accrual
-    int32 premium; // [ppb] average premium of trade price over index, the funding rate per 8 h before its clamp
-    int32 lastPremium; // [ppb] weighted premium of the last trades, what the average moves towards
+    int32 premium; // [1e-12] average premium of trade price over index at `time`: the funding rate per 8 h
+    int32 lastPremium; // [1e-12] weighted premium of the last trades, what the average moves towards
     uint64 fees; // [1e-9 USD] accrued and unswept trading fees: a claim on the pool like a winner's
     uint8 underlying; // risk unit whose index price marks this market
     uint8 flags; // MARKET_* below

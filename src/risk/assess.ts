@@ -1,8 +1,19 @@
 import { UnknownCollateral, UnknownUnderlying } from "./errors.ts";
-import { abs, divUp, min, PPM, WAD } from "./fixed.ts";
-import type { Assessment, Exposure, Portfolio, RiskParameters, UnderlyingRisk } from "./types.ts";
+import { abs, divUp, min, positive, PPM, WAD } from "./fixed.ts";
+import type {
+  Assessment,
+  CollateralRisk,
+  Exposure,
+  Portfolio,
+  PriceSnapshot,
+  RiskParameters,
+  UnderlyingRisk,
+} from "./types.ts";
 
-const PHI_UNIT = 10n ** 9n;
+export const PHI_UNIT = 10n ** 9n;
+/** Haircuts and trackings are computed in these units: κ·μ·φ and factor·(p0 − P) are whole multiples. */
+const RATE = 10n ** 24n;
+const RATE_PER_PPM = RATE / PPM;
 
 /** Concentration of one underlying: the only charge that is not proportional to the portfolio. */
 interface Concentration {
@@ -10,6 +21,14 @@ interface Concentration {
   slope: bigint; // [ppm]
   depth: bigint; // [wad]
   phi: bigint; // [1e-9]
+}
+
+/** Liquidity charges of an underlying, summed over its collaterals, by what they are on. */
+interface Liquidity {
+  readonly clamp: bigint; // [RATE]
+  unhedged: bigint; // Σ V·(1 − r)·h [wad · ppm · RATE]
+  hedged: bigint; // Σ V·(1 − r)·τ [wad · ppm · RATE]
+  delisted: bigint; // Σ V·r·clamp [wad · ppm · RATE]
 }
 
 /** A portfolio measured once; its scaled-down versions cost one evaluation of `margins` each. */
@@ -56,17 +75,17 @@ function measureUnderlying(m: Measure, u: Exposure, risk: RiskParameters): void 
   const r = risk.underlyings.get(u.id);
   if (r === undefined) throw new UnknownUnderlying(u.id);
   const netValue = (abs(u.net) * u.price) / WAD;
-  const grossValue = divUp(u.gross * u.price, WAD);
+  const spreads = divUp((u.gross - abs(u.net)) * u.price, WAD); // both legs of what is hedged among markets
   const value = u.collaterals.reduce((sum, c) => sum + c.value, 0n);
   const exposure = u.net < 0n ? abs(value - netValue) : value + netValue;
 
   m.equity += value;
-  m.gross += grossValue + value;
+  m.gross += netValue + spreads + value;
   m.maintenance += divUp(exposure * r.shock * u.maintenanceFactor, PPM * PPM);
   m.initial += divUp(exposure * r.shock * u.initialFactor * r.initialFactor, PPM * PPM * PHI_UNIT);
   m.concentrations.push({ exposure, slope: r.slope, depth: r.depth * WAD, phi: r.initialFactor });
-  addBasis(m, r, divUp(value + grossValue - exposure, 2n));
-  if (value !== 0n) addLiquidity(m, r, u, risk, u.net < 0n ? hedgedShare(netValue, value) : 0n);
+  addBasis(m, r, divUp(spreads, 2n) + (u.net < 0n ? min(netValue, value) : 0n));
+  if (value !== 0n) addLiquidity(m, r, u, risk, u.net < 0n ? netValue : 0n);
 }
 
 /** B and B_i on the hedged value g·P. */
@@ -75,30 +94,51 @@ function addBasis(m: Measure, r: UnderlyingRisk, hedged: bigint): void {
   m.initial += divUp(hedged * r.basisInitial, PPM);
 }
 
-/** H and H_i, haircuts clamped so that a unit of collateral never counts against its owner. */
-function addLiquidity(m: Measure, r: UnderlyingRisk, u: Exposure, risk: RiskParameters, hedged: bigint): void {
-  const ofShock = divUp(r.shock * u.maintenanceFactor, PPM) + 2n * r.slope;
-  const ofShockInitial = divUp(r.shock * u.initialFactor, PPM) + 2n * r.slope;
-  const cap = clampToUnit(ofShock + r.maxTracking);
-  const capInitial = clampToUnit(divUp(ofShockInitial * r.initialFactor, PHI_UNIT) + r.maxTrackingInitial);
-  let charge = 0n; // [wad · ppm · wad]
-  let chargeInitial = 0n;
-  for (const { id, value } of u.collaterals) {
+/** H and H_i. Haircuts are clamped so that a unit of collateral never counts against its owner. */
+function addLiquidity(m: Measure, r: UnderlyingRisk, u: Exposure, risk: RiskParameters, short: bigint): void {
+  const maintenance = { clamp: clampOf(r, u), unhedged: 0n, hedged: 0n, delisted: 0n };
+  const initial = { ...maintenance, clamp: initialClampOf(r, u) };
+  let staying = 0n; // Σ V·(1 − r) [wad], what the short side hedges
+  for (const { id, ramp, value } of u.collaterals) {
     const c = risk.collaterals.get(id);
     if (c === undefined) throw new UnknownCollateral(id);
-    charge += value * (min(c.haircut, cap) * (WAD - hedged) + c.tracking * hedged);
-    chargeInitial += value * (min(c.haircutInitial, capInitial) * (WAD - hedged) + c.trackingInitial * hedged);
+    const kept = value * (PPM - ramp);
+    staying += divUp(kept, PPM);
+    charge(maintenance, c.haircut * RATE_PER_PPM, c.tracking, kept, value * ramp);
+    charge(initial, c.haircutInitial * RATE_PER_PPM + depeg(c, u.price), c.trackingInitial, kept, value * ramp);
   }
-  m.maintenance += divUp(charge, PPM * WAD);
-  m.initial += divUp(chargeInitial, PPM * WAD);
+  m.maintenance += liquidity(maintenance, short, staying);
+  m.initial += liquidity(initial, short, staying);
 }
 
-/** s [wad], rounded down: what is not hedged carries the larger charge. */
-function hedgedShare(short: bigint, value: bigint): bigint {
-  return short >= value ? WAD : (short * WAD) / value;
+function charge(sums: Liquidity, haircut: bigint, tracking: bigint, kept: bigint, gone: bigint): void {
+  sums.unhedged += kept * min(haircut, sums.clamp);
+  sums.hedged += kept * tracking * RATE_PER_PPM;
+  sums.delisted += gone * sums.clamp;
 }
 
-/** 1 − risk [ppm], not below zero. */
-function clampToUnit(risk: bigint): bigint {
-  return risk >= PPM ? 0n : PPM - risk;
+/** unhedged·(1 − s) + hedged·s + delisted [wad] with s = min(1, short / staying). */
+function liquidity(sums: Liquidity, short: bigint, staying: bigint): bigint {
+  const delisted = divUp(sums.delisted, PPM * RATE);
+  const unhedged = divUp(sums.unhedged, PPM * RATE);
+  const hedged = divUp(sums.hedged, PPM * RATE);
+  if (short >= staying) return hedged + delisted;
+  return divUp(unhedged * (staying - short) + hedged * short, staying) + delisted;
+}
+
+/** 1 − (κμ + 2·slope + max τ), not below zero [RATE]. */
+function clampOf(r: UnderlyingRisk, s: PriceSnapshot): bigint {
+  const ofShock = (r.shock * s.maintenanceFactor + 2n * r.slope * PPM) * (RATE_PER_PPM / PPM);
+  return positive(RATE - ofShock - r.maxTracking * RATE_PER_PPM);
+}
+
+/** 1 − φ(κμ_i + 2·slope) − max τ_i, not below zero [RATE]. */
+function initialClampOf(r: UnderlyingRisk, s: PriceSnapshot): bigint {
+  const ofShock = (r.shock * s.initialFactor + 2n * r.slope * PPM) * r.initialFactor;
+  return positive(RATE - ofShock * (RATE_PER_PPM / PPM / PHI_UNIT) - r.maxTrackingInitial * RATE_PER_PPM);
+}
+
+/** factor · max(0, p0 − P) [RATE]; zero unless the collateral is a stablecoin. */
+function depeg(c: CollateralRisk, price: bigint): bigint {
+  return c.depegFactor * positive(c.depegThreshold * (WAD / PPM) - price);
 }

@@ -4,37 +4,43 @@ import type { MarketState } from "./types.ts";
 
 /** [s] The period that a funding rate refers to. */
 export const PERIOD = 8n * 3600n;
-const RATE_CAP = 500_000n; // [ppb per 8 h] 0.05 %
+const RATE_CAP = 500_000_000n; // [1e-12 per 8 h] 0.05 %
 const MAX_FUNDING = 2n ** 142n; // [ray36] where the index saturates
-const AVERAGING = 3600n; // [s] time constant of the premium's average
+const AVERAGING = 3600n; // [s] τ, time constant of the premium's average
 const FULL_WEIGHT = 10n; // a trade of 1 / FULL_WEIGHT of open interest replaces the last premium
 const MIN_NOTIONAL = 100n * WAD; // smaller trades carry no weight
-const PPB = 10n ** 9n;
+const PREMIUM_UNIT = 10n ** 12n;
 
 /** F [ray36] of a market at `time` [s], socialised losses left aside. */
 export function current(market: MarketState, time: bigint): bigint {
-  return advance(market.funding, rateOf(market.premium), market.price, time - market.time);
+  return advance(market.funding, market.premium, market.lastPremium, market.price, time - market.time);
 }
 
-/** F [ray36] after `elapsed` [s] at `rate` [ppb per 8 h] on `price` [wad]. */
-export function advance(funding: bigint, rate: bigint, price: bigint, elapsed: bigint): bigint {
-  const perSecond = (rate * price * PPB) / PERIOD;
-  return clamp(funding + perSecond * elapsed, -MAX_FUNDING, MAX_FUNDING);
-}
-
-/** The rate [ppb per 8 h] that applies for an average premium [ppb]. */
-export function rateOf(premium: bigint): bigint {
-  return clamp(premium, -RATE_CAP, RATE_CAP);
+/**
+ * F [ray36] after `elapsed` [s] on `price` [wad] while the rate moves from `from` towards `to` [1e-12 per 8 h]: the exact integral
+ * of the exponential average.
+ */
+export function advance(funding: bigint, from: bigint, to: bigint, price: bigint, elapsed: bigint): bigint {
+  const integral = to * elapsed * WAD + (from - to) * AVERAGING * (WAD - kept(elapsed)); // [1e-12 · wad · s]
+  return clamp(funding + (integral * price) / (PERIOD * PREMIUM_UNIT), -MAX_FUNDING, MAX_FUNDING);
 }
 
 /** An exponential average that has moved from `from` towards `to` for `elapsed` [s]. */
 export function average(from: bigint, to: bigint, elapsed: bigint): bigint {
-  if (from === to) return to;
-  const kept = expWad(-((elapsed * WAD) / AVERAGING));
-  return to + ((from - to) * kept) / WAD;
+  return to + ((from - to) * kept(elapsed)) / WAD;
 }
 
-/** The last premium [ppb] after a trade of `size` [wad] at `price` [wad], given the index price and open interest [wad]. */
+/** A market brought up to `time` [s]; from then on the funding runs on `price` [wad]. */
+export function accrue(market: MarketState, price: bigint, time: bigint): MarketState {
+  const funding = current(market, time);
+  const premium = average(market.premium, market.lastPremium, time - market.time);
+  return { ...market, funding, premium, price, time };
+}
+
+/**
+ * The last premium [1e-12] after a trade of `size` [wad] at `price` [wad], given the index price and open interest [wad]. No trade
+ * counts with more than the cap.
+ */
 export function observe(
   lastPremium: bigint,
   indexPrice: bigint,
@@ -43,7 +49,12 @@ export function observe(
   openInterest: bigint,
 ): bigint {
   if ((size * price) / WAD < MIN_NOTIONAL) return lastPremium;
-  const premium = ((price - indexPrice) * PPB) / indexPrice;
+  const premium = clamp(((price - indexPrice) * PREMIUM_UNIT) / indexPrice, -RATE_CAP, RATE_CAP);
   const weight = openInterest === 0n ? PPM : min(PPM, (size * FULL_WEIGHT * PPM) / openInterest);
   return lastPremium + ((premium - lastPremium) * weight) / PPM;
+}
+
+/** e^(−elapsed / τ) [wad] */
+function kept(elapsed: bigint): bigint {
+  return expWad(-((elapsed * WAD) / AVERAGING));
 }

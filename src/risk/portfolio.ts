@@ -1,12 +1,12 @@
 import { abs, WAD } from "./fixed.ts";
 import { collateralOf, marketOf, priceOf } from "./house.ts";
 import { legs, totalLoss, totalProfit } from "./pools.ts";
-import type { AccountState, Exposure, HouseState, Portfolio } from "./types.ts";
+import type { AccountState, CollateralValue, Exposure, HouseState, Portfolio } from "./types.ts";
 
 interface Group extends Exposure {
   net: bigint;
   gross: bigint;
-  collaterals: { id: number; value: bigint }[];
+  collaterals: CollateralValue[];
 }
 
 /**
@@ -25,7 +25,7 @@ export function gather(account: AccountState, house: HouseState): Portfolio {
   for (const [id, balance] of ascending(account.collaterals)) {
     if (balance === 0n) continue;
     const group = groupOf(groups, house, collateralOf(house, id).underlying);
-    group.collaterals.push({ id, value: valueOf(balance, group.price) });
+    group.collaterals.push({ id, ramp: 0n, value: valueOf(balance, group.price) });
   }
   return { base: account.cash + totalProfit(list) - totalLoss(list), underlyings: [...groups.values()] };
 }
@@ -42,7 +42,7 @@ export function pack(portfolio: Portfolio): bigint[] {
     const snapshot = u.price | (u.initialFactor << 128n) | (u.maintenanceFactor << 160n);
     words.push((BigInt(u.id) << 248n) | (BigInt(u.collaterals.length) << 240n) | snapshot);
     words.push((BigInt.asUintN(128, u.net) << 128n) | u.gross);
-    for (const { id, value } of u.collaterals) words.push((BigInt(id) << 248n) | value);
+    for (const { id, ramp, value } of u.collaterals) words.push((BigInt(id) << 248n) | (ramp << 128n) | value);
   }
   return words;
 }

@@ -1,4 +1,4 @@
-// Units as in contracts/types: [wad] 18-decimal fixed point, [ray36] 36 decimals, [ppm], [ppb], [s]. Prices are USD [wad] per unit.
+// Units as in contracts/types: [wad] 18-decimal fixed point, [ray36] 36 decimals, [ppm], [s]. Prices are USD [wad] per unit.
 
 /** Risk parameters of an underlying, as `IRiskEngine.UnderlyingRisk`. */
 export interface UnderlyingRisk {
@@ -18,6 +18,8 @@ export interface CollateralRisk {
   readonly haircutInitial: bigint; // h_i [ppm]
   readonly tracking: bigint; // τ [ppm]
   readonly trackingInitial: bigint; // τ_i [ppm]
+  readonly depegThreshold: bigint; // p0 [ppm of one USD] of a stablecoin; 0 = no stablecoin
+  readonly depegFactor: bigint; // [ppm] growth of h_i per unit that the price is below p0
 }
 
 /** What the risk engine keeps. */
@@ -33,12 +35,19 @@ export interface PriceSnapshot {
   readonly maintenanceFactor: bigint; // μ of the maintenance requirement
 }
 
+/** What an account holds of one collateral asset. */
+export interface CollateralValue {
+  readonly id: number;
+  readonly ramp: bigint; // of its delisting [ppm]
+  readonly value: bigint; // V_j [wad]
+}
+
 /** What an account holds of one underlying. */
 export interface Exposure extends PriceSnapshot {
   readonly id: number;
   readonly net: bigint; // Σ p_m [wad]
   readonly gross: bigint; // Σ |p_m| [wad]
-  readonly collaterals: readonly { readonly id: number; readonly value: bigint }[]; // V_j [wad]
+  readonly collaterals: readonly CollateralValue[];
 }
 
 /** What the risk engine judges. */
@@ -73,7 +82,8 @@ export interface MarketState {
   readonly funding: bigint; // [ray36] at `time`
   readonly price: bigint; // [wad] index price at `time`
   readonly time: bigint; // [s] last accrual
-  readonly premium: bigint; // [ppb]
+  readonly premium: bigint; // [1e-12 per 8 h] at `time`
+  readonly lastPremium: bigint; // [1e-12 per 8 h] what the premium moves towards
   readonly longIndex: bigint; // [ray36] socialised loss of longs
   readonly shortIndex: bigint; // [ray36] socialised loss of shorts
   readonly pool: bigint; // [wad] settled losses that winners can be paid from

@@ -6,6 +6,7 @@ import type { CollateralRisk, Exposure, Portfolio, RiskParameters, UnderlyingRis
 const UNDERLYINGS = 12;
 const COLLATERALS_EACH = 3;
 const PHI_UNIT = 10n ** 9n;
+const LEAST_CHARGE = 5_001; // [ppm] of shock and basis
 
 /** Which underlying each collateral of `randomParameters` belongs to. */
 export const ownerOfCollateral = new Map(
@@ -25,16 +26,22 @@ export function magnitude(max: bigint): fc.Arbitrary<bigint> {
 const ppm = (min: number, max: number): fc.Arbitrary<bigint> =>
   fc.integer({ min, max: Math.max(min, max) }).map((value) => BigInt(value));
 
+/** A stablecoin's depeg rule, or none. */
+const depegRule = fc.oneof(
+  fc.constant({ depegThreshold: 0n, depegFactor: 0n }),
+  fc.record({
+    depegThreshold: fc.bigInt({ min: 1n, max: 1_000_000n }),
+    depegFactor: fc.bigInt({ min: 1n, max: 100_000_000n }),
+  }),
+);
+
 /** Risk parameters of one collateral, anywhere within the engine's bounds. */
 const collateralRisk: fc.Arbitrary<CollateralRisk> = ppm(0, 300_000).chain((haircut) =>
   ppm(Math.max(1, Number(haircut)), 500_000).chain((haircutInitial) =>
     ppm(0, Math.min(Number(haircut), 1_000)).chain((tracking) =>
-      ppm(Number(tracking), Math.min(Number(haircutInitial), 1_000)).map((trackingInitial) => ({
-        haircut,
-        haircutInitial,
-        tracking,
-        trackingInitial,
-      })),
+      ppm(Number(tracking), Math.min(Number(haircutInitial), 1_000)).chain((trackingInitial) =>
+        depegRule.map((depeg) => ({ haircut, haircutInitial, tracking, trackingInitial, ...depeg })),
+      ),
     ),
   ),
 );
@@ -51,14 +58,14 @@ function underlyingRisk(collaterals: readonly CollateralRisk[]): fc.Arbitrary<Un
     .chain((r) => {
       // φ(3κ + 2·slope) + τ_i ≤ 1
       const most = Number(((1_000_000n - maxTrackingInitial) * PHI_UNIT) / r.initialFactor) - 1;
-      return ppm(1_000, Math.floor(most / 3)).chain((shock) =>
+      return ppm(LEAST_CHARGE, Math.floor(most / 3)).chain((shock) =>
         ppm(0, Math.min(200_000, Math.floor((most - 3 * Number(shock)) / 2))).map((slope) => ({ ...r, shock, slope })),
       );
     })
     .chain((r) => {
       const most = 2n * r.shock - maxTracking;
       const mostInitial = (2n * r.shock * r.initialFactor) / PHI_UNIT - maxTrackingInitial;
-      return ppm(0, Number(min(most, mostInitial))).chain((basis) =>
+      return ppm(LEAST_CHARGE, Number(min(most, mostInitial))).chain((basis) =>
         ppm(Number(basis), Number(mostInitial)).map((basisInitial) => ({
           ...r,
           basis,
@@ -80,21 +87,28 @@ export function randomParameters(seed: number): RiskParameters {
   return { underlyings: new Map(underlyings.entries()), collaterals: new Map(collaterals.entries()) };
 }
 
+/** Of a delisting: mostly none, sometimes over. */
+export const ramp = fc.oneof(
+  { arbitrary: fc.constant(0n), weight: 6 },
+  { arbitrary: fc.bigInt({ min: 0n, max: 1_000_000n }), weight: 3 },
+  { arbitrary: fc.constant(1_000_000n), weight: 1 },
+);
+
 /** What an account holds of one underlying: up to four markets, up to three collaterals, possibly a perfect hedge. */
 export function exposure(id: number): fc.Arbitrary<Exposure> {
   const size = fc.tuple(fc.boolean(), magnitude(2n ** 96n)).map(([long, s]) => (long ? s : -s));
   const factor = fc.oneof(fc.constant(1_000_000n), fc.bigInt({ min: 1_000_000n, max: 3_000_000n }));
   return fc
     .record({
-      price: magnitude(10n ** 24n),
+      price: fc.oneof(magnitude(10n ** 24n), fc.bigInt({ min: WAD / 2n, max: WAD + WAD / 50n })), // or about a dollar
       initialFactor: factor,
       maintenanceFactor: factor,
       sizes: fc.array(size, { maxLength: 4 }),
-      balances: fc.array(magnitude(2n ** 96n), { maxLength: COLLATERALS_EACH }),
+      balances: fc.array(fc.tuple(magnitude(2n ** 96n), ramp), { maxLength: COLLATERALS_EACH }),
       hedged: fc.boolean(),
     })
     .map(({ price, initialFactor, maintenanceFactor, sizes, balances, hedged }) => {
-      const legs = hedged ? [...sizes, -balances.reduce((sum, b) => sum + b, 0n)] : sizes;
+      const legs = hedged ? [...sizes, -balances.reduce((sum, [balance]) => sum + balance, 0n)] : sizes;
       return {
         id,
         price,
@@ -102,7 +116,11 @@ export function exposure(id: number): fc.Arbitrary<Exposure> {
         maintenanceFactor,
         net: legs.reduce((sum, s) => sum + s, 0n),
         gross: legs.reduce((sum, s) => sum + (s < 0n ? -s : s), 0n),
-        collaterals: balances.map((balance, i) => ({ id: id * COLLATERALS_EACH + i, value: (balance * price) / WAD })),
+        collaterals: balances.map(([balance, ramp], i) => ({
+          id: id * COLLATERALS_EACH + i,
+          ramp,
+          value: (balance * price) / WAD,
+        })),
       };
     });
 }

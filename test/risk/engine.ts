@@ -4,13 +4,13 @@ import { WAD } from "../../src/risk/fixed.ts";
 import type { CollateralRisk, RiskParameters, UnderlyingRisk } from "../../src/risk/types.ts";
 import type { RiskBatch, RiskEngine } from "../../types/index.ts";
 
-/** Parameters of an underlying: flat maintenance rate, no other charge, unless told otherwise. */
+/** Parameters of an underlying: flat maintenance rate and the smallest basis, unless told otherwise. */
 export function underlyingRisk(risk: Partial<UnderlyingRisk>): UnderlyingRisk {
   return {
     shock: 50_000n,
     slope: 0n,
-    basis: 0n,
-    basisInitial: 0n,
+    basis: 5_001n,
+    basisInitial: 5_001n,
     maxTracking: 0n,
     maxTrackingInitial: 0n,
     initialFactor: 2_000_000_000n,
@@ -21,7 +21,15 @@ export function underlyingRisk(risk: Partial<UnderlyingRisk>): UnderlyingRisk {
 
 /** Parameters of a collateral asset without charges, unless told otherwise. */
 export function collateralRisk(risk: Partial<CollateralRisk>): CollateralRisk {
-  return { haircut: 0n, haircutInitial: 1n, tracking: 0n, trackingInitial: 0n, ...risk };
+  return {
+    haircut: 0n,
+    haircutInitial: 1n,
+    tracking: 0n,
+    trackingInitial: 0n,
+    depegThreshold: 0n,
+    depegFactor: 0n,
+    ...risk,
+  };
 }
 
 /** A risk engine with the given parameters; `owner` says which underlying a collateral belongs to. */

@@ -15,6 +15,7 @@ export function market(underlying: number, state: Partial<MarketState> = {}): Ma
     price: 0n,
     time: 0n,
     premium: 0n,
+    lastPremium: 0n,
     longIndex: 0n,
     shortIndex: 0n,
     pool: 0n,

@@ -34,6 +34,7 @@ async function readHouse(f: Fixture, time: bigint): Promise<HouseState> {
       price: rate.price,
       time: rate.time,
       premium: rate.premium,
+      lastPremium: rate.lastPremium,
       longIndex: loss.longIndex,
       shortIndex: loss.shortIndex,
       pool: pool.cash,
