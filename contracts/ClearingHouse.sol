@@ -4,24 +4,28 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {Auctions} from "./libraries/Auctions.sol";
-import {Fixed} from "./libraries/Fixed.sol";
+import {Cash} from "./libraries/Cash.sol";
+import {Collaterals} from "./libraries/Collaterals.sol";
 import {Ledger} from "./libraries/Ledger.sol";
+import {Lending} from "./libraries/Lending.sol";
 import {Liquidation} from "./libraries/Liquidation.sol";
 import {Listing} from "./libraries/Listing.sol";
 import {Margin} from "./libraries/Margin.sol";
 import {Positions} from "./libraries/Positions.sol";
+import {Reports} from "./libraries/Reports.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {Trading} from "./libraries/Trading.sol";
 import {Transient} from "./libraries/Transient.sol";
 import {Upkeep} from "./libraries/Upkeep.sol";
 import {Prices} from "./libraries/Prices.sol";
-import {AccountId} from "./types/AccountId.sol";
+import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {
     Account,
     Assessment,
@@ -29,15 +33,18 @@ import {
     Call,
     CollateralParams,
     Fill,
+    HealthReport,
+    LendingParams,
+    LendingPool,
     LiquidationTerms,
+    Loans,
     MarginState,
     MarketIndex,
     MarketLoss,
     MarketParams,
     MarketPool,
     MarketRate,
-    Position,
-    WAD
+    Position
 } from "./types/LedgerTypes.sol";
 
 /// @title The ledger
@@ -89,14 +96,14 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         if (token == cashToken) {
             credited = TokenUnits.toWadDown(IVault(vault).pull(token, msg.sender, amount), _cashDecimals);
             if (credited == 0) revert ZeroAmount();
-            $.addCash(id, credited);
+            Cash.credit($, id, credited);
             Transient.addCashIn(id, credited);
         } else {
             _requireOwnerOf(id);
             (uint256 collateralId, uint256 decimals) = _collateralOf(token);
             credited = TokenUnits.toWadDown(IVault(vault).pull(token, msg.sender, amount), decimals);
             if (credited == 0) revert ZeroAmount();
-            _creditCollateral(id, collateralId, credited);
+            Collaterals.admit($, id, collateralId, credited);
         }
         emit Deposited(id, token, msg.sender, credited);
     }
@@ -116,7 +123,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         } else {
             (uint256 collateralId, uint256 decimals) = _collateralOf(token);
             debited = TokenUnits.toWadUp(amount, decimals);
-            _debitCollateral(id, collateralId, debited);
+            Collaterals.release($, id, collateralId, debited);
         }
         emit Withdrawn(id, token, to, debited);
         _verifyUnlessBatching();
@@ -136,15 +143,27 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         if (token == cashToken) {
             moved = TokenUnits.toWadUp(amount, _cashDecimals);
             _debitCash(from, moved);
-            $.addCash(to, moved);
+            Cash.credit($, to, moved);
             Transient.addCashIn(to, moved);
         } else {
             (uint256 collateralId, uint256 decimals) = _collateralOf(token);
             moved = TokenUnits.toWadUp(amount, decimals);
-            _debitCollateral(from, collateralId, moved);
-            _creditCollateral(to, collateralId, moved);
+            Collaterals.release($, from, collateralId, moved);
+            Collaterals.admit($, to, collateralId, moved);
         }
         emit Transferred(from, to, token, moved);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function lend(AccountId id, uint256 amount) external house onlyOwnerOf(id) {
+        if (amount == 0) revert ZeroAmount();
+        Upkeep.lend($, id, TokenUnits.toWadUp(amount, _cashDecimals));
+    }
+
+    /// @inheritdoc IClearingHouse
+    function recall(AccountId id, uint256 amount) external house onlyOwnerOf(id) {
+        if (amount == 0) revert ZeroAmount();
+        Lending.recall($, id, TokenUnits.toWadDown(amount, _cashDecimals));
     }
 
     // ---------------------------------------------------------------- trading and upkeep
@@ -175,6 +194,11 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         Upkeep.sweepFees($, marketId);
     }
 
+    /// @inheritdoc IClearingHouse
+    function sweepReserves() external house returns (uint256) {
+        return Upkeep.sweepReserves($);
+    }
+
     // ---------------------------------------------------------------- liquidation
 
     /// @inheritdoc IClearingHouse
@@ -188,15 +212,13 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         AccountId taker,
         LiquidationTerms calldata terms
     ) external house returns (uint256, int256) {
-        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL);
-        (uint256 needed, Assessment memory a) = $.riskEngine.slice(
-            s.words,
-            Auctions.discountNow($, id),
-            Liquidation.DUST
-        );
-        if (s.flat || a.equity >= int256(a.maintenanceMargin))
-            revert NotLiquidatable(id, a.equity, a.maintenanceMargin);
-        return Liquidation.liquidate($, id, taker, terms, needed, a);
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.KINDEST);
+        uint256 discount = Auctions.discountNow($, id);
+        (uint256 needed, Assessment memory a) = $.riskEngine.slice(s.words, discount, Liquidation.DUST);
+        uint256 base = a.maintenanceMargin;
+        if (s.flat || a.equity >= int256(base)) revert NotLiquidatable(id, a.equity, base);
+        if (s.degraded) (needed, base) = Liquidation.degradedSlice($, s, a, discount);
+        return Liquidation.liquidate($, id, taker, terms, needed, base, a);
     }
 
     /// @inheritdoc IClearingHouse
@@ -234,6 +256,53 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         Transient.leaveBatch();
     }
 
+    // ---------------------------------------------------------------- previews
+
+    /// @inheritdoc IClearingHouse
+    function previewTrade(
+        AccountId id,
+        uint256 marketId,
+        int256 size,
+        uint256 price
+    ) external returns (Assessment memory a) {
+        Fill memory fill = Fill(AccountIds.main(address(this)), id, marketId, size, price, 0);
+        (, a) = _undone(abi.encodeCall(this.simulateTrade, (fill)));
+    }
+
+    /// @inheritdoc IClearingHouse
+    function previewWithdraw(AccountId id, address token, uint256 amount) external returns (Assessment memory a) {
+        (, a) = _undone(
+            abi.encodeCall(this.simulate, (abi.encodeCall(this.withdraw, (id, token, amount, msg.sender)), id))
+        );
+    }
+
+    /// @inheritdoc IClearingHouse
+    function previewLiquidation(
+        AccountId id,
+        AccountId taker,
+        LiquidationTerms calldata terms
+    ) external returns (uint256 fraction, int256 payment, Assessment memory a) {
+        bytes memory result;
+        (result, a) = _undone(
+            abi.encodeCall(this.simulate, (abi.encodeCall(this.liquidate, (id, taker, terms)), id))
+        );
+        (fraction, payment) = abi.decode(result, (uint256, int256));
+    }
+
+    /// @inheritdoc IClearingHouse
+    function simulate(bytes calldata data, AccountId id) external {
+        bytes memory result = Address.functionDelegateCall(address(this), data);
+        revert Simulated(result, Margin.assess($, id));
+    }
+
+    /// @inheritdoc IClearingHouse
+    function simulateTrade(Fill calldata fill) external {
+        _enter();
+        Trading.apply_($, fill);
+        Margin.verify($, fill.taker);
+        revert Simulated("", Margin.assess($, fill.taker));
+    }
+
     // ---------------------------------------------------------------- views
 
     /// @inheritdoc IClearingHouse
@@ -263,17 +332,41 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     /// @inheritdoc IClearingHouse
     function marginRatio(AccountId id) external view settled returns (int256) {
-        Assessment memory a = Margin.assess($, id);
-        if (a.maintenanceMargin == 0) return a.equity < 0 ? type(int256).min : type(int256).max;
-        return Fixed.divFloor(a.equity * int256(WAD), int256(a.maintenanceMargin));
+        return Reports.health($, id).ratio;
     }
 
     /// @inheritdoc IClearingHouse
     function marginState(AccountId id) external view settled returns (MarginState) {
-        Assessment memory a = Margin.assess($, id);
-        if (a.equity < 0) return MarginState.Bankrupt;
-        if (a.equity < int256(a.maintenanceMargin)) return MarginState.Liquidatable;
-        return a.equity < int256(a.initialMargin) ? MarginState.MarginCall : MarginState.Healthy;
+        return Reports.health($, id).state;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function freeCollateral(AccountId id) external view settled returns (uint256) {
+        return Reports.health($, id).freeCollateral;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function health(AccountId id) external view settled returns (HealthReport memory) {
+        return Reports.health($, id);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function liquidationPrices(
+        AccountId id,
+        uint256 underlying
+    ) external view settled returns (uint256 down, uint256 up) {
+        return Reports.liquidationPrices($, id, underlying);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function loans(AccountId id) external view settled returns (uint256 lent, uint256 debt, Loans memory shares) {
+        (lent, debt) = Lending.balances($, id, false);
+        shares = $.loans[id];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function lending() external view settled returns (LendingPool memory, LendingParams memory, uint256) {
+        return (Lending.current($), $.lendingParams, $.flaggedLending);
     }
 
     /// @inheritdoc IClearingHouse
@@ -301,6 +394,11 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     /// @inheritdoc IClearingHouse
     function collateral(uint256 id) external view returns (CollateralParams memory) {
         return $.collaterals[id];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function collateralTotal(uint256 id) external view returns (uint256) {
+        return $.collateralTotals[id];
     }
 
     /// @inheritdoc IClearingHouse
@@ -343,6 +441,16 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     /// @inheritdoc IClearingHouse
     function setCollateral(uint256 id, CollateralParams calldata params) external restricted {
         Listing.setCollateral($, id, params, cashToken);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function delistCollateral(uint256 id) external restricted {
+        Listing.delistCollateral($, id);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setLendingParams(LendingParams calldata params) external restricted {
+        Lending.setParams($, params);
     }
 
     /// @inheritdoc IClearingHouse
@@ -407,33 +515,21 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     }
 
     function _debitCash(AccountId id, uint256 amount) private {
-        $.subCash(id, amount);
+        Cash.debit($, id, amount);
         Transient.mark(id, Transient.CASH_OUT);
     }
 
-    /// @dev In a batch collateral that leaves is valued, because below IM it has to be paid for. What leaves a flat account needs no
-    /// price, but the account may not take on anything later in the batch that it does not have IM for.
-    function _debitCollateral(AccountId id, uint256 collateralId, uint256 amount) private {
-        uint256 balance = $.balances[id][collateralId];
-        if (balance < amount) revert InsufficientCollateral(id, collateralId, balance, amount);
-        _requireNoDust(id, collateralId, balance - amount);
-        $.setBalance(id, collateralId, balance - amount);
-        bool strict = !Transient.isBatching() || Margin.isFlat($, id);
-        Transient.mark(id, strict ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);
-        if (strict) return;
-        uint256 price = Prices.read($, $.collaterals[collateralId].underlying).price();
-        Transient.addCollateralOut(id, Fixed.divUp(amount * price, WAD));
-    }
-
-    function _creditCollateral(AccountId id, uint256 collateralId, uint256 amount) private {
-        uint256 balance = $.balances[id][collateralId] + amount;
-        _requireNoDust(id, collateralId, balance);
-        $.setBalance(id, collateralId, balance);
-    }
-
-    function _requireNoDust(AccountId id, uint256 collateralId, uint256 balance) private view {
-        uint256 minimum = $.collaterals[collateralId].minBalance;
-        if (balance != 0 && balance < minimum) revert CollateralDust(id, collateralId, balance, minimum);
+    /// @dev Runs one of this contract's simulations, which always revert, as the caller, and returns what it found.
+    function _undone(bytes memory simulation) private returns (bytes memory result, Assessment memory a) {
+        (, bytes memory data) = address(this).delegatecall(simulation);
+        if (bytes4(data) != Simulated.selector) LowLevelCall.bubbleRevert(data);
+        assembly ("memory-safe") {
+            // Drops the selector: the rest is the arguments.
+            let length := sub(mload(data), 4)
+            data := add(data, 4)
+            mstore(data, length)
+        }
+        return abi.decode(data, (bytes, Assessment));
     }
 
     function _collateralOf(address token) private view returns (uint256 id, uint256 decimals) {

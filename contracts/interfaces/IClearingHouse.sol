@@ -8,8 +8,13 @@ import {
     Auction,
     Call,
     CollateralParams,
+    Cure,
     Fill,
+    HealthReport,
+    LendingParams,
+    LendingPool,
     LiquidationTerms,
+    Loans,
     MarginState,
     MarketIndex,
     MarketLoss,
@@ -28,7 +33,11 @@ import {
 ///     liquidatable   E < MM       the same; anyone may liquidate
 ///     bankrupt       E < 0        deposits and liquidation only
 ///
-/// An account without size and negative quote is flat: it needs no price and no check.
+/// An account without size, debt and negative quote is flat: it needs no price and no check.
+///
+/// Without a usable price: a market is neither settled nor traded, except by fills that reduce both sides at exactly the last good
+/// price; whoever has a position in it can only do what worsens nothing, and nothing leaves his account. A collateral asset counts
+/// zero, except for liquidation, where everything counts at its last good price moved in the owner's favour and stays out of the slice.
 ///
 /// Units: amounts of cash, collateral, size, price and USD are 18-decimal fixed point [wad] unless an argument is named
 /// as being in a token's own units. Cumulative indices have 36 decimals. Every rounding is against the account.
@@ -59,6 +68,13 @@ interface IClearingHouse {
         uint256 makerFee,
         uint256 takerFee
     );
+    /// @notice Lent cash and debt of an account changed to these shares. `cash` [wad] came out of them into the account's cash (negative: went
+    /// from it into them).
+    event LoansChanged(AccountId indexed account, int256 cash, uint256 lentShares, uint256 debtShares);
+    /// @notice Money moved in the lending pool, which now holds these amounts [wad]; `rate` [wad per second] applies from now on.
+    event LendingChanged(uint256 lent, uint256 borrowed, uint256 reserves, uint256 rate);
+    /// @notice The fund's share of interest was paid to the insurance fund.
+    event ReservesSwept(uint256 amount);
     /// @notice `amount` of PnL became cash (positive) or was paid from cash (negative): cash += amount, quote −= amount.
     event Settled(AccountId indexed account, uint256 indexed market, int256 amount);
     /// @notice A winner gave up `claimed` of profit for `paid` of cash while bad debt stood: quote −= claimed, cash += paid.
@@ -76,6 +92,15 @@ interface IClearingHouse {
         uint256 initialMargin,
         uint256 maintenanceMargin,
         uint256 clock
+    );
+    /// @notice An account was found between MM and IM. `cure` says what brings it back: the cash to deposit, or the least that
+    /// closing in one market takes. If the account sinks below MM, anyone may liquidate it.
+    event MarginCall(
+        AccountId indexed account,
+        int256 equity,
+        uint256 initialMargin,
+        uint256 maintenanceMargin,
+        Cure cure
     );
     /// @notice An account's auction ended because it was found at E ≥ IM, or because nothing is left of it.
     event AuctionCleared(AccountId indexed account);
@@ -113,7 +138,8 @@ interface IClearingHouse {
     );
     /// @notice The fund paid a taker for carrying an account that could not pay for itself.
     event RescuePaid(AccountId indexed account, AccountId indexed taker, uint256 amount);
-    /// @notice One market's part of a deficit: part = fromFund + socialised + badDebt. The account's quote rises by part.
+    /// @notice One market's part of a deficit: part = fromFund + socialised + badDebt. The account's quote rises by part. For the part of a
+    /// debt `market` is 64, the debt falls by part, and `socialised` is what the suppliers of the lending pool bear.
     event DeficitAbsorbed(
         AccountId indexed account,
         uint256 indexed market,
@@ -128,13 +154,17 @@ interface IClearingHouse {
     event BadDebtRepaid(uint256 indexed market, uint256 amount);
     /// @notice Deficit that flags have recorded for an account, in all markets.
     event DeficitRecorded(AccountId indexed account, uint256 deficit);
-    /// @notice A loss that cash could not settle was first seen (`since` > 0) or is gone (`since` = 0).
-    event UnsettledLossSeen(AccountId indexed account, uint256 since);
+    /// @notice A loss of `loss` [wad] that cash could not settle has been seen for `clock` − 1 seconds of observed time; `clock` = 0: it is
+    /// gone.
+    event UnsettledLossSeen(AccountId indexed account, uint256 loss, uint256 clock);
 
     /// @notice A market was listed or its parameters changed.
     event MarketSet(uint256 indexed market, MarketParams params);
     /// @notice A collateral asset was listed or its dust threshold changed.
     event CollateralSet(uint256 indexed collateral, CollateralParams params);
+    /// @notice The haircut of a collateral asset ramps to 100 % until `end` [s].
+    event CollateralDelisted(uint256 indexed collateral, uint256 end);
+    event LendingParamsSet(LendingParams params);
     event RiskEngineSet(address riskEngine);
     event PriceOracleSet(address priceOracle);
     event ExchangeSet(address exchange);
@@ -156,7 +186,10 @@ interface IClearingHouse {
     error UnknownAsset(address token);
     /// @dev Equity that counts for this action is below what it requires.
     error InsufficientMargin(AccountId account, int256 equity, uint256 required);
+    /// @dev `available` includes what the account can call back and borrow.
     error InsufficientCash(AccountId account, uint256 available, uint256 required);
+    /// @dev The lending pool can pay, or the account has lent, no more than `available`.
+    error InsufficientLiquidity(AccountId account, uint256 available, uint256 required);
     error InsufficientCollateral(AccountId account, uint256 collateral, uint256 available, uint256 required);
     /// @dev Cash that would be left does not cover the account's unsettled losses.
     error UnsettledLoss(AccountId account, uint256 cash, uint256 loss);
@@ -169,6 +202,8 @@ interface IClearingHouse {
     error TooManyMarkets(AccountId account, uint256 maximum);
     error TooManyCollaterals(AccountId account, uint256 maximum);
     error CollateralDust(AccountId account, uint256 collateral, uint256 balance, uint256 minimum);
+    error CollateralCap(uint256 collateral, uint256 amount, uint256 cap);
+    error Delisted(uint256 collateral, uint256 end);
     error InvalidBatchTarget(address target);
     error NotLiquidatable(AccountId account, int256 equity, uint256 maintenanceMargin);
     error SelfLiquidation(AccountId account, AccountId taker);
@@ -180,9 +215,11 @@ interface IClearingHouse {
     error ClaimsNotAccepted(AccountId account, uint256 shortfall);
     error NothingToSell(AccountId account);
     error NotAbsorbable(AccountId account, int256 equity);
-    error NoCashCall(AccountId account, uint256 unsettledLoss, uint256 since);
+    error NoCashCall(AccountId account, uint256 unsettledLoss, uint256 clock);
     error NothingToClaim(AccountId account, uint256 market, uint256 claim, int256 pnl);
     error AlreadySet();
+    /// @dev Not a failure: what a simulation found. `result` is what the simulated function returned, `assessment` the account afterwards.
+    error Simulated(bytes result, Assessment assessment);
     error ParameterOutOfBounds(bytes32 name, uint256 value, uint256 min, uint256 max);
 
     // ---------------------------------------------------------------- money
@@ -207,6 +244,17 @@ interface IClearingHouse {
     /// @param amount in the token's own units
     /// @return moved [wad] what one account was debited and the other credited: `amount`, rounded up
     function transfer(AccountId from, AccountId to, address token, uint256 amount) external returns (uint256 moved);
+
+    /// @notice Lends cash of `account` to borrowers; it earns interest and counts in full. Owner only. Settles the account first and is
+    /// refused while a loss stays unsettled or E without unsettled profit is below IM.
+    /// @param amount in the settlement asset's own units
+    function lend(AccountId account, uint256 amount) external;
+
+    /// @notice Brings lent cash back. Owner only. While deficits of borrowers are flagged, what is brought back bears its share of them.
+    /// @dev Reverts with `InsufficientLiquidity` if borrowers hold it. Cash that leaves beyond what is there is called back, then borrowed,
+    /// without this function.
+    /// @param amount in the settlement asset's own units
+    function recall(AccountId account, uint256 amount) external;
 
     // ---------------------------------------------------------------- trading and upkeep
 
@@ -233,10 +281,14 @@ interface IClearingHouse {
     /// While bad debt stands they cancel bad debt instead. Open to anyone.
     function sweepFees(uint256 market) external;
 
+    /// @notice Pays the insurance fund its share of interest, as far as the lending pool is liquid. Open to anyone.
+    /// @return amount [wad]
+    function sweepReserves() external returns (uint256 amount);
+
     // ---------------------------------------------------------------- liquidation
 
-    /// @notice Observes an account. Below MM it starts or advances the auction clock and records a deficit; at E ≥ IM it clears the
-    /// auction; in between it does neither. Open to anyone; the first flagger earns a share of the penalty.
+    /// @notice Observes an account. Below MM it starts or advances the auction clock and records a deficit; between MM and IM it emits
+    /// `MarginCall`; at E ≥ IM it clears the auction. Open to anyone; the first flagger earns a share of the penalty.
     function flag(AccountId account) external;
 
     /// @notice Takes over a slice of an account below MM, and flags it if it is not flagged. Open to anyone; `taker` is an account of
@@ -250,8 +302,9 @@ interface IClearingHouse {
         LiquidationTerms calldata terms
     ) external returns (uint256 fraction, int256 payment);
 
-    /// @notice Takes a slice of an account whose loss settlement could not collect for lack of cash for longer than 24 hours,
-    /// whatever its health: 24 hours after a `settle` that saw it and none since that did not. The slice is at most loss / collateral.
+    /// @notice Takes a slice of an account whose loss settlement could not collect for lack of cash for longer than 24 hours of observed
+    /// time, whatever its health: each `settle` that sees the loss adds the time since the last one, at most an hour. The slice is at
+    /// most loss / (collateral − debt).
     /// Otherwise as `liquidate`.
     function cashCall(
         AccountId account,
@@ -269,6 +322,39 @@ interface IClearingHouse {
     /// @dev Reverts whole if any call or any check fails, with the reason of the failing one.
     /// @return results return data of each call
     function batch(Call[] calldata calls) external returns (bytes[] memory results);
+
+    // ---------------------------------------------------------------- previews
+
+    // Call these statically (`staticCall` in ethers): they run the real thing, undo it, and return what it found. What would be
+    // refused reverts with the reason.
+
+    /// @notice E, IM and MM [wad] of `account` after it bought `size` (negative: sold) as the taker at `price`.
+    function previewTrade(
+        AccountId account,
+        uint256 market,
+        int256 size,
+        uint256 price
+    ) external returns (Assessment memory after_);
+
+    /// @notice E, IM and MM [wad] of the caller's `account` after it withdrew `amount` [token units] of `token`.
+    function previewWithdraw(
+        AccountId account,
+        address token,
+        uint256 amount
+    ) external returns (Assessment memory after_);
+
+    /// @notice What `liquidate` would return to the caller, and E, IM and MM [wad] of `account` afterwards.
+    function previewLiquidation(
+        AccountId account,
+        AccountId taker,
+        LiquidationTerms calldata terms
+    ) external returns (uint256 fraction, int256 payment, Assessment memory after_);
+
+    /// @notice Runs one call of this contract as the caller and reverts with `Simulated`, or with the call's own error.
+    function simulate(bytes calldata data, AccountId account) external;
+
+    /// @notice Applies a fill, checks its taker, and reverts with `Simulated`, or with the reason of a refusal.
+    function simulateTrade(Fill calldata fill) external;
 
     // ---------------------------------------------------------------- views
 
@@ -292,6 +378,26 @@ interface IClearingHouse {
 
     /// @notice The row of the health table an account is in.
     function marginState(AccountId id) external view returns (MarginState);
+
+    /// @notice USD [wad] that may leave an account: E without unsettled profit less what it must leave behind, never negative. Cash beyond
+    /// the account's own is borrowed.
+    function freeCollateral(AccountId id) external view returns (uint256);
+
+    /// @notice State, E, IM, MM, ratio and free collateral of an account in one answer.
+    function health(AccountId id) external view returns (HealthReport memory);
+
+    /// @notice The prices [wad] of `underlying` below and above which the account is liquidatable, all else fixed, to about 1e-12:
+    /// 0 and `type(uint256).max` where there is none, the current price twice if it is liquidatable now.
+    function liquidationPrices(AccountId id, uint256 underlying) external view returns (uint256 down, uint256 up);
+
+    /// @notice Lent cash and debt of an account [wad] with interest up to now, and its shares in them.
+    function loans(AccountId id) external view returns (uint256 lent, uint256 debt, Loans memory shares);
+
+    /// @notice The lending pool with interest up to now, its parameters, and deficits that flags have recorded in it [wad].
+    function lending() external view returns (LendingPool memory, LendingParams memory, uint256 flaggedDeficit);
+
+    /// @notice What all accounts hold of a collateral asset [wad].
+    function collateralTotal(uint256 id) external view returns (uint256);
 
     /// @notice The auction of an account; all zero if there is none.
     function auction(AccountId id) external view returns (Auction memory);
@@ -334,9 +440,17 @@ interface IClearingHouse {
     /// underlying, and the price band must be narrower than its shock and basis charges.
     function setMarket(uint256 id, MarketParams calldata params) external;
 
-    /// @notice Lists a collateral asset or changes its dust threshold; its token and underlying are final. The risk engine must know
-    /// it: an asset without parameters would make its holders' checks revert.
+    /// @notice Lists a collateral asset or changes its caps and dust threshold; its token, underlying and `hasRate` are final, `decimals` and
+    /// `delistingEnd` are ignored. The risk engine must know it, and the oracle its rate: an asset without them would make its
+    /// holders' checks revert.
     function setCollateral(uint256 id, CollateralParams calldata params) external;
+
+    /// @notice Delists a collateral asset, for good: no more of it comes in, its haircut ramps to 100 % within 14 days, and then it counts
+    /// zero and can only be withdrawn.
+    function delistCollateral(uint256 id) external;
+
+    /// @notice Sets the interest rate's parameters within their bounds.
+    function setLendingParams(LendingParams calldata params) external;
 
     /// @notice Replaces the risk engine. The new one must know every underlying and collateral that accounts hold.
     function setRiskEngine(address riskEngine) external;

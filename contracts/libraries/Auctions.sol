@@ -3,9 +3,10 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Account, Assessment, Auction, FLAG_AUCTION, WAD} from "../types/LedgerTypes.sol";
+import {Assessment, Auction, FLAG_AUCTION, LENDING, MarketPool, WAD} from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
+import {Lending} from "./Lending.sol";
 import {Pools} from "./Pools.sol";
 
 /// @notice The clock of an account's auction and the deficit that flags record. The clock advances only by calls that find
@@ -17,6 +18,7 @@ library Auctions {
     uint256 internal constant RAMP = 180; // [s] of clock from the smallest to the largest discount
     uint256 internal constant MAX_STEP = 60; // [s] that one call can add to a clock
     uint256 internal constant MAX_RESCUE = 0.5e18; // of MM
+    uint256 private constant MAX_CASH_CALL_STEP = 1 hours; // that one observation can add to a cash call's clock
 
     /// @notice d at a reading of the clock [wad].
     function discount(uint256 clock) internal pure returns (uint256) {
@@ -57,7 +59,7 @@ library Auctions {
 
     function store(Ledger.State storage $, AccountId id, Auction memory x) internal {
         $.auctions[id] = x;
-        _setFlag($, id, true);
+        Ledger.setFlag($, id, FLAG_AUCTION, true);
     }
 
     /// @notice Ends the auction of an account, recorded deficit included. An unsettled loss stays on the books.
@@ -67,40 +69,48 @@ library Auctions {
         recordDeficit($, id, x, 0);
         if (x.flagger != address(0)) emit IClearingHouse.AuctionCleared(id);
         Auction memory rest;
-        rest.cashCallSince = x.cashCallSince;
+        (rest.cashCallClock, rest.cashCallSeen) = (x.cashCallClock, x.cashCallSeen);
         $.auctions[id] = rest;
-        _setFlag($, id, rest.cashCallSince != 0);
+        Ledger.setFlag($, id, FLAG_AUCTION, rest.cashCallClock != 0);
     }
 
-    /// @notice Replaces what earlier flags recorded of an account's deficit by `deficit`, spread over its markets.
+    /// @notice Replaces what earlier flags recorded of an account's deficit by `deficit`, spread over its markets and its debt.
     function recordDeficit(Ledger.State storage $, AccountId id, Auction memory x, uint256 deficit) internal {
-        if (x.recordedMarkets == 0 && deficit == 0) return;
+        if (x.recordedMarkets == 0 && !x.recordedLending && deficit == 0) return;
         while (x.recordedMarkets != 0) {
             uint256 market;
             (market, x.recordedMarkets) = Ledger.pop(x.recordedMarkets);
             _addRecorded($, id, market, -int256($.recordedDeficits[id][market]));
         }
+        if (x.recordedLending) _addRecorded($, id, LENDING, -int256($.recordedDeficits[id][LENDING]));
+        x.recordedLending = false;
         if (deficit != 0) {
             Pools.Leg[] memory legs = Pools.legs($, id);
-            uint256[] memory parts = Pools.split(legs, deficit);
+            (uint256[] memory parts, uint256 ofDebt) = Pools.split(legs, Pools.uncoveredDebt($, id), deficit);
             for (uint256 i = 0; i < legs.length; ++i) {
                 if (parts[i] == 0) continue;
                 x.recordedMarkets |= uint64(1 << legs[i].market);
                 _addRecorded($, id, legs[i].market, int256(parts[i]));
             }
+            x.recordedLending = ofDebt != 0;
+            if (x.recordedLending) _addRecorded($, id, LENDING, int256(ofDebt));
         }
         emit IClearingHouse.DeficitRecorded(id, deficit);
     }
 
-    /// @notice Notes since when a loss of an account is waiting for cash. `loss` is what its cash does not cover.
+    /// @notice Counts for how long a loss of an account has been seen waiting for cash: each observation adds the time since the last
+    /// one, at most an hour; one that does not find it ends the count. `loss` is what its cash does not cover.
     function trackUnsettledLoss(Ledger.State storage $, AccountId id, uint256 loss, uint256 dust) internal {
-        bool known = $.accounts[id].flags & FLAG_AUCTION != 0 && $.auctions[id].cashCallSince != 0;
-        if (known == (loss >= dust)) return;
-        Auction memory x = $.auctions[id];
-        x.cashCallSince = known ? 0 : uint32(block.timestamp);
+        Auction memory x;
+        if ($.accounts[id].flags & FLAG_AUCTION != 0) x = $.auctions[id];
+        bool found = loss >= dust;
+        if (!found && x.cashCallClock == 0) return;
+        uint256 step = Fixed.min(block.timestamp - x.cashCallSeen, MAX_CASH_CALL_STEP);
+        uint256 clock = x.cashCallClock == 0 ? 1 : x.cashCallClock + step;
+        (x.cashCallClock, x.cashCallSeen) = found ? (uint32(clock), uint32(block.timestamp)) : (0, 0);
         $.auctions[id] = x;
-        _setFlag($, id, x.cashCallSince != 0 || x.flagger != address(0));
-        emit IClearingHouse.UnsettledLossSeen(id, x.cashCallSince);
+        Ledger.setFlag($, id, FLAG_AUCTION, found || x.flagger != address(0));
+        emit IClearingHouse.UnsettledLossSeen(id, loss, x.cashCallClock);
     }
 
     /// @dev What a call now adds to the clock: nothing if it is the first.
@@ -110,15 +120,11 @@ library Auctions {
 
     function _addRecorded(Ledger.State storage $, AccountId id, uint256 market, int256 amount) private {
         $.recordedDeficits[id][market] = uint256(int256($.recordedDeficits[id][market]) + amount);
-        $.pools[market].flaggedDeficit = uint128(uint256(int256(uint256($.pools[market].flaggedDeficit)) + amount));
+        if (market == LENDING) Lending.flag($, amount);
+        else {
+            MarketPool storage pool = $.pools[market];
+            pool.flaggedDeficit = uint128(uint256(int256(uint256(pool.flaggedDeficit)) + amount));
+        }
         $.totalFlaggedDeficit = uint256(int256($.totalFlaggedDeficit) + amount);
-    }
-
-    function _setFlag(Ledger.State storage $, AccountId id, bool on) private {
-        Account memory a = $.accounts[id];
-        uint16 flags = on ? a.flags | FLAG_AUCTION : a.flags & ~FLAG_AUCTION;
-        if (flags == a.flags) return;
-        a.flags = flags;
-        Ledger.storeAccount($, id, a);
     }
 }

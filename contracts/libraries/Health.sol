@@ -3,33 +3,96 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Assessment} from "../types/LedgerTypes.sol";
+import {Account, Assessment, FLAG_OPENED, MarketParams, Openings, WAD} from "../types/LedgerTypes.sol";
+import {PriceSnapshot} from "../types/Portfolio.sol";
 import {Auctions} from "./Auctions.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
 import {Margin} from "./Margin.sol";
 import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
+import {Prices} from "./Prices.sol";
 import {Transient} from "./Transient.sol";
 
-/// @notice The health table where it is not plain: an account that has IM only with unsettled profit, that is below IM, or that
-/// recovers during its auction.
+/// @notice The health table where it is not plain: an account that has IM only with unsettled profit, that is below IM, that
+/// recovers during its auction, that opened above a soft cap, that owes unsettled losses, or that has a position without a price.
 library Health {
+    uint256 private constant LEAVING = Transient.CASH_OUT | Transient.COLLATERAL_OUT;
+    uint256 private constant OPENING_WINDOW = 1 hours; // what leaves is tested with the surcharge for so long
+
     /// @notice Returns if the account may stand as it is, and ends its auction if it has recovered. Reverts otherwise.
     function examine(Ledger.State storage $, AccountId id) external {
+        Margin.Snapshot memory s = _settled($, id);
         uint256 marks = Transient.marksOf(id);
-        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL);
-        if (s.profit != 0) {
-            // Profit is settled first: what pools hold becomes cash, and only the rest is unbacked.
-            Pools.collectGains($, id, Pools.legs($, id));
-            s = Margin.gather($, id, false, Margin.ALL);
-        }
         Assessment memory a = Margin.judge($, s);
         int256 counted = _countedEquity($, id, s, a, marks);
-        if (counted >= int256(a.initialMargin)) return Auctions.clear($, id);
-        if (!_mayStayBelow(id, marks) || !_worsensNothing(Margin.judge($, Margin.gather($, id, true, Margin.ALL)), a)) {
+        a.initialMargin += surcharge($, id, marks);
+        _noteOpenings($, id);
+        if (counted >= int256(a.initialMargin) && !s.unpriced) return Auctions.clear($, id);
+        Assessment memory b = Margin.judge($, Margin.gather($, id, true, Margin.ALL, Prices.LAST_GOOD));
+        bool covered =
+            marks & Transient.BORROWED == 0 || a.equity - int256(s.profit) >= int256(a.maintenanceMargin);
+        if (!covered || !_mayStayBelow(id, marks) || !_worsensNothing(b, a)) {
             revert IClearingHouse.InsufficientMargin(id, counted, a.initialMargin);
         }
+    }
+
+    /// @notice Opening surcharge [wad]: on the account's whole notional in every market in which this call raised its size above the soft
+    /// cap and, if something leaves, in which it did so within the last hour.
+    function surcharge(Ledger.State storage $, AccountId id, uint256 marks) internal view returns (uint256 total) {
+        uint64 markets = Transient.opened(id);
+        if (marks & LEAVING != 0) markets |= _recentOpenings($, id);
+        while (markets != 0) {
+            uint256 market;
+            (market, markets) = Ledger.pop(markets);
+            (int256 size, ) = Ledger.readPosition($, id, market, false);
+            if (size != 0) total += _surcharge($, market, Fixed.abs(size));
+        }
+    }
+
+    function _surcharge(Ledger.State storage $, uint256 market, uint256 size) private view returns (uint256) {
+        MarketParams memory params = $.params[market];
+        PriceSnapshot s = Prices.read($, params.underlying);
+        uint256 openInterest = (uint256($.indices[market].openInterest) * s.price()) / WAD;
+        uint256 notional = Fixed.divUp(size * s.price(), WAD);
+        return
+            $.riskEngine.openingSurcharge(
+                params.underlying,
+                s,
+                notional,
+                openInterest,
+                params.softCap,
+                params.hardCap
+            );
+    }
+
+    function _recentOpenings(Ledger.State storage $, AccountId id) private view returns (uint64) {
+        if ($.accounts[id].flags & FLAG_OPENED == 0) return 0;
+        Openings memory o = $.openings[id];
+        return block.timestamp < o.time + OPENING_WINDOW ? o.markets : 0;
+    }
+
+    /// @dev Remembers what was opened above a soft cap, and forgets it after an hour.
+    function _noteOpenings(Ledger.State storage $, AccountId id) private {
+        uint64 opened = Transient.opened(id);
+        uint64 recent = _recentOpenings($, id);
+        if (opened != 0) $.openings[id] = Openings(recent | opened, uint32(block.timestamp));
+        Ledger.setFlag($, id, FLAG_OPENED, opened | recent != 0);
+    }
+
+    /// @dev The account at current prices, with its profit collected as far as pools hold it: what they hold becomes cash, and only the
+    /// rest is unbacked. Cash leaves only after all losses are settled.
+    function _settled(Ledger.State storage $, AccountId id) private returns (Margin.Snapshot memory s) {
+        s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
+        uint256 marks = Transient.marksOf(id);
+        // Nothing leaves without the prices of all positions: the oracle says why.
+        if (s.unpriced && marks & LEAVING != 0) Margin.gather($, id, false, Margin.ALL, Prices.STRICT);
+        bool mustSettle = marks & Transient.CASH_OUT != 0 && s.cash < s.loss;
+        if (mustSettle) Pools.settleAll($, id);
+        else if (s.profit != 0) Pools.collectGains($, id, Pools.legs($, id));
+        else return s;
+        s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
+        if (mustSettle && s.loss != 0) revert IClearingHouse.UnsettledLoss(id, s.cash, s.loss);
     }
 
     /// @dev Equity that counts against IM: unsettled profit not at all for what leaves, else per market up to what closing that
@@ -42,7 +105,7 @@ library Health {
         uint256 marks
     ) private view returns (int256 counted) {
         counted = a.equity - int256(s.profit);
-        if (s.profit == 0 || marks & (Transient.CASH_OUT | Transient.COLLATERAL_OUT) != 0) return counted;
+        if (s.profit == 0 || s.unpriced || marks & LEAVING != 0) return counted;
         if (counted >= int256(a.initialMargin) || a.equity < int256(a.initialMargin)) return counted;
         uint64 markets = $.accounts[id].markets;
         while (markets != 0) {
@@ -50,7 +113,8 @@ library Health {
             (market, markets) = Ledger.pop(markets);
             (int256 size, int256 pnl) = Positions.pnlOf($, id, market, false);
             if (size == 0 || pnl <= 0) continue;
-            uint256 without = Margin.judge($, Margin.gather($, id, false, market)).initialMargin;
+            Margin.Snapshot memory rest = Margin.gather($, id, false, market, Prices.LAST_GOOD);
+            uint256 without = Margin.judge($, rest).initialMargin;
             uint256 relief = without < a.initialMargin ? a.initialMargin - without : 0;
             counted += int256(Fixed.min(uint256(pnl), relief));
         }

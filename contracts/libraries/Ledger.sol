@@ -11,6 +11,10 @@ import {
     Account,
     Auction,
     CollateralParams,
+    FLAG_LOANS,
+    LendingParams,
+    LendingPool,
+    Loans,
     MarketIndex,
     MarketLoss,
     MarketParams,
@@ -18,6 +22,7 @@ import {
     MarketRate,
     MAX_ACCOUNT_COLLATERALS,
     MAX_ACCOUNT_MARKETS,
+    Openings,
     Position
 } from "../types/LedgerTypes.sol";
 import {RollingWindow} from "./RollingWindow.sol";
@@ -33,18 +38,24 @@ library Ledger {
         mapping(AccountId => Account) accounts;
         mapping(AccountId => mapping(uint256 market => Position)) positions;
         mapping(AccountId => mapping(uint256 collateral => uint256)) balances; // [wad]
+        mapping(AccountId => Loans) loans;
+        mapping(AccountId => Openings) openings;
         mapping(AccountId => Auction) auctions;
-        mapping(AccountId => mapping(uint256 market => uint256)) recordedDeficits; // [wad] by the last flag
+        mapping(AccountId => mapping(uint256 market => uint256)) recordedDeficits; // [wad] by the last flag; LENDING too
         mapping(uint256 market => MarketIndex) indices;
         mapping(uint256 market => MarketRate) rates;
         mapping(uint256 market => MarketPool) pools;
         mapping(uint256 market => MarketLoss) losses;
         mapping(uint256 market => MarketParams) params;
-        mapping(uint256 market => RollingWindow.Window) fundUse; // [wad] paid by the fund
+        mapping(uint256 market => RollingWindow.Window) fundUse; // [wad] paid by the fund; LENDING too
         mapping(uint256 market => RollingWindow.Window) longCharges; // [36 decimals] per unit
         mapping(uint256 market => RollingWindow.Window) shortCharges; // [36 decimals] per unit
         mapping(uint256 collateral => CollateralParams) collaterals;
+        mapping(uint256 collateral => uint256) collateralTotals; // [wad] all accounts' balances
         mapping(address token => uint256 idPlusOne) collateralIds;
+        LendingPool lending;
+        LendingParams lendingParams;
+        uint256 flaggedLending; // [wad] deficits that flags have recorded in the lending pool
         uint256 totalFlaggedDeficit; // [wad]
         IRiskEngine riskEngine;
         IPriceOracle priceOracle;
@@ -111,6 +122,34 @@ library Ledger {
         if (balance != 0 && LibBit.popCount(a.collaterals) > MAX_ACCOUNT_COLLATERALS) {
             revert IClearingHouse.TooManyCollaterals(id, MAX_ACCOUNT_COLLATERALS);
         }
+        storeAccount($, id, a);
+    }
+
+    // ---------------------------------------------------------------- loans
+
+    /// @notice Writes an account's shares in lent cash and debt and their flag.
+    function setLoans(State storage $, AccountId id, uint256 lentShares, uint256 debtShares) internal {
+        uint256 slot = _loansSlot($, id);
+        uint256 before = _load(slot);
+        uint256 word = uint256(lentShares.toUint128()) | (uint256(debtShares.toUint128()) << 128);
+        _write(slot, before, word);
+        setFlag($, id, FLAG_LOANS, word != 0);
+    }
+
+    /// @notice Shares in lent cash and debt.
+    function readLoans(State storage $, AccountId id, bool before) internal view returns (uint256, uint256) {
+        uint256 word = _read(_loansSlot($, id), before);
+        return (uint128(word), word >> 128);
+    }
+
+    // ---------------------------------------------------------------- the account word
+
+    /// @notice Sets or clears a flag.
+    function setFlag(State storage $, AccountId id, uint16 flag, bool on) internal {
+        Account memory a = $.accounts[id];
+        uint16 flags = on ? a.flags | flag : a.flags & ~flag;
+        if (flags == a.flags) return;
+        a.flags = flags;
         storeAccount($, id, a);
     }
 
@@ -189,6 +228,13 @@ library Ledger {
         Position storage p = $.positions[id][market];
         assembly ("memory-safe") {
             slot := p.slot
+        }
+    }
+
+    function _loansSlot(State storage $, AccountId id) private view returns (uint256 slot) {
+        Loans storage l = $.loans[id];
+        assembly ("memory-safe") {
+            slot := l.slot
         }
     }
 

@@ -8,37 +8,43 @@ import {
     Auction,
     CollateralParams,
     FLAG_AUCTION,
+    FLAG_LOANS,
+    LendingPool,
     LiquidationTerms,
     PPM,
     WAD
 } from "../types/LedgerTypes.sol";
-import {PriceSnapshot} from "../types/Portfolio.sol";
+import {Portfolios} from "../types/Portfolio.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Auctions} from "./Auctions.sol";
+import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
+import {Lending} from "./Lending.sol";
 import {Margin} from "./Margin.sol";
 import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
+import {Reports} from "./Reports.sol";
 import {TokenUnits} from "./TokenUnits.sol";
 import {Transient} from "./Transient.sol";
 import {Waterfall} from "./Waterfall.sol";
 
-/// @notice Sells slices of accounts. A slice f moves f of every size at the mark, of every collateral balance and of every
-/// unsettled loss to the taker, and one payment makes
+/// @notice Sells slices of accounts. A slice f moves f of every size at the mark, of every collateral balance, of the debt and of
+/// every unsettled loss to the taker, and one payment makes
 ///
 ///     E' = E − cost        cost = f · d · MM, or all of E where E ≤ d · MM
 ///
-/// Unsettled profit stays with the account. Fixed shares of the cost go to the fund and the flagger, the rest is the taker's.
+/// What has no usable price stays, and MM is then what the rest adds to it. Unsettled profit stays with the account. Fixed shares of the cost go to the fund and the flagger, the rest is the taker's.
 library Liquidation {
     using SafeCast for uint256;
 
     uint256 internal constant FUND_SHARE = 0.2e6; // [ppm] of the cost
     uint256 internal constant FLAGGER_SHARE = 0.1e6; // [ppm] of the cost
     uint256 internal constant DUST = 10e18; // [wad] USD below which nothing is left behind
-    uint256 internal constant CASH_CALL_DELAY = 24 hours;
+    uint256 internal constant CASH_CALL_DELAY = 24 hours; // of observed time
     uint256 internal constant CASH_CALL_DISCOUNT = 0.05e18;
+    uint256 private constant HALVINGS = 12; // a slice beside something without a price is found to 1/4096
 
     /// @dev One sale while it is carried out.
     struct Sale {
@@ -50,6 +56,8 @@ library Liquidation {
         uint256 toFund;
         uint256 toFlagger;
         uint256 value; // [wad] collateral that moves
+        uint256 debtShares; // of the debt that moves
+        uint256 lentShares; // of the lent cash that pays for the slice
         uint256 owed; // [wad] unsettled loss that moves
         uint256 kept; // [wad] unsettled loss that stays because the account cannot pay for its removal
         uint256 claims; // [wad] profit that moves for the same reason
@@ -60,46 +68,71 @@ library Liquidation {
 
     function flag(Ledger.State storage $, AccountId id) external {
         _requireNotPending(id);
-        Assessment memory a = Margin.assess($, id);
-        if (a.equity >= int256(a.maintenanceMargin)) return _observeRecovery($, id, a);
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.KINDEST);
+        Assessment memory a = Margin.judge($, s);
+        if (a.equity >= int256(a.maintenanceMargin)) return _observeAbove($, id, s, a);
         Auction memory x = Auctions.advance($, id, a, msg.sender);
-        Auctions.recordDeficit($, id, x, Fixed.positive(-a.equity));
+        if (!s.degraded) Auctions.recordDeficit($, id, x, Fixed.positive(-a.equity));
         Auctions.store($, id, x);
         emit IClearingHouse.Flagged(id, msg.sender, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
     }
 
-    /// @notice `a` is the account as the engine has just judged it, below MM, and `needed` the slice that it needs.
+    /// @notice The slice that an account needs which has something without a usable price: of the rest, found by halving, upwards.
+    /// @return fraction [wad], 1e18 if even all of the rest is not enough
+    /// @return base [wad] what the rest adds to MM: the penalty is taken on it
+    function degradedSlice(
+        Ledger.State storage $,
+        Margin.Snapshot memory s,
+        Assessment memory a,
+        uint256 discount
+    ) external view returns (uint256 fraction, uint256 base) {
+        uint256 stuck = $.riskEngine.assess(Portfolios.scale(s.words, 0)).maintenanceMargin;
+        base = a.maintenanceMargin > stuck ? a.maintenanceMargin - stuck : 0;
+        fraction = WAD;
+        if (a.equity <= int256((discount * base) / WAD)) return (fraction, base);
+        uint256 low = 0;
+        for (uint256 step = 0; step < HALVINGS; ++step) {
+            uint256 f = (low + fraction) / 2;
+            uint256 required = $.riskEngine.assess(Portfolios.scale(s.words, WAD - f)).initialMargin;
+            if (a.equity - int256(Fixed.divUp(f * discount * base, WAD * WAD)) >= int256(required)) fraction = f;
+            else low = f;
+        }
+    }
+
+    /// @notice `a` is the account as the engine has just judged it, below MM, and `needed` the slice that it needs, at a penalty on `base`.
     function liquidate(
         Ledger.State storage $,
         AccountId id,
         AccountId taker,
         LiquidationTerms calldata terms,
         uint256 needed,
+        uint256 base,
         Assessment memory a
     ) external returns (uint256, int256) {
         _requireTaker(id, taker);
         Auction memory x = Auctions.advance($, id, a, msg.sender);
         Pools.Leg[] memory legs = _open($, id, taker);
-        if (a.equity < 0) Waterfall.absorb($, id, legs, uint256(-a.equity));
+        bool degraded = base != a.maintenanceMargin || Pools.anyStuck(legs);
+        if (a.equity < 0 && !degraded) Waterfall.absorb($, id, legs, uint256(-a.equity));
         if (!_hasAssets($, id, legs)) {
+            if (degraded) revert IClearingHouse.NothingToSell(id);
             Auctions.clear($, id);
             return (0, 0);
         }
         uint256 discount = Auctions.discount(x.clock);
-        bool sinks = a.equity <= int256((discount * a.maintenanceMargin) / WAD);
+        bool sinks = a.equity <= int256((discount * base) / WAD);
         Sale memory sale = _newSale(id, taker, x.flagger);
         sale.fraction = Fixed.min(needed, terms.maxFraction);
         if (sale.fraction != needed) _requireNoDust($, sale, legs, sinks, needed);
-        sale.cost =
-            sinks ? Fixed.positive(a.equity) : Fixed.divUp(sale.fraction * discount * a.maintenanceMargin, WAD * WAD);
+        sale.cost = sinks ? Fixed.positive(a.equity) : Fixed.divUp(sale.fraction * discount * base, WAD * WAD);
         int256 paid = _sell($, sale, legs, a, terms, false);
-        if (sinks) _payRescue($, sale, legs, a, x);
-        if (x.cashCallSince != 0) Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST);
-        if (sale.fraction == needed) {
+        if (sinks && !degraded) _payRescue($, sale, legs, a, x);
+        if (x.cashCallClock != 0) Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST);
+        if (sale.fraction == needed && !degraded) {
             Auctions.clear($, id);
         } else {
-            x.cashCallSince = $.auctions[id].cashCallSince;
-            Auctions.recordDeficit($, id, x, 0);
+            (x.cashCallClock, x.cashCallSeen) = ($.auctions[id].cashCallClock, $.auctions[id].cashCallSeen);
+            if (!degraded) Auctions.recordDeficit($, id, x, 0);
             Auctions.store($, id, x);
             emit IClearingHouse.Flagged(id, x.flagger, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
         }
@@ -116,15 +149,16 @@ library Liquidation {
         Assessment memory a = Margin.assess($, id);
         Pools.Leg[] memory legs = _open($, id, taker);
         uint256 loss = Pools.totalLoss(legs);
-        uint256 since = $.auctions[id].cashCallSince;
+        uint256 clock = $.auctions[id].cashCallClock;
         uint256 limit = (CASH_CALL_DISCOUNT * a.maintenanceMargin) / WAD;
-        if (loss == 0 || since == 0 || block.timestamp < since + CASH_CALL_DELAY || a.equity <= int256(limit)) {
-            revert IClearingHouse.NoCashCall(id, loss, since);
+        if (loss == 0 || clock <= CASH_CALL_DELAY || a.equity <= int256(limit)) {
+            revert IClearingHouse.NoCashCall(id, loss, clock);
         }
-        uint256 value = _collateralValue($, id);
-        if (value == 0) revert IClearingHouse.NothingToSell(id);
+        uint256 value = Pools.collateralValue($, id);
+        (, uint256 debt) = Lending.balances($, id, false);
+        if (value <= debt) revert IClearingHouse.NothingToSell(id);
         Sale memory sale = _newSale(id, taker, address(0));
-        sale.fraction = Fixed.min(Fixed.min(WAD, terms.maxFraction), (loss * WAD) / value);
+        sale.fraction = Fixed.min(Fixed.min(WAD, terms.maxFraction), (loss * WAD) / (value - debt));
         sale.cost = Fixed.divUp(sale.fraction * limit, WAD);
         int256 paid = _sell($, sale, legs, a, terms, true);
         Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST);
@@ -135,7 +169,7 @@ library Liquidation {
         _requireNotPending(id);
         Assessment memory a = Margin.assess($, id);
         if (a.equity >= 0 || _hasAssets($, id, Pools.legs($, id))) revert IClearingHouse.NotAbsorbable(id, a.equity);
-        Transient.markStrict(id);
+        Transient.markLater(id, Transient.STRICT);
         Waterfall.absorb($, id, Pools.settleAll($, id), uint256(-a.equity));
         Auctions.clear($, id);
     }
@@ -154,23 +188,40 @@ library Liquidation {
         _requireNotPending(id);
     }
 
-    /// @dev A flagged account between MM and IM keeps its clock; a deficit that has healed is not one any more.
-    function _observeRecovery(Ledger.State storage $, AccountId id, Assessment memory a) private {
-        if ($.accounts[id].flags & FLAG_AUCTION == 0) {
+    /// @dev Between MM and IM a margin call: a flagged account keeps its clock, but a deficit that has healed is not one any more. At
+    /// E ≥ IM the auction ends.
+    function _observeAbove(
+        Ledger.State storage $,
+        AccountId id,
+        Margin.Snapshot memory s,
+        Assessment memory a
+    ) private {
+        bool flagged = $.accounts[id].flags & FLAG_AUCTION != 0;
+        bool called = a.equity < int256(a.initialMargin);
+        if (s.degraded || (!flagged && !called)) {
             revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
         }
-        Transient.markStrict(id); // what a batch brought in for this observation stays in
-        if (a.equity >= int256(a.initialMargin)) return Auctions.clear($, id);
-        Auction memory x = $.auctions[id];
-        Auctions.recordDeficit($, id, x, 0);
-        $.auctions[id] = x;
+        Transient.markLater(id, Transient.STRICT); // what a batch brought in for this observation stays in
+        if (!called) return Auctions.clear($, id);
+        if (flagged) {
+            Auction memory x = $.auctions[id];
+            Auctions.recordDeficit($, id, x, 0);
+            $.auctions[id] = x;
+        }
+        Reports.callMargin($, id, s, a);
     }
 
     function _hasAssets(Ledger.State storage $, AccountId id, Pools.Leg[] memory legs) private view returns (bool) {
         for (uint256 i = 0; i < legs.length; ++i) {
-            if (legs[i].size != 0) return true;
+            if (legs[i].size != 0 && !legs[i].stuck) return true;
         }
-        return $.accounts[id].collaterals != 0;
+        uint64 bits = $.accounts[id].collaterals;
+        while (bits != 0) {
+            uint256 collateral;
+            (collateral, bits) = Ledger.pop(bits);
+            if (Margin.priceOfCollateral($, collateral) != 0) return true;
+        }
+        return false;
     }
 
     // ---------------------------------------------------------------- the sale
@@ -184,7 +235,7 @@ library Liquidation {
     /// @dev Puts the taker up for a strict check and settles the account.
     function _open(Ledger.State storage $, AccountId id, AccountId taker) private returns (Pools.Leg[] memory legs) {
         Transient.mark(taker, Transient.STRICT);
-        Transient.markStrict(id);
+        Transient.markLater(id, Transient.STRICT);
         return Pools.settleAll($, id);
     }
 
@@ -196,9 +247,9 @@ library Liquidation {
         bool sinks,
         uint256 needed
     ) private view {
-        uint256 gross = _collateralValue($, sale.account);
+        uint256 gross = Pools.collateralValue($, sale.account);
         for (uint256 i = 0; i < legs.length; ++i) {
-            if (legs[i].size != 0) gross += (Fixed.abs(legs[i].size) * _markOf($, legs[i].market)) / WAD;
+            if (legs[i].size != 0 && !legs[i].stuck) gross += (Fixed.abs(legs[i].size) * _markOf($, legs[i].market)) / WAD;
         }
         bool dust = gross * sale.fraction < DUST * WAD || gross * (WAD - sale.fraction) < DUST * WAD;
         if (sinks || dust) revert IClearingHouse.FractionTooSmall(sale.fraction, needed);
@@ -222,12 +273,16 @@ library Liquidation {
         _takeCollateral($, sale);
         uint256[] memory owed = _owed(sale, legs);
         _settlePayment($, sale, legs, terms.acceptClaims);
+        if (sale.debtShares | sale.lentShares != 0) {
+            Lending.move($, sale.account, sale.taker, sale.lentShares, sale.debtShares);
+        }
         for (uint256 i = 0; i < legs.length; ++i) _takePosition($, sale, legs[i], owed[i]);
         paid = _pay($, sale, legs);
         if (paid > terms.maxPayment) revert IClearingHouse.PaymentTooHigh(paid, terms.maxPayment);
         uint256 gain = sale.cost - sale.toFund - sale.toFlagger;
         if (gain < terms.minGain) revert IClearingHouse.GainTooLow(gain, terms.minGain);
-        if (sale.owed != 0 || sale.kept != 0) Pools.payLosses($, sale.account, Pools.legs($, sale.account));
+        if (sale.debtShares != 0) Lending.repay($, sale.taker);
+        if (sale.owed != 0) Pools.payLosses($, sale.account, Pools.legs($, sale.account));
         emit IClearingHouse.Liquidated(
             sale.account,
             sale.taker,
@@ -250,10 +305,11 @@ library Liquidation {
             uint256 collateral;
             (collateral, bits) = Ledger.pop(bits);
             uint256 balance = $.balances[sale.account][collateral];
-            CollateralParams memory params = $.collaterals[collateral];
+            CollateralParams storage params = $.collaterals[collateral];
+            uint256 price = Margin.priceOfCollateral($, collateral);
+            if (price == 0) continue;
             uint256 amount = TokenUnits.wholeUp(Fixed.divUp(balance * sale.fraction, WAD), params.decimals);
             if (balance < amount + params.minBalance) amount = balance;
-            PriceSnapshot price = Prices.read($, params.underlying);
             sale.value += Margin.valueOf(balance, price) - Margin.valueOf(balance - amount, price);
             Ledger.setBalance($, sale.account, collateral, balance - amount);
             Ledger.setBalance($, sale.taker, collateral, $.balances[sale.taker][collateral] + amount);
@@ -270,21 +326,42 @@ library Liquidation {
         }
     }
 
-    /// @dev payment = value − owed − cost. Where it runs towards the taker the account pays from cash, then by keeping that much of
-    /// its loss, then, if the taker accepts, with claims on pools.
+    /// @dev payment = value − debt − owed − cost. Where it runs towards the taker the account pays from cash, then lent cash, then by
+    /// keeping that much of its debt and of its losses, then, if the taker accepts, with claims on pools.
     function _settlePayment(
         Ledger.State storage $,
         Sale memory sale,
         Pools.Leg[] memory legs,
         bool acceptClaims
     ) private view {
-        sale.payment = int256(sale.value) - int256(sale.owed) - int256(sale.cost);
+        LendingPool memory pool;
+        uint256 lentShares = 0;
+        uint256 debt = 0; // that moves
+        if ($.accounts[sale.account].flags & FLAG_LOANS != 0) {
+            uint256 debtShares;
+            (lentShares, debtShares) = Ledger.readLoans($, sale.account, false);
+            pool = Lending.current($);
+            sale.debtShares = (debtShares * sale.fraction) / WAD;
+            debt = Lending.debtOf(pool, debtShares) - Lending.debtOf(pool, debtShares - sale.debtShares);
+        }
+        sale.payment = int256(sale.value) - int256(debt) - int256(sale.owed) - int256(sale.cost);
         if (sale.payment >= 0) return;
         uint256 due = uint256(-sale.payment);
         uint256 cash = Fixed.min(due, $.accounts[sale.account].cash);
-        sale.kept = Fixed.min(due - cash, sale.owed);
-        sale.claims = due - cash - sale.kept;
         sale.payment = -int256(cash);
+        due -= cash;
+        if (due != 0 && lentShares != 0) {
+            uint256 lent = Lending.lentOf(pool, lentShares);
+            sale.lentShares = due >= lent ? lentShares : Lending.sharesOf(pool, due);
+            due -= Fixed.min(due, lent);
+        }
+        if (due != 0 && debt != 0) {
+            uint256 kept = Fixed.min(due, debt);
+            sale.debtShares = Fixed.divUp(sale.debtShares * (debt - kept), debt);
+            due -= kept;
+        }
+        sale.kept = Fixed.min(due, sale.owed);
+        sale.claims = due - sale.kept;
         if (sale.claims == 0) return;
         uint256 profit = 0;
         for (uint256 i = 0; i < legs.length; ++i) profit += Fixed.positive(legs[i].pnl);
@@ -297,7 +374,7 @@ library Liquidation {
         uint256 claim = Fixed.min(Fixed.positive(leg.pnl), sale.claims);
         (sale.kept, sale.claims) = (sale.kept - stays, sale.claims - claim);
         int256 credit = int256(owed - stays) - int256(claim);
-        int256 moved = int256(Fixed.divUp(Fixed.abs(leg.size) * sale.fraction, WAD));
+        int256 moved = leg.stuck ? int256(0) : int256(Fixed.divUp(Fixed.abs(leg.size) * sale.fraction, WAD));
         if (leg.size < 0) moved = -moved;
         if (moved == 0 && credit == 0) return;
         uint256 mark = moved == 0 ? 0 : _markOf($, leg.market);
@@ -332,11 +409,11 @@ library Liquidation {
     function _pay(Ledger.State storage $, Sale memory sale, Pools.Leg[] memory legs) private returns (int256 paid) {
         paid = sale.payment + int256(sale.toFund) + int256(sale.toFlagger);
         if (sale.payment < 0) Ledger.subCash($, sale.account, uint256(-sale.payment));
-        if (paid > 0) Ledger.subCash($, sale.taker, uint256(paid));
-        else Ledger.addCash($, sale.taker, uint256(-paid));
-        if (sale.payment > 0) Ledger.addCash($, sale.account, uint256(sale.payment));
+        if (paid > 0) Cash.debit($, sale.taker, uint256(paid));
+        else Cash.credit($, sale.taker, uint256(-paid));
+        if (sale.payment > 0) Cash.credit($, sale.account, uint256(sale.payment));
         Waterfall.creditFund($, legs, sale.toFund);
-        if (sale.toFlagger != 0) Ledger.addCash($, AccountIds.main(sale.flagger), sale.toFlagger);
+        if (sale.toFlagger != 0) Cash.credit($, AccountIds.main(sale.flagger), sale.toFlagger);
     }
 
     /// @dev A taker who got less than the rescue's share of MM gets the rest from the fund, within its cap per market.
@@ -364,16 +441,7 @@ library Liquidation {
             paid += Waterfall.drawFund($, legs[i].market, (reward * weights[i]) / notional);
         }
         if (paid == 0) return;
-        Ledger.addCash($, sale.taker, paid);
+        Cash.credit($, sale.taker, paid);
         emit IClearingHouse.RescuePaid(sale.account, sale.taker, paid);
-    }
-
-    function _collateralValue(Ledger.State storage $, AccountId id) private view returns (uint256 value) {
-        uint64 bits = $.accounts[id].collaterals;
-        while (bits != 0) {
-            uint256 collateral;
-            (collateral, bits) = Ledger.pop(bits);
-            value += Margin.valueOf($.balances[id][collateral], Prices.read($, $.collaterals[collateral].underlying));
-        }
     }
 }

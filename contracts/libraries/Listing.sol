@@ -15,13 +15,14 @@ import {
 } from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
+import {Margin} from "./Margin.sol";
 import {Prices} from "./Prices.sol";
 import {TokenUnits} from "./TokenUnits.sol";
 
 /// @notice Listing of markets and collateral assets, within hard bounds.
 library Listing {
     uint256 private constant MAX_FEE = 10_000; // [ppm]
-    uint256 private constant MAX_BAND = 10_000; // [ppm]
+    uint256 private constant MAX_BAND = 5_000; // [ppm] below any shock and basis that a risk engine may have
     uint256 private constant MAX_DUST = 1_000e18; // [wad] USD
 
     function setMarket(Ledger.State storage $, uint256 id, MarketParams calldata params) external {
@@ -65,16 +66,28 @@ library Listing {
         if (listed.token == address(0)) {
             if (params.token == cashToken || $.collateralIds[params.token] != 0) revert IClearingHouse.AlreadySet();
             $.collateralIds[params.token] = id + 1;
-            listed = CollateralParams(params.token, uint8(decimals), params.underlying, 0);
+            listed.token = params.token;
+            listed.decimals = uint8(decimals);
+            listed.underlying = params.underlying;
+            listed.hasRate = params.hasRate;
         }
         if (params.token != listed.token) revert IClearingHouse.UnknownAsset(params.token);
         _inBounds("underlying", params.underlying, listed.underlying, listed.underlying);
-        // A dust threshold worth having would make slices lopsided.
-        uint256 price = Prices.read($, params.underlying).price();
-        _inBounds("minBalance", params.minBalance, 0, (MAX_DUST * WAD) / price);
-        listed.minBalance = params.minBalance;
+        if (params.hasRate != listed.hasRate) revert IClearingHouse.AlreadySet();
+        (listed.cap, listed.accountCap, listed.minBalance) = (params.cap, params.accountCap, params.minBalance);
         $.collaterals[id] = listed;
+        // A dust threshold worth having would make slices lopsided.
+        _inBounds("minBalance", params.minBalance, 0, (MAX_DUST * WAD) / Prices.ofCollateral($, id));
         emit IClearingHouse.CollateralSet(id, listed);
+    }
+
+    /// @notice Starts the ramp of a collateral's haircut to 100 %, for good.
+    function delistCollateral(Ledger.State storage $, uint256 id) external {
+        CollateralParams storage listed = $.collaterals[id];
+        if (listed.token == address(0)) revert IClearingHouse.UnknownAsset(address(0));
+        if (listed.delistingEnd != 0) revert IClearingHouse.AlreadySet();
+        listed.delistingEnd = uint32(block.timestamp + Margin.DELISTING_RAMP);
+        emit IClearingHouse.CollateralDelisted(id, listed.delistingEnd);
     }
 
     function _inBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {

@@ -2,12 +2,22 @@
 pragma solidity ^0.8.28;
 
 import {LibBit} from "solady/src/utils/LibBit.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Account, Assessment, FLAG_AUCTION, MarketRate, WAD} from "../types/LedgerTypes.sol";
+import {
+    Account,
+    Assessment,
+    CollateralParams,
+    FLAG_AUCTION,
+    FLAG_LOANS,
+    FLAG_OPENED,
+    MarketRate,
+    PPM,
+    WAD
+} from "../types/LedgerTypes.sol";
 import {Portfolios, PriceSnapshot} from "../types/Portfolio.sol";
 import {Health} from "./Health.sol";
 import {Ledger} from "./Ledger.sol";
+import {Lending} from "./Lending.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
 import {Transient} from "./Transient.sol";
@@ -16,21 +26,24 @@ import {Transient} from "./Transient.sol";
 library Margin {
     /// @dev No market is left out of a portfolio.
     uint256 internal constant ALL = type(uint256).max;
+    uint256 internal constant DELISTING_RAMP = 14 days; // a haircut takes this long to reach 100 %
 
-    /// @notice An account as it stands at current prices.
+    /// @notice An account as it stands.
     struct Snapshot {
         uint256[] words; // packed as `types/Portfolio.sol` says
         uint256 cash; // [wad]
         uint256 profit; // [wad] Σ over markets of max(PnL, 0)
         uint256 loss; // [wad] Σ over markets of max(−PnL, 0)
-        bool flat; // no size and no negative quote
+        bool flat; // no size, no debt and no negative quote
+        bool unpriced; // a position has no usable price
+        bool degraded; // something has no usable price
     }
 
     // ---------------------------------------------------------------- assessment
 
     /// @notice E, IM and MM of an account now.
     function assess(Ledger.State storage $, AccountId id) internal view returns (Assessment memory) {
-        return judge($, gather($, id, false, ALL));
+        return judge($, gather($, id, false, ALL, Prices.STRICT));
     }
 
     /// @notice Has the risk engine judge a snapshot; a flat account needs no margin.
@@ -39,10 +52,14 @@ library Margin {
         if (s.flat) (a.initialMargin, a.maintenanceMargin) = (0, 0);
     }
 
-    /// @notice No size and no negative quote. Needs no price.
+    /// @notice No size, no debt and no negative quote. Needs no price.
     function isFlat(Ledger.State storage $, AccountId id) internal view returns (bool) {
-        uint64 markets = $.accounts[id].markets;
-        while (markets != 0) {
+        Account memory a = $.accounts[id];
+        if (a.flags & FLAG_LOANS != 0) {
+            (, uint256 debtShares) = Ledger.readLoans($, id, false);
+            if (debtShares != 0) return false;
+        }
+        for (uint64 markets = a.markets; markets != 0;) {
             uint256 market;
             (market, markets) = Ledger.pop(markets);
             (int256 size, int256 quote) = Ledger.readPosition($, id, market, false);
@@ -64,34 +81,51 @@ library Margin {
     /// needs no price.
     function verify(Ledger.State storage $, AccountId id) internal {
         Account memory a = $.accounts[id];
-        Snapshot memory s = _gatherMarkets($, id, false, ALL, a);
+        Snapshot memory s = _gatherMarkets($, id, false, ALL, Prices.LAST_GOOD, a);
         if (s.flat) return;
-        _gatherCollaterals($, id, false, a, s);
+        _gatherCollaterals($, id, false, Prices.LAST_GOOD, a, s);
         Assessment memory result = judge($, s);
-        if (s.cash < s.loss && Transient.marksOf(id) & Transient.CASH_OUT != 0) {
-            revert IClearingHouse.UnsettledLoss(id, s.cash, s.loss);
-        }
-        bool healthy = result.equity - int256(s.profit) >= int256(result.initialMargin);
-        if (!healthy || a.flags & FLAG_AUCTION != 0) Health.examine($, id);
+        bool plain =
+            a.flags & (FLAG_AUCTION | FLAG_OPENED) == 0 &&
+                Transient.opened(id) == 0 &&
+                !s.unpriced &&
+                (s.cash >= s.loss || Transient.marksOf(id) & Transient.CASH_OUT == 0);
+        if (plain && result.equity - int256(s.profit) >= int256(result.initialMargin)) return;
+        Health.examine($, id);
     }
 
     // ---------------------------------------------------------------- gathering
 
-    /// @notice Collects an account; as it was before this outermost call if `before`; without the market `except`.
+    /// @notice Collects an account; as it was before this outermost call if `before`; without the market `except`; meeting
+    /// missing prices as `mode` says.
     function gather(
         Ledger.State storage $,
         AccountId id,
         bool before,
-        uint256 except
+        uint256 except,
+        uint256 mode
     ) internal view returns (Snapshot memory s) {
         Account memory a = Ledger.readAccount($, id, before);
-        s = _gatherMarkets($, id, before, except, a);
-        _gatherCollaterals($, id, before, a, s);
+        s = _gatherMarkets($, id, before, except, mode, a);
+        _gatherCollaterals($, id, before, mode, a, s);
     }
 
-    /// @notice Value of a balance [wad], floored.
-    function valueOf(uint256 balance, PriceSnapshot price) internal pure returns (uint256) {
-        return (balance * price.price()) / WAD;
+    /// @notice Value of a balance [wad] at `price` [wad], floored.
+    function valueOf(uint256 balance, uint256 price) internal pure returns (uint256) {
+        return (balance * price) / WAD;
+    }
+
+    /// @notice USD per unit [wad] of a collateral asset; zero if it has no usable price or its delisting has ended.
+    function priceOfCollateral(Ledger.State storage $, uint256 collateral) internal view returns (uint256) {
+        return delistingRamp($.collaterals[collateral]) == PPM ? 0 : Prices.tryCollateral($, collateral);
+    }
+
+    /// @notice How far a collateral's haircut is on its way to 100 % [ppm]; at the end it counts zero and can only be withdrawn.
+    function delistingRamp(CollateralParams storage params) internal view returns (uint256) {
+        uint256 end = params.delistingEnd;
+        if (end == 0) return 0;
+        uint256 left = end > block.timestamp ? end - block.timestamp : 0;
+        return PPM - (left * PPM) / DELISTING_RAMP;
     }
 
     /// @dev PnL being linear in the price, all markets of an underlying collapse to one size; the rest goes into the base.
@@ -100,6 +134,7 @@ library Margin {
         AccountId id,
         bool before,
         uint256 except,
+        uint256 mode,
         Account memory a
     ) private view returns (Snapshot memory s) {
         s.cash = a.cash;
@@ -108,9 +143,15 @@ library Margin {
         for (uint64 bits = a.markets; bits != 0;) {
             uint256 market;
             (market, bits) = Ledger.pop(bits);
-            if (market != except) _gatherMarket($, id, before, market, s);
+            if (market != except) _gatherMarket($, id, before, market, mode, s);
         }
-        s.words[0] = uint256(int256(s.cash) + int256(s.profit) - int256(s.loss));
+        int256 base = int256(s.cash) + int256(s.profit) - int256(s.loss);
+        if (a.flags & FLAG_LOANS != 0) {
+            (uint256 lent, uint256 debt) = Lending.balances($, id, before);
+            base += int256(lent) - int256(debt);
+            if (debt != 0) s.flat = false;
+        }
+        s.words[0] = uint256(base);
     }
 
     function _gatherMarket(
@@ -118,16 +159,23 @@ library Margin {
         AccountId id,
         bool before,
         uint256 market,
+        uint256 mode,
         Snapshot memory s
     ) private view {
         (int256 size, int256 pnl) = Ledger.readPosition($, id, market, before);
         if (size != 0 || pnl < 0) s.flat = false;
         if (size != 0) {
             MarketRate memory rate = $.rates[market];
-            uint256 at = _block($, s.words, rate.underlying);
+            (uint256 at, bool stuck) = _block($, s, rate.underlying, mode);
             Portfolios.addSize(s.words, at, size);
-            Positions.Sides memory sides = Positions.sidesOf($, market, rate);
-            pnl = Positions.pnl(size, pnl, Portfolios.priceAt(s.words, at).price(), sides);
+            uint256 mark = Portfolios.priceAt(s.words, at).price();
+            if (stuck) {
+                s.unpriced = true;
+                if (mode == Prices.KINDEST) {
+                    mark = Prices.kindest($, rate.underlying, mark, $.params[market].priceBand, size > 0);
+                }
+            }
+            pnl = Positions.pnl(size, pnl, mark, Positions.sidesOf($, market, rate));
         }
         if (pnl > 0) s.profit += uint256(pnl);
         else s.loss += uint256(-pnl);
@@ -137,25 +185,51 @@ library Margin {
         Ledger.State storage $,
         AccountId id,
         bool before,
+        uint256 mode,
         Account memory a,
         Snapshot memory s
     ) private view {
         for (uint64 bits = a.collaterals; bits != 0;) {
             uint256 collateral;
             (collateral, bits) = Ledger.pop(bits);
-            uint256 at = _block($, s.words, $.collaterals[collateral].underlying);
-            uint256 value = valueOf(Ledger.readBalance($, id, collateral, before), Portfolios.priceAt(s.words, at));
-            Portfolios.addCollateral(s.words, at, collateral, value);
+            _gatherCollateral($, collateral, Ledger.readBalance($, id, collateral, before), mode, s);
         }
     }
 
-    /// @dev The block of an underlying; a new one brings its price.
+    function _gatherCollateral(
+        Ledger.State storage $,
+        uint256 collateral,
+        uint256 balance,
+        uint256 mode,
+        Snapshot memory s
+    ) private view {
+        CollateralParams storage params = $.collaterals[collateral];
+        uint256 ramp = delistingRamp(params);
+        if (ramp == PPM) return;
+        uint256 price = Prices.tryCollateral($, collateral);
+        bool stuck = price == 0;
+        if (stuck) {
+            if (mode == Prices.STRICT) price = Prices.ofCollateral($, collateral);
+            s.degraded = true;
+            if (mode == Prices.KINDEST) price = Prices.kindestOfCollateral($, collateral);
+            if (price == 0) return;
+        }
+        (uint256 at, ) = _block($, s, params.underlying, mode);
+        Portfolios.addCollateral(s.words, at, collateral, stuck, ramp, valueOf(balance, price));
+    }
+
+    /// @dev The block of an underlying; a new one brings its price. Stuck if that is only the last good one.
     function _block(
         Ledger.State storage $,
-        uint256[] memory words,
-        uint256 underlying
-    ) private view returns (uint256 at) {
-        at = Portfolios.find(words, underlying);
-        if (at == 0) at = Portfolios.append(words, underlying, Prices.read($, underlying));
+        Snapshot memory s,
+        uint256 underlying,
+        uint256 mode
+    ) private view returns (uint256 at, bool stuck) {
+        at = Portfolios.find(s.words, underlying);
+        if (at != 0) return (at, Portfolios.isStuck(s.words, at));
+        PriceSnapshot price = mode == Prices.STRICT ? Prices.read($, underlying) : Prices.tryRead($, underlying);
+        stuck = price.isEmpty();
+        if (stuck) (price, s.degraded) = (Prices.lastGood($, underlying), true);
+        at = Portfolios.append(s.words, underlying, price, stuck);
     }
 }

@@ -5,11 +5,15 @@ import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Account, MARKET_HAS_LOSS, MarketPool} from "../types/LedgerTypes.sol";
+import {Account, Assessment, FLAG_LOANS, MARKET_HAS_LOSS, MarketPool, MarketRate} from "../types/LedgerTypes.sol";
+import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
+import {Lending} from "./Lending.sol";
+import {Margin} from "./Margin.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
+import {Transient} from "./Transient.sol";
 
 /// @notice Profit is paid only from settled losses. Each market has a pool; Σ PnL over all accounts and unswept fees = pool + bad
 /// debt of the market: what winners can claim is what losers have paid in, still owe, or failed to pay.
@@ -20,7 +24,8 @@ library Pools {
     struct Leg {
         uint256 market;
         int256 size;
-        int256 pnl;
+        int256 pnl; // zero if it is stuck
+        bool stuck; // it has size and no usable price
     }
 
     /// @notice All markets an account holds.
@@ -28,8 +33,9 @@ library Pools {
         uint64 markets = $.accounts[id].markets;
         list = new Leg[](LibBit.popCount(markets));
         for (uint256 i = 0; i < list.length; ++i) {
-            (list[i].market, markets) = Ledger.pop(markets);
-            (list[i].size, list[i].pnl) = Positions.pnlOf($, id, list[i].market, false);
+            uint256 market;
+            (market, markets) = Ledger.pop(markets);
+            list[i] = _leg($, id, market);
         }
     }
 
@@ -37,14 +43,47 @@ library Pools {
         for (uint256 i = 0; i < list.length; ++i) loss += Fixed.positive(-list[i].pnl);
     }
 
-    /// @notice Spreads an amount over the losing markets in proportion to what was lost in each; the parts add up exactly.
-    function split(Leg[] memory list, uint256 amount) internal pure returns (uint256[] memory parts) {
+    function anyStuck(Leg[] memory list) internal pure returns (bool) {
+        for (uint256 i = 0; i < list.length; ++i) {
+            if (list[i].stuck) return true;
+        }
+        return false;
+    }
+
+    /// @notice Spreads an amount over the losing markets, in proportion to what was lost in each, and an uncovered debt; the parts
+    /// add up exactly.
+    function split(
+        Leg[] memory list,
+        uint256 debt,
+        uint256 amount
+    ) internal pure returns (uint256[] memory parts, uint256 ofDebt) {
         parts = new uint256[](list.length);
-        uint256 loss = totalLoss(list);
-        uint256 left = amount;
+        uint256 all = totalLoss(list) + debt;
+        if (amount == 0) return (parts, 0);
+        ofDebt = Fixed.min(amount, Fixed.divUp(amount * debt, all));
+        uint256 left = amount - ofDebt;
         for (uint256 i = 0; i < list.length && left != 0; ++i) {
-            parts[i] = Fixed.min(left, Fixed.divUp(amount * Fixed.positive(-list[i].pnl), loss));
+            parts[i] = Fixed.min(left, Fixed.divUp(amount * Fixed.positive(-list[i].pnl), all));
             left -= parts[i];
+        }
+    }
+
+    /// @notice Debt of an account beyond the value of its collateral [wad]; who has debt has no cash.
+    function uncoveredDebt(Ledger.State storage $, AccountId id) internal view returns (uint256) {
+        if ($.accounts[id].flags & FLAG_LOANS == 0) return 0;
+        (, uint256 debt) = Lending.balances($, id, false);
+        if (debt == 0) return 0;
+        uint256 value = collateralValue($, id);
+        return debt > value ? debt - value : 0;
+    }
+
+    /// @notice What an account's collateral is worth [wad]; what has no usable price counts zero.
+    function collateralValue(Ledger.State storage $, AccountId id) internal view returns (uint256 value) {
+        uint64 bits = $.accounts[id].collaterals;
+        while (bits != 0) {
+            uint256 collateral;
+            (collateral, bits) = Ledger.pop(bits);
+            value += Margin.valueOf($.balances[id][collateral], Margin.priceOfCollateral($, collateral));
         }
     }
 
@@ -63,11 +102,12 @@ library Pools {
         }
     }
 
-    /// @notice Pays all losses of an account from its cash; pro rata if that is not enough.
+    /// @notice Pays all losses of an account from its cash, then its lent cash, then by borrowing; pro rata if that is not enough.
     function payLosses(Ledger.State storage $, AccountId id, Leg[] memory list) internal {
         uint256 loss = totalLoss(list);
         if (loss == 0) return;
-        uint256[] memory parts = split(list, Fixed.min($.accounts[id].cash, loss));
+        raise($, id, loss);
+        (uint256[] memory parts, ) = split(list, 0, Fixed.min($.accounts[id].cash, loss));
         for (uint256 i = 0; i < list.length; ++i) {
             payLoss($, id, list[i].market, parts[i]);
             list[i].pnl += int256(parts[i]);
@@ -79,25 +119,30 @@ library Pools {
     function settleLoss(Ledger.State storage $, AccountId id, uint256 market, uint256 loss) internal returns (bool) {
         Account memory a = $.accounts[id];
         if (a.markets == 1 << market) {
-            payLoss($, id, market, Fixed.min(a.cash, loss));
+            raise($, id, loss);
+            payLoss($, id, market, Fixed.min($.accounts[id].cash, loss));
             return true;
         }
-        if (!canPrice($, id)) return false;
         Leg[] memory list = legs($, id);
+        if (anyStuck(list)) return false;
         if (a.cash >= totalLoss(list)) payLoss($, id, market, loss);
         else payLosses($, id, list);
         return true;
     }
 
-    /// @notice Whether every market that an account has size in has a usable price.
-    function canPrice(Ledger.State storage $, AccountId id) internal view returns (bool) {
-        uint64 markets = $.accounts[id].markets;
-        while (markets != 0) {
-            uint256 market;
-            (market, markets) = Ledger.pop(markets);
-            if ($.positions[id][market].size != 0 && !Prices.isUsable($, $.rates[market].underlying)) return false;
-        }
-        return true;
+    /// @notice Brings an account's cash up to `amount` from its lent cash and, only while it is worth MM without unsettled profit, by
+    /// borrowing, as far as the lending pool is liquid.
+    function raise(Ledger.State storage $, AccountId id, uint256 amount) internal {
+        uint256 cash = $.accounts[id].cash;
+        if (cash >= amount) return;
+        uint256 raised = $.accounts[id].flags & FLAG_LOANS == 0 ? 0 : Lending.raise($, id, amount - cash, false);
+        if (cash + raised == amount || $.lending.lent == 0) return;
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
+        if (s.degraded) return;
+        Assessment memory a = Margin.judge($, s);
+        if (a.equity - int256(s.profit) < int256(a.maintenanceMargin)) return;
+        Lending.raise($, id, amount - cash - raised, true);
+        Transient.markLater(id, Transient.BORROWED);
     }
 
     /// @notice Moves `amount` of a loss from cash into the pool.
@@ -109,7 +154,8 @@ library Pools {
         emit IClearingHouse.Settled(id, market, -int256(amount));
     }
 
-    /// @notice Pays up to `amount` of a profit from what the pool holds beyond recorded deficits; nothing while bad debt stands.
+    /// @notice Pays up to `amount` of a profit from what the pool holds beyond recorded deficits; nothing while bad debt stands or the
+    /// market has no usable price.
     function payGain(
         Ledger.State storage $,
         AccountId id,
@@ -118,10 +164,10 @@ library Pools {
     ) internal returns (uint256 paid) {
         if (badDebt($, market) != 0) return 0;
         paid = Fixed.min(amount, available($, market));
-        if (paid == 0) return 0;
+        if (paid == 0 || !Prices.isUsable($, $.rates[market].underlying)) return 0;
         $.pools[market].cash -= uint128(paid);
         Ledger.addQuote($, id, market, -int256(paid));
-        Ledger.addCash($, id, paid);
+        Cash.credit($, id, paid);
         emit IClearingHouse.Settled(id, market, int256(paid));
     }
 
@@ -134,5 +180,18 @@ library Pools {
     /// @notice Recorded bad debt of a market [wad].
     function badDebt(Ledger.State storage $, uint256 market) internal view returns (uint256) {
         return $.rates[market].flags & MARKET_HAS_LOSS == 0 ? 0 : $.losses[market].badDebt;
+    }
+
+    function _leg(Ledger.State storage $, AccountId id, uint256 market) private view returns (Leg memory leg) {
+        int256 quote;
+        leg.market = market;
+        (leg.size, quote) = Ledger.readPosition($, id, market, false);
+        if (leg.size == 0) leg.pnl = quote;
+        else {
+            MarketRate memory rate = $.rates[market];
+            uint256 mark = Prices.tryRead($, rate.underlying).price();
+            leg.stuck = mark == 0;
+            if (!leg.stuck) leg.pnl = Positions.pnl(leg.size, quote, mark, Positions.sidesOf($, market, rate));
+        }
     }
 }

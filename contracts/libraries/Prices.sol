@@ -1,40 +1,124 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {CollateralParams, PPM, WAD} from "../types/LedgerTypes.sol";
 import {PriceSnapshot} from "../types/Portfolio.sol";
 import {Ledger} from "./Ledger.sol";
 import {Transient} from "./Transient.sol";
 
-/// @notice One price per underlying and transaction: the first read of the oracle is kept in transient storage.
+/// @notice One price per underlying and one rate per collateral asset in a transaction: the first answer of the oracle is kept in
+/// transient storage, the answer that there is none included.
 library Prices {
+    /// @dev How a missing price is met. STRICT: revert with the oracle's error. LAST_GOOD: positions count at the last good price,
+    /// collateral at zero. KINDEST: both at the last good price moved in the owner's favour.
+    uint256 internal constant STRICT = 0;
+    uint256 internal constant LAST_GOOD = 1;
+    uint256 internal constant KINDEST = 2;
+
+    uint256 private constant RATES = 256; // keys of rates follow those of underlyings
+    uint256 private constant UNUSABLE = 1; // no snapshot: its factors are at least one
+    uint256 private constant MAX_REGIME = 3; // largest μ
+
+    // ---------------------------------------------------------------- now
+
     /// @notice The snapshot of an underlying; reverts with the oracle's error if its price is not usable.
-    /// @dev Declared a view so that external views share the code of the checks; see `_keepIfBusy`.
     function read(Ledger.State storage $, uint256 underlying) internal view returns (PriceSnapshot s) {
-        s = PriceSnapshot.wrap(Transient.price(underlying));
-        if (!s.isEmpty()) return s;
-        s = $.priceOracle.read(underlying);
-        _asView(_keepIfBusy)(underlying, s);
+        s = tryRead($, underlying);
+        if (s.isEmpty()) s = $.priceOracle.read(underlying); // reverts with the reason
+    }
+
+    /// @notice The snapshot of an underlying; empty if its price is not usable.
+    /// @dev Declared a view so that external views share the code of the checks; see `_keepIfBusy`.
+    function tryRead(Ledger.State storage $, uint256 underlying) internal view returns (PriceSnapshot s) {
+        uint256 kept = Transient.price(underlying);
+        if (kept == UNUSABLE) return s;
+        if (kept != 0) return PriceSnapshot.wrap(kept);
+        try $.priceOracle.read(underlying) returns (PriceSnapshot answer) {
+            s = answer;
+        } catch {}
+        _asView(_keepIfBusy)(underlying, s.isEmpty() ? UNUSABLE : PriceSnapshot.unwrap(s));
     }
 
     /// @notice Whether the price is usable. Never reverts because of a feed.
     function isUsable(Ledger.State storage $, uint256 underlying) internal view returns (bool) {
-        if (Transient.price(underlying) != 0) return true;
-        try $.priceOracle.read(underlying) returns (PriceSnapshot) {
-            return true;
-        } catch {
-            return false;
-        }
+        return !tryRead($, underlying).isEmpty();
     }
 
-    /// @dev Keeps a snapshot while the house is locked, that is in every call that changes state and in no view.
-    function _keepIfBusy(uint256 underlying, PriceSnapshot s) private {
-        if (Transient.isBusy()) Transient.setPrice(underlying, PriceSnapshot.unwrap(s));
+    /// @notice USD per unit [wad] of a collateral asset, floored; reverts with the oracle's error if it has no usable price.
+    function ofCollateral(Ledger.State storage $, uint256 collateral) internal view returns (uint256 price) {
+        price = tryCollateral($, collateral);
+        if (price != 0) return price;
+        CollateralParams storage params = $.collaterals[collateral];
+        price = read($, params.underlying).price();
+        return (price * $.priceOracle.readRate(collateral)) / WAD; // one of both reverts with the reason
+    }
+
+    /// @notice USD per unit [wad] of a collateral asset; zero if it has no usable price.
+    function tryCollateral(Ledger.State storage $, uint256 collateral) internal view returns (uint256 price) {
+        CollateralParams storage params = $.collaterals[collateral];
+        price = tryRead($, params.underlying).price();
+        if (price == 0 || !params.hasRate) return price;
+        return (price * _tryRate($, collateral)) / WAD;
+    }
+
+    // ---------------------------------------------------------------- without a usable price
+
+    /// @notice The last good snapshot of an underlying; reverts with the oracle's error if there is none.
+    function lastGood(Ledger.State storage $, uint256 underlying) internal view returns (PriceSnapshot s) {
+        (s, ) = $.priceOracle.lastGood(underlying);
+        if (s.isEmpty()) s = $.priceOracle.read(underlying); // reverts with the reason
+    }
+
+    /// @notice The last good price of a collateral asset moved up by κ · μ_max; zero if there has never been one.
+    function kindestOfCollateral(Ledger.State storage $, uint256 collateral) internal view returns (uint256 price) {
+        CollateralParams storage params = $.collaterals[collateral];
+        PriceSnapshot s = tryRead($, params.underlying);
+        if (s.isEmpty()) (s, ) = $.priceOracle.lastGood(params.underlying);
+        price = (s.price() * (PPM + _reach($, params.underlying))) / PPM;
+        if (!params.hasRate) return price;
+        uint256 rate = _tryRate($, collateral);
+        if (rate == 0) (rate, ) = $.priceOracle.lastGoodRate(collateral);
+        return (price * rate) / WAD;
+    }
+
+    /// @notice A last good price moved by `band` [ppm] and κ · μ_max in favour of a position.
+    function kindest(
+        Ledger.State storage $,
+        uint256 underlying,
+        uint256 price,
+        uint256 band,
+        bool long
+    ) internal view returns (uint256) {
+        uint256 reach = band + _reach($, underlying);
+        if (long) return (price * (PPM + reach)) / PPM;
+        return reach >= PPM ? 0 : (price * (PPM - reach)) / PPM;
+    }
+
+    // ---------------------------------------------------------------- internals
+
+    /// @dev κ · μ_max [ppm]
+    function _reach(Ledger.State storage $, uint256 underlying) private view returns (uint256) {
+        return MAX_REGIME * $.riskEngine.underlyingRisk(underlying).shock;
+    }
+
+    function _tryRate(Ledger.State storage $, uint256 collateral) private view returns (uint256 rate) {
+        uint256 kept = Transient.price(RATES + collateral);
+        if (kept != 0) return kept == UNUSABLE ? 0 : kept;
+        try $.priceOracle.readRate(collateral) returns (uint256 answer) {
+            rate = answer;
+        } catch {}
+        _asView(_keepIfBusy)(RATES + collateral, rate == 0 ? UNUSABLE : rate);
+    }
+
+    /// @dev Keeps an answer while the house is locked, that is in every call that changes state and in no view.
+    function _keepIfBusy(uint256 key, uint256 answer) private {
+        if (Transient.isBusy()) Transient.setPrice(key, answer);
     }
 
     /// @dev Remembering a price changes no state that outlives the transaction.
     function _asView(
-        function(uint256, PriceSnapshot) internal f
-    ) private pure returns (function(uint256, PriceSnapshot) internal view g) {
+        function(uint256, uint256) internal f
+    ) private pure returns (function(uint256, uint256) internal view g) {
         assembly ("memory-safe") {
             g := f
         }

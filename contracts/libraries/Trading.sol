@@ -16,6 +16,7 @@ import {
     PPM,
     WAD
 } from "../types/LedgerTypes.sol";
+import {PriceSnapshot} from "../types/Portfolio.sol";
 import {Fixed} from "./Fixed.sol";
 import {Funding} from "./Funding.sol";
 import {Ledger} from "./Ledger.sol";
@@ -27,6 +28,8 @@ import {Upkeep} from "./Upkeep.sol";
 /// @notice Applies a fill to the ledger.
 library Trading {
     using SafeCast for uint256;
+
+    uint256 internal constant MAX_LAST_GOOD_AGE = 12 hours; // of the price at which positions can be reduced without a feed
 
     /// @dev One party's side of a fill.
     struct Side {
@@ -44,18 +47,20 @@ library Trading {
         Positions.requireListed($, fill.market);
         if (fill.maker.equals(fill.taker)) revert IClearingHouse.SameAccount(fill.maker);
         MarketParams memory params = $.params[fill.market];
-        uint256 index = Prices.read($, rate.underlying).price();
+        uint256 index = Prices.tryRead($, rate.underlying).price();
+        bool unpriced = index == 0;
         uint256 size = Fixed.abs(fill.size);
-        _checkPrice(fill, params, index);
+        if (unpriced) index = _lastGoodPrice($, fill, rate.underlying);
+        else _checkPrice(fill, params, index);
 
         MarketIndex memory word = $.indices[fill.market];
         Funding.accrue(word, rate, index);
-        Funding.observe(rate, fill.price, size, word.openInterest);
+        if (!unpriced) Funding.observe(rate, fill.price, size, word.openInterest);
         Positions.Sides memory sides = Positions.sidesAt($, fill.market, word.funding, rate.flags);
 
         (Side memory maker, Side memory taker) = _sides(fill, params, size);
-        _change($, fill, sides, maker, fill.flags & FILL_MAKER_REDUCES != 0);
-        _change($, fill, sides, taker, fill.flags & FILL_TAKER_REDUCES != 0);
+        _change($, fill, sides, maker, unpriced || fill.flags & FILL_MAKER_REDUCES != 0);
+        _change($, fill, sides, taker, unpriced || fill.flags & FILL_TAKER_REDUCES != 0);
 
         if (size < params.minFill && maker.sizeAfter != 0 && taker.sizeAfter != 0) {
             revert IClearingHouse.FillTooSmall(fill.market, size, params.minFill);
@@ -75,9 +80,21 @@ library Trading {
             maker.fee,
             taker.fee
         );
-        if (maker.sizeAfter == 0 || taker.sizeAfter == 0) {
+        if (!unpriced && (maker.sizeAfter == 0 || taker.sizeAfter == 0)) {
             Upkeep.settleClosed($, fill.market, maker.account, taker.account);
         }
+    }
+
+    /// @dev Without a usable price a fill must be at exactly the last good one, and reduce both sides.
+    function _lastGoodPrice(
+        Ledger.State storage $,
+        Fill calldata fill,
+        uint256 underlying
+    ) private view returns (uint256 price) {
+        (PriceSnapshot s, uint256 time) = $.priceOracle.lastGood(underlying);
+        price = s.price();
+        if (price == 0 || block.timestamp - time > MAX_LAST_GOOD_AGE) price = Prices.read($, underlying).price(); // reverts
+        if (fill.price != price) revert IClearingHouse.PriceOutOfBand(fill.market, fill.price, price, 0);
     }
 
     function _checkPrice(Fill calldata fill, MarketParams memory params, uint256 index) private pure {
@@ -134,15 +151,21 @@ library Trading {
         Side memory maker,
         Side memory taker,
         uint256 index
-    ) private pure {
+    ) private {
         int256 change =
             Positions.longDelta(maker.sizeBefore, maker.sizeAfter) +
                 Positions.longDelta(taker.sizeBefore, taker.sizeAfter);
         word.openInterest = uint256(int256(uint256(word.openInterest)) + change).toUint112();
-        if (change <= 0) return;
         uint256 notional = (uint256(word.openInterest) * index) / WAD;
-        if (notional > uint256(params.hardCap) * WAD) {
+        if (change > 0 && notional > uint256(params.hardCap) * WAD) {
             revert IClearingHouse.OpenInterestCap(market, notional, uint256(params.hardCap) * WAD);
         }
+        if (notional <= uint256(params.softCap) * WAD) return;
+        if (_raises(maker)) Transient.addOpened(maker.account, market);
+        if (_raises(taker)) Transient.addOpened(taker.account, market);
+    }
+
+    function _raises(Side memory side) private pure returns (bool) {
+        return Fixed.abs(side.sizeAfter) > Fixed.abs(side.sizeBefore);
     }
 }

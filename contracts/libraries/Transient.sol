@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {AccountId} from "../types/AccountId.sol";
 
 /// @notice What the ledger remembers within one transaction: the lock of the house, the accounts that a check is pending for,
-/// what was in a storage slot before its first change, and price snapshots.
+/// what was in a storage slot before its first change, and prices.
 /// @dev Checks and pre-images belong to one outermost call: their keys carry an epoch that each such call bumps, so that two
 /// calls of one transaction never see each other's. Price snapshots last for the transaction.
 library Transient {
@@ -13,6 +13,7 @@ library Transient {
     uint256 internal constant CASH_OUT = 2; // cash left it
     uint256 internal constant COLLATERAL_OUT = 4; // collateral left it
     uint256 internal constant STRICT = 8; // must end at E ≥ IM; not worsening is not enough
+    uint256 internal constant BORROWED = 16; // borrowed to settle: must end at MM without unsettled profit
 
     uint256 private constant BUSY = 1;
     uint256 private constant BATCH = 2;
@@ -24,6 +25,7 @@ library Transient {
     uint256 private constant PENDING_LIST = 1 << 32;
     uint256 private constant PRICES = 2 << 32;
     uint256 private constant MARKS = uint256(keccak256("plimsoll.marks"));
+    uint256 private constant OPENED = uint256(keccak256("plimsoll.opened"));
     uint256 private constant CASH_IN = uint256(keccak256("plimsoll.cashIn"));
     uint256 private constant COLLATERAL_OUT_VALUE = uint256(keccak256("plimsoll.collateralOutValue"));
 
@@ -75,10 +77,10 @@ library Transient {
         if (held & marks != marks || held & PENDING == 0) _store(key, held | marks | PENDING);
     }
 
-    /// @notice Makes any further check of an account strict without asking for one now.
-    function markStrict(AccountId id) internal {
+    /// @notice Adds `marks` to any further check of an account without asking for one now.
+    function markLater(AccountId id, uint256 marks) internal {
         uint256 key = _accountKey(id, MARKS);
-        _store(key, _load(key) | STRICT);
+        _store(key, _load(key) | marks);
     }
 
     function marksOf(AccountId id) internal view returns (uint256) {
@@ -96,6 +98,17 @@ library Transient {
     /// @notice Empties the list; marks lapse with the epoch.
     function clearPending() internal {
         _store(PENDING_COUNT, 0);
+    }
+
+    /// @notice Remembers that an account opened in a market above its soft cap.
+    function addOpened(AccountId id, uint256 market) internal {
+        uint256 key = _accountKey(id, OPENED);
+        _store(key, _load(key) | (1 << market));
+    }
+
+    /// @notice Bitmap of the markets of `addOpened`.
+    function opened(AccountId id) internal view returns (uint64) {
+        return uint64(_load(_accountKey(id, OPENED)));
     }
 
     function addCashIn(AccountId id, uint256 amount) internal {
@@ -134,12 +147,12 @@ library Transient {
 
     // ---------------------------------------------------------------- prices
 
-    function price(uint256 underlying) internal view returns (uint256 snapshot) {
-        return _load(PRICES + underlying);
+    function price(uint256 key) internal view returns (uint256 answer) {
+        return _load(PRICES + key);
     }
 
-    function setPrice(uint256 underlying, uint256 snapshot) internal {
-        _store(PRICES + underlying, snapshot);
+    function setPrice(uint256 key, uint256 answer) internal {
+        _store(PRICES + key, answer);
     }
 
     // ---------------------------------------------------------------- keys

@@ -5,9 +5,11 @@ import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
 import {FEE_UNIT, FLAG_AUCTION, MarketIndex, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
 import {Auctions} from "./Auctions.sol";
+import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Funding} from "./Funding.sol";
 import {Ledger} from "./Ledger.sol";
+import {Lending} from "./Lending.sol";
 import {Liquidation} from "./Liquidation.sol";
 import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
@@ -40,6 +42,7 @@ library Upkeep {
     ) external returns (uint256 paid) {
         (, int256 pnl) = Positions.pnlOf($, id, market, false);
         if (amount == 0 || int256(amount) > pnl) revert IClearingHouse.NothingToClaim(id, market, amount, pnl);
+        Prices.read($, $.rates[market].underlying); // no payment while the market has no price
         uint256 badDebt = Pools.badDebt($, market);
         if (badDebt == 0) return Pools.payGain($, id, market, amount);
         // Nobody gives up profit for cash that recorded deficits hold back.
@@ -51,7 +54,7 @@ library Upkeep {
         $.pools[market].cash -= uint128(paid);
         $.losses[market].badDebt -= amount - paid;
         Ledger.addQuote($, id, market, -int256(amount));
-        Ledger.addCash($, id, paid);
+        Cash.credit($, id, paid);
         Transient.mark(id, 0);
         emit IClearingHouse.Claimed(id, market, amount, paid);
     }
@@ -80,9 +83,27 @@ library Upkeep {
         $.rates[market].fees = uint64((fees - paid) / FEE_UNIT);
         $.pools[market].cash -= uint128(paid);
         uint256 toFund = (paid * FEE_FUND_SHARE) / PPM;
-        Ledger.addCash($, Waterfall.fundAccount($), toFund);
-        Ledger.addCash($, AccountIds.main($.treasury), paid - toFund);
+        Cash.credit($, Waterfall.fundAccount($), toFund);
+        Cash.credit($, AccountIds.main($.treasury), paid - toFund);
         emit IClearingHouse.FeesSwept(market, toFund, paid - toFund, badDebt);
+    }
+
+    /// @notice Lends cash of an account that owes no unsettled loss.
+    function lend(Ledger.State storage $, AccountId id, uint256 amount) external {
+        Pools.Leg[] memory legs = Pools.settleAll($, id);
+        for (uint256 i = 0; i < legs.length; ++i) {
+            if (legs[i].stuck) Prices.read($, $.rates[legs[i].market].underlying); // reverts with the reason
+        }
+        uint256 loss = Pools.totalLoss(legs);
+        if (loss != 0) revert IClearingHouse.UnsettledLoss(id, $.accounts[id].cash, loss);
+        Lending.lend($, id, amount);
+        Transient.mark(id, Transient.CASH_OUT);
+    }
+
+    function sweepReserves(Ledger.State storage $) external returns (uint256 amount) {
+        amount = Lending.takeReserves($);
+        Cash.credit($, Waterfall.fundAccount($), amount);
+        emit IClearingHouse.ReservesSwept(amount);
     }
 
     function _settleClosed(Ledger.State storage $, uint256 market, AccountId id, bool winner) private {
@@ -100,10 +121,11 @@ library Upkeep {
         } else if (pnl < 0) {
             if (!Pools.settleLoss($, id, market, uint256(-pnl))) return;
         }
-        bool known = $.accounts[id].flags & FLAG_AUCTION != 0 && $.auctions[id].cashCallSince != 0;
+        bool known = $.accounts[id].flags & FLAG_AUCTION != 0 && $.auctions[id].cashCallClock != 0;
         if (!known && (pnl >= 0 || $.accounts[id].cash != 0)) return;
-        if (!Pools.canPrice($, id)) return;
-        uint256 loss = Pools.totalLoss(Pools.legs($, id));
+        Pools.Leg[] memory legs = Pools.legs($, id);
+        if (Pools.anyStuck(legs)) return;
+        uint256 loss = Pools.totalLoss(legs);
         uint256 cash = $.accounts[id].cash;
         Auctions.trackUnsettledLoss($, id, loss > cash ? loss - cash : 0, Liquidation.DUST);
     }

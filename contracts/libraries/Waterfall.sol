@@ -4,26 +4,33 @@ pragma solidity ^0.8.28;
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {MARKET_HAS_LOSS, MarketLoss, MarketRate, PPM} from "../types/LedgerTypes.sol";
+import {LENDING, MARKET_HAS_LOSS, MarketLoss, MarketRate, PPM} from "../types/LedgerTypes.sol";
+import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
+import {Lending} from "./Lending.sol";
 import {Pools} from "./Pools.sol";
+import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
 import {RollingWindow} from "./RollingWindow.sol";
 
 /// @notice Where losses fall that an account cannot pay, in this order: the insurance fund, within its cap per market and 24 hours;
-/// the other side of the market pro rata by size, within its cap per unit and 24 hours; the market's recorded bad debt.
-/// Whoever holds no position never pays.
+/// for a market's part the other side of the market pro rata by size, within its cap per unit and 24 hours, then the market's
+/// recorded bad debt; for a debt's part the suppliers of the lending pool. Whoever holds no position and lends nothing never pays.
 library Waterfall {
     using RollingWindow for RollingWindow.Window;
     using SafeCast for uint256;
 
     uint256 internal constant FUND_CAP = 0.1e6; // [ppm] of the fund per market and 24 h
-    uint256 private constant RAY36 = 1e36;
 
-    /// @notice Sends the deficit of an account through the waterfall; its quotes rise by exactly `deficit` in total.
+    /// @notice Sends the deficit of an account through the waterfall: its quotes rise and its debt falls by `deficit` in total.
     function absorb(Ledger.State storage $, AccountId id, Pools.Leg[] memory legs, uint256 deficit) internal {
-        uint256[] memory parts = Pools.split(legs, deficit);
+        (uint256[] memory parts, uint256 ofDebt) = Pools.split(legs, Pools.uncoveredDebt($, id), deficit);
+        if (ofDebt != 0) {
+            uint256 fromFund = drawFund($, LENDING, ofDebt);
+            Lending.writeOff($, id, ofDebt, fromFund);
+            emit IClearingHouse.DeficitAbsorbed(id, LENDING, ofDebt, fromFund, ofDebt - fromFund, 0);
+        }
         for (uint256 i = 0; i < legs.length; ++i) {
             if (parts[i] != 0) _absorbPart($, id, legs[i], parts[i]);
             legs[i].pnl += int256(parts[i]);
@@ -36,7 +43,7 @@ library Waterfall {
             if (Pools.badDebt($, legs[i].market) == 0) continue;
             amount -= repayBadDebt($, legs[i].market, Fixed.min(amount, fundRoom($, legs[i].market)));
         }
-        Ledger.addCash($, fundAccount($), amount);
+        Cash.credit($, fundAccount($), amount);
     }
 
     /// @notice Takes up to `amount` that is on its way to the fund off a market's bad debt.
@@ -106,10 +113,10 @@ library Waterfall {
         uint256 openInterest = $.indices[market].openInterest;
         if (openInterest == 0 || amount == 0) return 0;
         RollingWindow.Window storage window = longs ? $.longCharges[market] : $.shortCharges[market];
-        uint256 cap = (mark * 1e18 * $.params[market].socialisationCap) / PPM;
+        uint256 cap = (mark * uint256(Positions.PRICE_TO_RAY36) * $.params[market].socialisationCap) / PPM;
         uint256 used = window.sum();
-        uint256 perUnit = Fixed.min(cap > used ? cap - used : 0, Fixed.divUp(amount * RAY36, openInterest));
-        charged = Fixed.min(amount, (perUnit * openInterest) / RAY36);
+        uint256 perUnit = Fixed.min(cap > used ? cap - used : 0, Fixed.divUp(amount * uint256(Positions.RAY36), openInterest));
+        charged = Fixed.min(amount, (perUnit * openInterest) / uint256(Positions.RAY36));
         if (charged == 0) return 0;
         window.add(perUnit);
         MarketLoss storage loss = $.losses[market];

@@ -36,12 +36,16 @@ library PriceSnapshots {
 /// @notice A portfolio as the ledger hands it to the risk engine: packed words, because nested ABI structs cost more
 /// than the arithmetic. Word 0 is the base: cash + Σ PnL (signed, [wad]). Then one block per underlying:
 ///
-///     header      underlying id (8 bits) << 248 | number of collaterals in the block (8 bits) << 240 | PriceSnapshot (192 bits)
+///     header      underlying id (8 bits) << 248 | number of collaterals in the block (8 bits) << 240 | stuck (1 bit) << 239 |
+///                 PriceSnapshot (192 bits)
 ///     exposure    net size Σ p_m (int128, high) | gross size Σ |p_m| (uint128, low), [wad] base units
-///     collateral  collateral id (8 bits) << 248 | delisting ramp (24 bits, [ppm] of the way to a haircut of 100 %) << 128 |
+///     collateral  collateral id (8 bits) << 248 | stuck (1 bit) << 239 | delisting ramp (24 bits, [ppm] of the way to a haircut of 100 %) << 128 |
 ///                 value V_j (uint128, low) [wad], as many words as the header says
+///
+/// What has no usable price is stuck: it counts, but a slice cannot move it. The risk engine does not look at it.
 library Portfolios {
     uint256 private constant COLLATERAL_ONE = 1 << 240; // one more in a header's count
+    uint256 private constant STUCK = 1 << 239;
 
     // ---------------------------------------------------------------- building
 
@@ -64,10 +68,15 @@ library Portfolios {
     }
 
     /// @notice Appends an empty block and returns its position.
-    function append(uint256[] memory words, uint256 underlying, PriceSnapshot s) internal pure returns (uint256 at) {
+    function append(
+        uint256[] memory words,
+        uint256 underlying,
+        PriceSnapshot s,
+        bool stuck
+    ) internal pure returns (uint256 at) {
         at = words.length;
         _setLength(words, at + 2);
-        words[at] = (underlying << 248) | PriceSnapshot.unwrap(s);
+        words[at] = (underlying << 248) | (stuck ? STUCK : 0) | PriceSnapshot.unwrap(s);
         words[at + 1] = 0;
     }
 
@@ -81,15 +90,73 @@ library Portfolios {
     }
 
     /// @notice Inserts a collateral at the head of a block's list.
-    function addCollateral(uint256[] memory words, uint256 at, uint256 id, uint256 ramp, uint256 value) internal pure {
+    function addCollateral(
+        uint256[] memory words,
+        uint256 at,
+        uint256 id,
+        bool stuck,
+        uint256 ramp,
+        uint256 value
+    ) internal pure {
         _setLength(words, words.length + 1);
         for (uint256 i = words.length - 1; i > at + 2; --i) words[i] = words[i - 1];
-        words[at + 2] = (id << 248) | (ramp << 128) | value;
+        words[at + 2] = (id << 248) | (stuck ? STUCK : 0) | (ramp << 128) | value;
         words[at] += COLLATERAL_ONE;
+    }
+
+    function isStuck(uint256[] memory words, uint256 at) internal pure returns (bool) {
+        return words[at] & STUCK != 0;
     }
 
     function priceAt(uint256[] memory words, uint256 at) internal pure returns (PriceSnapshot) {
         return PriceSnapshot.wrap(words[at] & ((1 << 192) - 1));
+    }
+
+    /// @notice A copy in which everything that is not stuck is scaled to `keep` [wad] of itself, rounded up.
+    function scale(uint256[] memory words, uint256 keep) internal pure returns (uint256[] memory scaled) {
+        scaled = new uint256[](words.length);
+        scaled[0] = words[0];
+        for (uint256 at = 1; at < words.length;) {
+            uint256 end = at + 2 + ((words[at] >> 240) & 0xff);
+            scaled[at] = words[at];
+            bool stuck = words[at] & STUCK != 0;
+            (int256 net, uint256 gross) = parseExposure(words[at + 1]);
+            if (!stuck) (net, gross) = (net > 0 ? _part(net, keep) : -_part(-net, keep), uint256(_part(int256(gross), keep)));
+            scaled[at + 1] = (uint256(net) << 128) | gross;
+            for (uint256 i = at + 2; i < end; ++i) {
+                uint256 value = uint128(words[i]);
+                uint256 kept = words[i] & STUCK != 0 ? value : uint256(_part(int256(value), keep));
+                scaled[i] = words[i] - value + kept;
+            }
+            at = end;
+        }
+    }
+
+    /// @notice A copy at another price [wad] of the underlying in block `at`, all else fixed.
+    function repriced(uint256[] memory words, uint256 at, uint256 newPrice) internal pure returns (uint256[] memory copy) {
+        copy = _copy(words);
+        uint256 oldPrice = priceAt(words, at).price();
+        copy[at] = words[at] - oldPrice + newPrice;
+        (int256 net, ) = parseExposure(words[at + 1]);
+        copy[0] = uint256(int256(words[0]) + Fixed.divFloor(net * (int256(newPrice) - int256(oldPrice)), 1e18));
+        uint256 end = at + 2 + ((words[at] >> 240) & 0xff);
+        for (uint256 i = at + 2; i < end; ++i) {
+            uint256 value = uint128(words[i]);
+            copy[i] = words[i] - value + (value * newPrice) / oldPrice;
+        }
+    }
+
+    /// @notice A copy with `change` of one position's size in block `at`, towards zero, made at the mark for `fee` [wad].
+    function resized(
+        uint256[] memory words,
+        uint256 at,
+        int256 change,
+        uint256 fee
+    ) internal pure returns (uint256[] memory copy) {
+        copy = _copy(words);
+        (int256 net, uint256 gross) = parseExposure(words[at + 1]);
+        copy[0] = uint256(int256(words[0]) - int256(fee));
+        copy[at + 1] = (uint256(net + change) << 128) | (gross - Fixed.abs(change));
     }
 
     // ---------------------------------------------------------------- reading
@@ -104,6 +171,15 @@ library Portfolios {
 
     function parseCollateral(uint256 word) internal pure returns (uint256 id, uint256 ramp, uint256 value) {
         return (word >> 248, uint24(word >> 128), uint128(word));
+    }
+
+    function _part(int256 amount, uint256 keep) private pure returns (int256) {
+        return int256(Fixed.divUp(uint256(amount) * keep, 1e18));
+    }
+
+    function _copy(uint256[] memory words) private pure returns (uint256[] memory copy) {
+        copy = new uint256[](words.length);
+        for (uint256 i = 0; i < words.length; ++i) copy[i] = words[i];
     }
 
     /// @dev The array was created with room for everything that is ever appended.
