@@ -183,17 +183,16 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256 scale
     ) private pure returns (uint256 initialMargin, uint256 maintenanceMargin) {
         unchecked {
-            // Exposures stay below 2^128: no product below reaches 2^256.
+            // Exposures stay below 2^122, depths below 2^108, slopes below 2^18: no product reaches 2^256.
             initialMargin = Fixed.divUp(m.initial * scale, WAD);
             maintenanceMargin = Fixed.divUp(m.maintenance * scale, WAD);
             for (uint256 i = 0; i < m.underlyings; ++i) {
                 uint256 word = m.concentrations[i];
                 uint256 depth = uint256(uint48(word >> 160)) * WAD;
                 uint256 exposure = Fixed.divUp(uint128(word) * scale, WAD);
-                uint256 share = exposure >= depth ? WAD : Fixed.divUp(exposure * WAD, depth);
-                uint256 charge = exposure * uint24(word >> 208) * share;
-                maintenanceMargin += Fixed.divUp(charge, PPM * WAD);
-                initialMargin += Fixed.divUp(charge * uint32(word >> 128), PPM * WAD * PHI_UNIT);
+                uint256 charge = Fixed.divUp(exposure * uint24(word >> 208) * Fixed.min(exposure, depth), PPM * depth);
+                maintenanceMargin += charge;
+                initialMargin += Fixed.divUp(charge * uint32(word >> 128), PHI_UNIT);
             }
             if (initialMargin < maintenanceMargin) initialMargin = maintenanceMargin;
         }
@@ -224,10 +223,11 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         unchecked {
             // Sizes and balances are at most 2^96 each, prices 2^80: values stay below 2^128.
             uint256 size = Fixed.abs(net);
-            uint256 netValue = (size * s.price()) / WAD;
+            uint256 netValue = Fixed.divUp(size * s.price(), WAD);
+            uint256 short = net < 0 ? (size * s.price()) / WAD : 0; // rounded down: what is not hedged carries more
             uint256 spreads = Fixed.divUp((gross - size) * s.price(), WAD); // both legs of what is hedged among markets
             uint256 value = _value(words);
-            uint256 exposure = net < 0 ? (value > netValue ? value - netValue : netValue - value) : value + netValue;
+            uint256 exposure = net < 0 ? (value > short ? value - short : netValue - value) : value + netValue;
             uint256 hedged = Fixed.divUp(spreads, 2) + (net < 0 ? Fixed.min(netValue, value) : 0);
             m.equity += int256(value);
             m.gross += netValue + spreads + value;
@@ -236,7 +236,7 @@ contract RiskEngine is IRiskEngine, AccessManaged {
             m.maintenance += Fixed.divUp(exposure * r.shock * s.maintenanceFactor(), PPM * PPM);
             m.initial += Fixed.divUp(exposure * r.shock * s.initialFactor() * r.initialFactor, PPM * PPM * PHI_UNIT);
             if (hedged != 0) _addBasis(m, r, hedged);
-            if (value != 0) _addLiquidity(m, r, s, words, net < 0 ? netValue : 0);
+            if (value != 0) _addLiquidity(m, r, s, words, short);
         }
     }
 

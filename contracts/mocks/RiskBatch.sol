@@ -12,9 +12,20 @@ contract RiskBatch {
         _engine = engine;
     }
 
-    function assess(uint256[][] calldata portfolios) external view returns (Assessment[] memory assessments) {
+    /// @return assessments of the portfolios
+    /// @return errors what the engine reverted with, empty where it did not
+    function assess(
+        uint256[][] calldata portfolios
+    ) external view returns (Assessment[] memory assessments, bytes[] memory errors) {
         assessments = new Assessment[](portfolios.length);
-        for (uint256 i = 0; i < portfolios.length; ++i) assessments[i] = _engine.assess(portfolios[i]);
+        errors = new bytes[](portfolios.length);
+        for (uint256 i = 0; i < portfolios.length; ++i) {
+            try _engine.assess(portfolios[i]) returns (Assessment memory assessment) {
+                assessments[i] = assessment;
+            } catch (bytes memory reason) {
+                errors[i] = reason;
+            }
+        }
     }
 
     function slice(

@@ -55,10 +55,9 @@ export function margins(m: Measure, scale: bigint): { initialMargin: bigint; mai
   let maintenanceMargin = divUp(m.maintenance * scale, WAD);
   for (const c of m.concentrations) {
     const exposure = divUp(c.exposure * scale, WAD);
-    const share = exposure >= c.depth ? WAD : divUp(exposure * WAD, c.depth);
-    const charge = exposure * c.slope * share;
-    maintenanceMargin += divUp(charge, PPM * WAD);
-    initialMargin += divUp(charge * c.phi, PPM * WAD * PHI_UNIT);
+    const charge = divUp(exposure * c.slope * min(exposure, c.depth), PPM * c.depth);
+    maintenanceMargin += charge;
+    initialMargin += divUp(charge * c.phi, PHI_UNIT);
   }
   if (initialMargin < maintenanceMargin) initialMargin = maintenanceMargin;
   return { initialMargin, maintenanceMargin };
@@ -74,18 +73,21 @@ export function measure(portfolio: Portfolio, risk: RiskParameters): Measure {
 function measureUnderlying(m: Measure, u: Exposure, risk: RiskParameters): void {
   const r = risk.underlyings.get(u.id);
   if (r === undefined) throw new UnknownUnderlying(u.id);
-  const netValue = (abs(u.net) * u.price) / WAD;
-  const spreads = divUp((u.gross - abs(u.net)) * u.price, WAD); // both legs of what is hedged among markets
+  const size = abs(u.net);
+  const netValue = divUp(size * u.price, WAD);
+  const short = u.net < 0n ? (size * u.price) / WAD : 0n; // rounded down: what is not hedged carries more
+  const spreads = divUp((u.gross - size) * u.price, WAD); // both legs of what is hedged among markets
   const value = u.collaterals.reduce((sum, c) => sum + c.value, 0n);
-  const exposure = u.net < 0n ? abs(value - netValue) : value + netValue;
+  const exposure = u.net < 0n ? (value > short ? value - short : netValue - value) : value + netValue;
+  const hedged = divUp(spreads, 2n) + (u.net < 0n ? min(netValue, value) : 0n);
 
   m.equity += value;
   m.gross += netValue + spreads + value;
   m.maintenance += divUp(exposure * r.shock * u.maintenanceFactor, PPM * PPM);
   m.initial += divUp(exposure * r.shock * u.initialFactor * r.initialFactor, PPM * PPM * PHI_UNIT);
   m.concentrations.push({ exposure, slope: r.slope, depth: r.depth * WAD, phi: r.initialFactor });
-  addBasis(m, r, divUp(spreads, 2n) + (u.net < 0n ? min(netValue, value) : 0n));
-  if (value !== 0n) addLiquidity(m, r, u, risk, u.net < 0n ? netValue : 0n);
+  addBasis(m, r, hedged);
+  if (value !== 0n) addLiquidity(m, r, u, risk, short);
 }
 
 /** B and B_i on the hedged value g·P. */

@@ -5,12 +5,13 @@ import type { CollateralRisk, Exposure, Portfolio, RiskParameters, UnderlyingRis
 
 const UNDERLYINGS = 12;
 const COLLATERALS_EACH = 3;
+const COLLATERALS = UNDERLYINGS * COLLATERALS_EACH;
 const PHI_UNIT = 10n ** 9n;
 const LEAST_CHARGE = 5_001; // [ppm] of shock and basis
 
 /** Which underlying each collateral of `randomParameters` belongs to. */
 export const ownerOfCollateral = new Map(
-  Array.from({ length: UNDERLYINGS * COLLATERALS_EACH }, (_, id) => [id, Math.floor(id / COLLATERALS_EACH)] as const),
+  Array.from({ length: COLLATERALS }, (_, id) => [id, Math.floor(id / COLLATERALS_EACH)] as const),
 );
 
 /** A number of any order of magnitude between 1 and `max`. */
@@ -79,7 +80,7 @@ function underlyingRisk(collaterals: readonly CollateralRisk[]): fc.Arbitrary<Un
 
 /** Parameters of twelve underlyings with three collaterals each. */
 export function randomParameters(seed: number): RiskParameters {
-  const collaterals = fc.sample(collateralRisk, { seed, numRuns: UNDERLYINGS * COLLATERALS_EACH });
+  const collaterals = fc.sample(collateralRisk, { seed, numRuns: COLLATERALS });
   const underlyings = Array.from({ length: UNDERLYINGS }, (_, id) => {
     const own = collaterals.slice(id * COLLATERALS_EACH, (id + 1) * COLLATERALS_EACH);
     return fc.sample(underlyingRisk(own), { seed: seed + id, numRuns: 1 })[0]!;
@@ -132,3 +133,18 @@ export const portfolio: fc.Arbitrary<Portfolio> = fc.record({
     .uniqueArray(fc.integer({ min: 0, max: UNDERLYINGS - 1 }), { maxLength: 5 })
     .chain((ids) => fc.tuple(...ids.map(exposure))),
 });
+
+/** The same, and one in ten holds an underlying or a collateral that the engine does not know. */
+export const anyPortfolio: fc.Arbitrary<Portfolio> = fc.oneof(
+  { arbitrary: portfolio, weight: 9 },
+  {
+    arbitrary: fc.tuple(portfolio, fc.integer({ min: COLLATERALS, max: 255 }), fc.boolean()).map(([p, id, asset]) => ({
+      ...p,
+      underlyings: p.underlyings.map((u, i) => {
+        if (i !== p.underlyings.length - 1) return u;
+        return asset ? { ...u, collaterals: [...u.collaterals, { id, ramp: 0n, value: 1n }] } : { ...u, id };
+      }),
+    })),
+    weight: 1,
+  },
+);

@@ -18,15 +18,9 @@ const DUST = 10n * WAD;
 
 const risk = randomParameters(SEED);
 
-/**
- * What rounding against the account can cost [wei]: a wei for each division, one per USD because the share of the depth carries 18
- * decimals, and a size that is off by one wei is off by its price.
- */
+/** What rounding against the account can cost [wei]: a wei for each division, and a size that is off by one is off by its price. */
 function roundingOf(p: Portfolio): bigint {
-  return p.underlyings.reduce((sum, u) => {
-    const value = u.collaterals.reduce((total, c) => total + c.value, 0n);
-    return sum + 20n + ((u.gross * u.price) / WAD + value + 8n * u.price) / WAD;
-  }, 0n);
+  return p.underlyings.reduce((sum, u) => sum + 20n + (8n * u.price) / WAD, 0n);
 }
 
 /** The portfolio with one of its underlyings replaced. */
