@@ -325,8 +325,7 @@ contract PriceOracle is IPriceOracle, AccessManaged {
         Regime memory regime = _regimes[underlying];
         if (regime.referenceVolatility == 0) return 0;
         (bool ok, Round memory latest) = Rounds.latest(s.aggregator);
-        if (!ok) revert FeedUnreadable(underlying, s.aggregator);
-        if (!latest.isComplete()) return 0;
+        if (!ok || !latest.isComplete()) return 0;
         Estimate memory e = _estimates[underlying];
         observed = _walk(s, e, latest.id, regime.averaging, maxRounds);
         _estimates[underlying] = e;

@@ -111,7 +111,7 @@ interface IPriceOracle {
     /// keeps the price as the last good one if it passes every guard now. Without a new round it changes nothing but the last good
     /// price. Rounds that are missing, incomplete, out of the sanity bounds or older than the last one are skipped: those of
     /// a phase of Chainlink's proxy that ran before it took over are, one by one, so that a call may observe none and still
-    /// get further. Reverts if the feed cannot be read or its decimals have changed.
+    /// get further. Reverts if the feed's decimals cannot be read or have changed.
     /// @return observed number of rounds taken
     function observe(uint256 underlying, uint256 maxRounds) external returns (uint256 observed);
 
