@@ -6,25 +6,24 @@ import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IER
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
-import {IExchange} from "./interfaces/IExchange.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
 import {IVault} from "./interfaces/IVault.sol";
 import {Auctions} from "./libraries/Auctions.sol";
-import {Cash} from "./libraries/Cash.sol";
-import {Collaterals} from "./libraries/Collaterals.sol";
+import {Batch} from "./libraries/Batch.sol";
+import {Custody} from "./libraries/Custody.sol";
 import {Ledger} from "./libraries/Ledger.sol";
 import {Lending} from "./libraries/Lending.sol";
 import {Liquidation} from "./libraries/Liquidation.sol";
 import {Listing} from "./libraries/Listing.sol";
 import {Margin} from "./libraries/Margin.sol";
-import {Positions} from "./libraries/Positions.sol";
+import {Observation} from "./libraries/Observation.sol";
+import {Prices} from "./libraries/Prices.sol";
 import {Reports} from "./libraries/Reports.sol";
 import {TokenUnits} from "./libraries/TokenUnits.sol";
 import {Trading} from "./libraries/Trading.sol";
 import {Transient} from "./libraries/Transient.sol";
 import {Upkeep} from "./libraries/Upkeep.sol";
-import {Prices} from "./libraries/Prices.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {
     Account,
@@ -91,21 +90,8 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     // ---------------------------------------------------------------- money
 
     /// @inheritdoc IClearingHouse
-    function deposit(AccountId id, address token, uint256 amount) external house returns (uint256 credited) {
-        if (amount == 0) revert ZeroAmount();
-        if (token == cashToken) {
-            credited = TokenUnits.toWadDown(IVault(vault).pull(token, msg.sender, amount), _cashDecimals);
-            if (credited == 0) revert ZeroAmount();
-            Cash.credit($, id, credited);
-            Transient.addCashIn(id, credited);
-        } else {
-            _requireOwnerOf(id);
-            (uint256 collateralId, uint256 decimals) = _collateralOf(token);
-            credited = TokenUnits.toWadDown(IVault(vault).pull(token, msg.sender, amount), decimals);
-            if (credited == 0) revert ZeroAmount();
-            Collaterals.admit($, id, collateralId, credited);
-        }
-        emit Deposited(id, token, msg.sender, credited);
+    function deposit(AccountId id, address token, uint256 amount) external house returns (uint256) {
+        return Custody.deposit($, _tokens(), id, token, amount);
     }
 
     /// @inheritdoc IClearingHouse
@@ -114,18 +100,8 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         address token,
         uint256 amount,
         address to
-    ) external house onlyOwnerOf(id) returns (uint256 debited) {
-        if (amount == 0) revert ZeroAmount();
-        if (to == address(0)) revert ZeroAddress();
-        if (token == cashToken) {
-            debited = TokenUnits.toWadUp(amount, _cashDecimals);
-            _debitCash(id, debited);
-        } else {
-            (uint256 collateralId, uint256 decimals) = _collateralOf(token);
-            debited = TokenUnits.toWadUp(amount, decimals);
-            Collaterals.release($, id, collateralId, debited);
-        }
-        emit Withdrawn(id, token, to, debited);
+    ) external house returns (uint256 debited) {
+        debited = Custody.withdraw($, _tokens(), id, token, amount, to);
         _verifyUnlessBatching();
         IVault(vault).push(token, to, amount);
     }
@@ -136,34 +112,18 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         AccountId to,
         address token,
         uint256 amount
-    ) external house onlyOwnerOf(from) returns (uint256 moved) {
-        if (amount == 0) revert ZeroAmount();
-        if (from.equals(to)) revert SameAccount(from);
-        if (to.ownerOf() != msg.sender) revert OwnerMismatch(from, to);
-        if (token == cashToken) {
-            moved = TokenUnits.toWadUp(amount, _cashDecimals);
-            _debitCash(from, moved);
-            Cash.credit($, to, moved);
-            Transient.addCashIn(to, moved);
-        } else {
-            (uint256 collateralId, uint256 decimals) = _collateralOf(token);
-            moved = TokenUnits.toWadUp(amount, decimals);
-            Collaterals.release($, from, collateralId, moved);
-            Collaterals.admit($, to, collateralId, moved);
-        }
-        emit Transferred(from, to, token, moved);
+    ) external house returns (uint256) {
+        return Custody.transfer($, _tokens(), from, to, token, amount);
     }
 
     /// @inheritdoc IClearingHouse
     function lend(AccountId id, uint256 amount) external house onlyOwnerOf(id) {
-        if (amount == 0) revert ZeroAmount();
-        Upkeep.lend($, id, TokenUnits.toWadUp(amount, _cashDecimals));
+        Upkeep.lend($, id, amount, _cashDecimals);
     }
 
     /// @inheritdoc IClearingHouse
     function recall(AccountId id, uint256 amount) external house onlyOwnerOf(id) {
-        if (amount == 0) revert ZeroAmount();
-        Lending.recall($, id, TokenUnits.toWadDown(amount, _cashDecimals));
+        Lending.recall($, id, amount, _cashDecimals);
     }
 
     // ---------------------------------------------------------------- trading and upkeep
@@ -171,7 +131,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     /// @inheritdoc IClearingHouse
     function trade(Fill[] calldata fills) external house {
         if (msg.sender != $.exchange) revert NotExchange(msg.sender);
-        for (uint256 i = 0; i < fills.length; ++i) Trading.apply_($, fills[i]);
+        _apply(fills);
     }
 
     /// @inheritdoc IClearingHouse
@@ -203,7 +163,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     /// @inheritdoc IClearingHouse
     function flag(AccountId id) external house {
-        Liquidation.flag($, id);
+        Observation.flag($, id);
     }
 
     /// @inheritdoc IClearingHouse
@@ -212,12 +172,12 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         AccountId taker,
         LiquidationTerms calldata terms
     ) external house returns (uint256, int256) {
-        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.KINDEST);
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
+        if (s.degraded) return Observation.liquidateRest($, id, taker, terms);
         uint256 discount = Auctions.discountNow($, id);
         (uint256 needed, Assessment memory a) = $.riskEngine.slice(s.words, discount, Liquidation.DUST);
         uint256 base = a.maintenanceMargin;
         if (s.flat || a.equity >= int256(base)) revert NotLiquidatable(id, a.equity, base);
-        if (s.degraded) (needed, base) = Liquidation.degradedSlice($, s, a, discount);
         return Liquidation.liquidate($, id, taker, terms, needed, base, a);
     }
 
@@ -232,7 +192,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     /// @inheritdoc IClearingHouse
     function absorb(AccountId id) external house {
-        Liquidation.absorb($, id);
+        Observation.absorb($, id);
     }
 
     // ---------------------------------------------------------------- batch
@@ -241,16 +201,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     function batch(Call[] calldata calls) external returns (bytes[] memory results) {
         if (!Transient.isIdle()) revert Reentrancy();
         Transient.enterBatch();
-        results = new bytes[](calls.length);
-        for (uint256 i = 0; i < calls.length; ++i) {
-            if (calls[i].target == address(this)) {
-                results[i] = Address.functionDelegateCall(address(this), calls[i].data);
-            } else if (calls[i].target == $.exchange && bytes4(calls[i].data) == IExchange.settle.selector) {
-                results[i] = Address.functionCall(calls[i].target, calls[i].data);
-            } else {
-                revert InvalidBatchTarget(calls[i].target);
-            }
-        }
+        results = Batch.run($.exchange, calls);
         Transient.enter();
         Margin.verifyPending($);
         Transient.leaveBatch();
@@ -265,8 +216,9 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         int256 size,
         uint256 price
     ) external returns (Assessment memory a) {
-        Fill memory fill = Fill(AccountIds.main(address(this)), id, marketId, size, price, 0);
-        (, a) = _undone(abi.encodeCall(this.simulateTrade, (fill)));
+        Fill[] memory fills = new Fill[](1);
+        fills[0] = Fill(AccountIds.main(address(this)), id, marketId, size, price, 0);
+        (, a) = _undone(abi.encodeCall(this.simulateTrade, (fills)));
     }
 
     /// @inheritdoc IClearingHouse
@@ -292,15 +244,16 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     /// @inheritdoc IClearingHouse
     function simulate(bytes calldata data, AccountId id) external {
         bytes memory result = Address.functionDelegateCall(address(this), data);
-        revert Simulated(result, Margin.assess($, id));
+        revert Simulated(result, Reports.assess($, id));
     }
 
     /// @inheritdoc IClearingHouse
-    function simulateTrade(Fill calldata fill) external {
+    function simulateTrade(Fill[] calldata fills) external {
         _enter();
-        Trading.apply_($, fill);
-        Margin.verify($, fill.taker);
-        revert Simulated("", Margin.assess($, fill.taker));
+        _apply(fills);
+        Transient.keepPending(fills[0].taker);
+        Margin.verifyPending($);
+        revert Simulated("", Reports.assess($, fills[0].taker));
     }
 
     // ---------------------------------------------------------------- views
@@ -316,8 +269,8 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     }
 
     /// @inheritdoc IClearingHouse
-    function positionPnl(AccountId id, uint256 marketId) external view settled returns (int256 pnl) {
-        (, pnl) = Positions.pnlOf($, id, marketId, false);
+    function positionPnl(AccountId id, uint256 marketId) external view settled returns (int256) {
+        return Reports.positionPnl($, id, marketId);
     }
 
     /// @inheritdoc IClearingHouse
@@ -327,27 +280,27 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     /// @inheritdoc IClearingHouse
     function assess(AccountId id) external view settled returns (Assessment memory) {
-        return Margin.assess($, id);
+        return Reports.assess($, id);
     }
 
     /// @inheritdoc IClearingHouse
     function marginRatio(AccountId id) external view settled returns (int256) {
-        return Reports.health($, id).ratio;
+        return _health(id).ratio;
     }
 
     /// @inheritdoc IClearingHouse
     function marginState(AccountId id) external view settled returns (MarginState) {
-        return Reports.health($, id).state;
+        return _health(id).state;
     }
 
     /// @inheritdoc IClearingHouse
     function freeCollateral(AccountId id) external view settled returns (uint256) {
-        return Reports.health($, id).freeCollateral;
+        return _health(id).freeCollateral;
     }
 
     /// @inheritdoc IClearingHouse
     function health(AccountId id) external view settled returns (HealthReport memory) {
-        return Reports.health($, id);
+        return _health(id);
     }
 
     /// @inheritdoc IClearingHouse
@@ -366,7 +319,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     /// @inheritdoc IClearingHouse
     function lending() external view settled returns (LendingPool memory, LendingParams memory, uint256) {
-        return (Lending.current($), $.lendingParams, $.flaggedLending);
+        return (Lending.pool($), $.lendingParams, $.flaggedLending);
     }
 
     /// @inheritdoc IClearingHouse
@@ -387,8 +340,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
 
     /// @inheritdoc IClearingHouse
     function fundingIndices(uint256 marketId) external view returns (int256, int256) {
-        Positions.Sides memory s = Positions.sides($, marketId);
-        return (s.long, s.short);
+        return Reports.fundingIndices($, marketId);
     }
 
     /// @inheritdoc IClearingHouse
@@ -514,9 +466,16 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         if (id.ownerOf() != msg.sender) revert NotOwner(id, msg.sender);
     }
 
-    function _debitCash(AccountId id, uint256 amount) private {
-        Cash.debit($, id, amount);
-        Transient.mark(id, Transient.CASH_OUT);
+    function _apply(Fill[] calldata fills) private {
+        for (uint256 i = 0; i < fills.length; ++i) Trading.apply_($, fills[i]);
+    }
+
+    function _health(AccountId id) private view returns (HealthReport memory) {
+        return Reports.health($, id);
+    }
+
+    function _tokens() private view returns (Custody.Tokens memory) {
+        return Custody.Tokens(vault, cashToken, _cashDecimals);
     }
 
     /// @dev Runs one of this contract's simulations, which always revert, as the caller, and returns what it found.
@@ -530,11 +489,5 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
             mstore(data, length)
         }
         return abi.decode(data, (bytes, Assessment));
-    }
-
-    function _collateralOf(address token) private view returns (uint256 id, uint256 decimals) {
-        id = $.collateralIds[token];
-        if (id == 0) revert UnknownAsset(token);
-        return (--id, $.collaterals[id].decimals);
     }
 }

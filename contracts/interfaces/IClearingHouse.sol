@@ -353,8 +353,8 @@ interface IClearingHouse {
     /// @notice Runs one call of this contract as the caller and reverts with `Simulated`, or with the call's own error.
     function simulate(bytes calldata data, AccountId account) external;
 
-    /// @notice Applies a fill, checks its taker, and reverts with `Simulated`, or with the reason of a refusal.
-    function simulateTrade(Fill calldata fill) external;
+    /// @notice Applies fills, checks the first one's taker, and reverts with `Simulated`, or with the reason of a refusal.
+    function simulateTrade(Fill[] calldata fills) external;
 
     // ---------------------------------------------------------------- views
 

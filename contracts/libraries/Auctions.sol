@@ -7,7 +7,9 @@ import {Assessment, Auction, FLAG_AUCTION, LENDING, MarketPool, WAD} from "../ty
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
 import {Lending} from "./Lending.sol";
+import {Margin} from "./Margin.sol";
 import {Pools} from "./Pools.sol";
+import {Transient} from "./Transient.sol";
 
 /// @notice The clock of an account's auction and the deficit that flags record. The clock advances only by calls that find
 /// E < MM, each by the time since the last one but at most 60 s, so it stands still through outages and recoveries. It is
@@ -19,6 +21,25 @@ library Auctions {
     uint256 internal constant MAX_STEP = 60; // [s] that one call can add to a clock
     uint256 internal constant MAX_RESCUE = 0.5e18; // of MM
     uint256 private constant MAX_CASH_CALL_STEP = 1 hours; // that one observation can add to a cash call's clock
+
+    /// @notice An account whose own change is not checked yet cannot be judged: its batch could undo what it did.
+    function requireNotPending(AccountId id) internal view {
+        if (Transient.marksOf(id) & Transient.PENDING != 0) revert IClearingHouse.CheckPending();
+    }
+
+    /// @notice Whether an account has a position or collateral with a usable price.
+    function hasAssets(Ledger.State storage $, AccountId id, Pools.Leg[] memory legs) internal view returns (bool) {
+        for (uint256 i = 0; i < legs.length; ++i) {
+            if (legs[i].size != 0 && !legs[i].stuck) return true;
+        }
+        uint64 bits = $.accounts[id].collaterals;
+        while (bits != 0) {
+            uint256 collateral;
+            (collateral, bits) = Ledger.pop(bits);
+            if (Margin.priceOfCollateral($, collateral) != 0) return true;
+        }
+        return false;
+    }
 
     /// @notice d at a reading of the clock [wad].
     function discount(uint256 clock) internal pure returns (uint256) {

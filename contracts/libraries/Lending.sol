@@ -5,9 +5,12 @@ import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {LendingParams, LendingPool, PPM, WAD} from "../types/LedgerTypes.sol";
+import {Assessment, LendingParams, LendingPool, PPM, WAD} from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
+import {Margin} from "./Margin.sol";
+import {Prices} from "./Prices.sol";
+import {TokenUnits} from "./TokenUnits.sol";
 import {Transient} from "./Transient.sol";
 
 /// @notice The market in the settlement asset: what owners lend, others borrow against their margin.
@@ -42,6 +45,11 @@ library Lending {
         p.borrowed += interest.toUint128();
         p.lent += (interest - reserved).toUint128();
         p.reserves += reserved.toUint128();
+    }
+
+    /// @notice The same, for whoever does not want the code.
+    function pool(Ledger.State storage $) external view returns (LendingPool memory) {
+        return current($);
     }
 
     /// @notice Lent cash and debt of an account [wad], as it was before this outermost call if `before`.
@@ -94,8 +102,10 @@ library Lending {
         _store($, p);
     }
 
-    /// @notice Brings `amount` of an account's lent cash back.
-    function recall(Ledger.State storage $, AccountId id, uint256 amount) external {
+    /// @notice Brings lent cash of an account back. `units` are the token's own.
+    function recall(Ledger.State storage $, AccountId id, uint256 units, uint256 decimals) external {
+        uint256 amount = TokenUnits.toWadDown(units, decimals);
+        if (amount == 0) revert IClearingHouse.ZeroAmount();
         uint256 raised = _raise($, id, amount, false);
         if (raised < amount) revert IClearingHouse.InsufficientLiquidity(id, raised, amount);
         if ($.flaggedLending != 0) Transient.mark(id, 0); // it has left part of its claim behind
@@ -111,6 +121,19 @@ library Lending {
         bool mayBorrow
     ) external returns (uint256) {
         return _raise($, id, amount, mayBorrow);
+    }
+
+    /// @notice Raises up to `amount` for an account's losses: from its lent cash and, only while it is worth MM without unsettled profit, by
+    /// borrowing. So no lender pays for what a bankrupt owes its market, and no profit that nothing backs becomes money.
+    function raiseForLoss(Ledger.State storage $, AccountId id, uint256 amount) external {
+        amount -= _raise($, id, amount, false);
+        if (amount == 0 || liquidity(current($)) == 0) return;
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
+        if (s.degraded) return;
+        Assessment memory a = Margin.judge($, s);
+        if (a.equity - int256(s.profit) < int256(a.maintenanceMargin)) return;
+        _raise($, id, amount, true);
+        Transient.markLater(id, Transient.BORROWED);
     }
 
     /// @notice Pays an account's debt from its cash and its lent cash, as far as they go.

@@ -44,7 +44,6 @@ library Liquidation {
     uint256 internal constant DUST = 10e18; // [wad] USD below which nothing is left behind
     uint256 internal constant CASH_CALL_DELAY = 24 hours; // of observed time
     uint256 internal constant CASH_CALL_DISCOUNT = 0.05e18;
-    uint256 private constant HALVINGS = 12; // a slice beside something without a price is found to 1/4096
 
     /// @dev One sale while it is carried out.
     struct Sale {
@@ -66,39 +65,6 @@ library Liquidation {
 
     // ---------------------------------------------------------------- entry points
 
-    function flag(Ledger.State storage $, AccountId id) external {
-        _requireNotPending(id);
-        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.KINDEST);
-        Assessment memory a = Margin.judge($, s);
-        if (a.equity >= int256(a.maintenanceMargin)) return _observeAbove($, id, s, a);
-        Auction memory x = Auctions.advance($, id, a, msg.sender);
-        if (!s.degraded) Auctions.recordDeficit($, id, x, Fixed.positive(-a.equity));
-        Auctions.store($, id, x);
-        emit IClearingHouse.Flagged(id, msg.sender, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
-    }
-
-    /// @notice The slice that an account needs which has something without a usable price: of the rest, found by halving, upwards.
-    /// @return fraction [wad], 1e18 if even all of the rest is not enough
-    /// @return base [wad] what the rest adds to MM: the penalty is taken on it
-    function degradedSlice(
-        Ledger.State storage $,
-        Margin.Snapshot memory s,
-        Assessment memory a,
-        uint256 discount
-    ) external view returns (uint256 fraction, uint256 base) {
-        uint256 stuck = $.riskEngine.assess(Portfolios.scale(s.words, 0)).maintenanceMargin;
-        base = a.maintenanceMargin > stuck ? a.maintenanceMargin - stuck : 0;
-        fraction = WAD;
-        if (a.equity <= int256((discount * base) / WAD)) return (fraction, base);
-        uint256 low = 0;
-        for (uint256 step = 0; step < HALVINGS; ++step) {
-            uint256 f = (low + fraction) / 2;
-            uint256 required = $.riskEngine.assess(Portfolios.scale(s.words, WAD - f)).initialMargin;
-            if (a.equity - int256(Fixed.divUp(f * discount * base, WAD * WAD)) >= int256(required)) fraction = f;
-            else low = f;
-        }
-    }
-
     /// @notice `a` is the account as the engine has just judged it, below MM, and `needed` the slice that it needs, at a penalty on `base`.
     function liquidate(
         Ledger.State storage $,
@@ -113,8 +79,11 @@ library Liquidation {
         Auction memory x = Auctions.advance($, id, a, msg.sender);
         Pools.Leg[] memory legs = _open($, id, taker);
         bool degraded = base != a.maintenanceMargin || Pools.anyStuck(legs);
-        if (a.equity < 0 && !degraded) Waterfall.absorb($, id, legs, uint256(-a.equity));
-        if (!_hasAssets($, id, legs)) {
+        if (a.equity < 0 && !degraded) {
+            Waterfall.absorb($, id, uint256(-a.equity));
+            legs = Pools.legs($, id);
+        }
+        if (!Auctions.hasAssets($, id, legs)) {
             if (degraded) revert IClearingHouse.NothingToSell(id);
             Auctions.clear($, id);
             return (0, 0);
@@ -165,63 +134,13 @@ library Liquidation {
         return (sale.fraction, paid);
     }
 
-    function absorb(Ledger.State storage $, AccountId id) external {
-        _requireNotPending(id);
-        Assessment memory a = Margin.assess($, id);
-        if (a.equity >= 0 || _hasAssets($, id, Pools.legs($, id))) revert IClearingHouse.NotAbsorbable(id, a.equity);
-        Transient.markLater(id, Transient.STRICT);
-        Waterfall.absorb($, id, Pools.settleAll($, id), uint256(-a.equity));
-        Auctions.clear($, id);
-    }
-
     // ---------------------------------------------------------------- checks
-
-    /// @dev An account whose own change is not checked yet cannot be judged: its batch could undo what it did.
-    function _requireNotPending(AccountId id) private view {
-        if (Transient.marksOf(id) & Transient.PENDING != 0) revert IClearingHouse.CheckPending();
-    }
 
     function _requireTaker(AccountId id, AccountId taker) private view {
         if (taker.ownerOf() != msg.sender) revert IClearingHouse.NotOwner(taker, msg.sender);
         if (id.ownerOf() == msg.sender) revert IClearingHouse.SelfLiquidation(id, taker);
         if (taker.isIsolated()) revert IClearingHouse.IsolatedTaker(taker);
-        _requireNotPending(id);
-    }
-
-    /// @dev Between MM and IM a margin call: a flagged account keeps its clock, but a deficit that has healed is not one any more. At
-    /// E ≥ IM the auction ends.
-    function _observeAbove(
-        Ledger.State storage $,
-        AccountId id,
-        Margin.Snapshot memory s,
-        Assessment memory a
-    ) private {
-        bool flagged = $.accounts[id].flags & FLAG_AUCTION != 0;
-        bool called = a.equity < int256(a.initialMargin);
-        if (s.degraded || (!flagged && !called)) {
-            revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
-        }
-        Transient.markLater(id, Transient.STRICT); // what a batch brought in for this observation stays in
-        if (!called) return Auctions.clear($, id);
-        if (flagged) {
-            Auction memory x = $.auctions[id];
-            Auctions.recordDeficit($, id, x, 0);
-            $.auctions[id] = x;
-        }
-        Reports.callMargin($, id, s, a);
-    }
-
-    function _hasAssets(Ledger.State storage $, AccountId id, Pools.Leg[] memory legs) private view returns (bool) {
-        for (uint256 i = 0; i < legs.length; ++i) {
-            if (legs[i].size != 0 && !legs[i].stuck) return true;
-        }
-        uint64 bits = $.accounts[id].collaterals;
-        while (bits != 0) {
-            uint256 collateral;
-            (collateral, bits) = Ledger.pop(bits);
-            if (Margin.priceOfCollateral($, collateral) != 0) return true;
-        }
-        return false;
+        Auctions.requireNotPending(id);
     }
 
     // ---------------------------------------------------------------- the sale

@@ -16,6 +16,7 @@ import {
 } from "../types/LedgerTypes.sol";
 import {Portfolios, PriceSnapshot} from "../types/Portfolio.sol";
 import {Health} from "./Health.sol";
+import {LastGood} from "./LastGood.sol";
 import {Ledger} from "./Ledger.sol";
 import {Lending} from "./Lending.sol";
 import {Positions} from "./Positions.sol";
@@ -172,7 +173,7 @@ library Margin {
             if (stuck) {
                 s.unpriced = true;
                 if (mode == Prices.KINDEST) {
-                    mark = Prices.kindest($, rate.underlying, mark, $.params[market].priceBand, size > 0);
+                    mark = LastGood.kindest($, rate.underlying, mark, $.params[market].priceBand, size > 0);
                 }
             }
             pnl = Positions.pnl(size, pnl, mark, Positions.sidesOf($, market, rate));
@@ -211,7 +212,7 @@ library Margin {
         if (stuck) {
             if (mode == Prices.STRICT) price = Prices.ofCollateral($, collateral);
             s.degraded = true;
-            if (mode == Prices.KINDEST) price = Prices.kindestOfCollateral($, collateral);
+            if (mode == Prices.KINDEST) price = LastGood.kindestOfCollateral($, collateral);
             if (price == 0) return;
         }
         (uint256 at, ) = _block($, s, params.underlying, mode);
@@ -229,7 +230,7 @@ library Margin {
         if (at != 0) return (at, Portfolios.isStuck(s.words, at));
         PriceSnapshot price = mode == Prices.STRICT ? Prices.read($, underlying) : Prices.tryRead($, underlying);
         stuck = price.isEmpty();
-        if (stuck) (price, s.degraded) = (Prices.lastGood($, underlying), true);
+        if (stuck) (price, s.degraded) = (LastGood.snapshot($, underlying), true);
         at = Portfolios.append(s.words, underlying, price, stuck);
     }
 }

@@ -5,7 +5,7 @@ import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Account, Assessment, FLAG_LOANS, MARKET_HAS_LOSS, MarketPool, MarketRate} from "../types/LedgerTypes.sol";
+import {Account, FLAG_LOANS, MARKET_HAS_LOSS, MarketPool, MarketRate} from "../types/LedgerTypes.sol";
 import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
@@ -13,7 +13,6 @@ import {Lending} from "./Lending.sol";
 import {Margin} from "./Margin.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
-import {Transient} from "./Transient.sol";
 
 /// @notice Profit is paid only from settled losses. Each market has a pool; Σ PnL over all accounts and unswept fees = pool + bad
 /// debt of the market: what winners can claim is what losers have paid in, still owe, or failed to pay.
@@ -130,19 +129,11 @@ library Pools {
         return true;
     }
 
-    /// @notice Brings an account's cash up to `amount` from its lent cash and, only while it is worth MM without unsettled profit, by
-    /// borrowing, as far as the lending pool is liquid.
+    /// @notice Brings an account's cash up to `amount` as far as `Lending.raiseForLoss` can.
     function raise(Ledger.State storage $, AccountId id, uint256 amount) internal {
-        uint256 cash = $.accounts[id].cash;
-        if (cash >= amount) return;
-        uint256 raised = $.accounts[id].flags & FLAG_LOANS == 0 ? 0 : Lending.raise($, id, amount - cash, false);
-        if (cash + raised == amount || $.lending.lent == 0) return;
-        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
-        if (s.degraded) return;
-        Assessment memory a = Margin.judge($, s);
-        if (a.equity - int256(s.profit) < int256(a.maintenanceMargin)) return;
-        Lending.raise($, id, amount - cash - raised, true);
-        Transient.markLater(id, Transient.BORROWED);
+        Account memory a = $.accounts[id];
+        if (a.cash >= amount || (a.flags & FLAG_LOANS == 0 && $.lending.lent == 0)) return;
+        Lending.raiseForLoss($, id, amount - a.cash);
     }
 
     /// @notice Moves `amount` of a loss from cash into the pool.

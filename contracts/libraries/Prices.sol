@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {CollateralParams, PPM, WAD} from "../types/LedgerTypes.sol";
+import {CollateralParams, WAD} from "../types/LedgerTypes.sol";
 import {PriceSnapshot} from "../types/Portfolio.sol";
 import {Ledger} from "./Ledger.sol";
 import {Transient} from "./Transient.sol";
@@ -17,7 +17,6 @@ library Prices {
 
     uint256 private constant RATES = 256; // keys of rates follow those of underlyings
     uint256 private constant UNUSABLE = 1; // no snapshot: its factors are at least one
-    uint256 private constant MAX_REGIME = 3; // largest μ
 
     // ---------------------------------------------------------------- now
 
@@ -58,50 +57,11 @@ library Prices {
         CollateralParams storage params = $.collaterals[collateral];
         price = tryRead($, params.underlying).price();
         if (price == 0 || !params.hasRate) return price;
-        return (price * _tryRate($, collateral)) / WAD;
+        return (price * tryRate($, collateral)) / WAD;
     }
 
-    // ---------------------------------------------------------------- without a usable price
-
-    /// @notice The last good snapshot of an underlying; reverts with the oracle's error if there is none.
-    function lastGood(Ledger.State storage $, uint256 underlying) internal view returns (PriceSnapshot s) {
-        (s, ) = $.priceOracle.lastGood(underlying);
-        if (s.isEmpty()) s = $.priceOracle.read(underlying); // reverts with the reason
-    }
-
-    /// @notice The last good price of a collateral asset moved up by κ · μ_max; zero if there has never been one.
-    function kindestOfCollateral(Ledger.State storage $, uint256 collateral) internal view returns (uint256 price) {
-        CollateralParams storage params = $.collaterals[collateral];
-        PriceSnapshot s = tryRead($, params.underlying);
-        if (s.isEmpty()) (s, ) = $.priceOracle.lastGood(params.underlying);
-        price = (s.price() * (PPM + _reach($, params.underlying))) / PPM;
-        if (!params.hasRate) return price;
-        uint256 rate = _tryRate($, collateral);
-        if (rate == 0) (rate, ) = $.priceOracle.lastGoodRate(collateral);
-        return (price * rate) / WAD;
-    }
-
-    /// @notice A last good price moved by `band` [ppm] and κ · μ_max in favour of a position.
-    function kindest(
-        Ledger.State storage $,
-        uint256 underlying,
-        uint256 price,
-        uint256 band,
-        bool long
-    ) internal view returns (uint256) {
-        uint256 reach = band + _reach($, underlying);
-        if (long) return (price * (PPM + reach)) / PPM;
-        return reach >= PPM ? 0 : (price * (PPM - reach)) / PPM;
-    }
-
-    // ---------------------------------------------------------------- internals
-
-    /// @dev κ · μ_max [ppm]
-    function _reach(Ledger.State storage $, uint256 underlying) private view returns (uint256) {
-        return MAX_REGIME * $.riskEngine.underlyingRisk(underlying).shock;
-    }
-
-    function _tryRate(Ledger.State storage $, uint256 collateral) private view returns (uint256 rate) {
+    /// @notice Units of the underlying [wad] per unit of a collateral asset; zero if its rate is not usable.
+    function tryRate(Ledger.State storage $, uint256 collateral) internal view returns (uint256 rate) {
         uint256 kept = Transient.price(RATES + collateral);
         if (kept != 0) return kept == UNUSABLE ? 0 : kept;
         try $.priceOracle.readRate(collateral) returns (uint256 answer) {
@@ -109,6 +69,8 @@ library Prices {
         } catch {}
         _asView(_keepIfBusy)(RATES + collateral, rate == 0 ? UNUSABLE : rate);
     }
+
+    // ---------------------------------------------------------------- internals
 
     /// @dev Keeps an answer while the house is locked, that is in every call that changes state and in no view.
     function _keepIfBusy(uint256 key, uint256 answer) private {

@@ -9,6 +9,7 @@ import {Fixed} from "./Fixed.sol";
 import {Health} from "./Health.sol";
 import {Ledger} from "./Ledger.sol";
 import {Margin} from "./Margin.sol";
+import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
 import {Transient} from "./Transient.sol";
 
@@ -19,6 +20,19 @@ library Reports {
     uint256 private constant HALVINGS = 40;
 
     // ---------------------------------------------------------------- health
+
+    function assess(Ledger.State storage $, AccountId id) external view returns (Assessment memory) {
+        return Margin.assess($, id);
+    }
+
+    function positionPnl(Ledger.State storage $, AccountId id, uint256 market) external view returns (int256 pnl) {
+        (, pnl) = Positions.pnlOf($, id, market, false);
+    }
+
+    function fundingIndices(Ledger.State storage $, uint256 market) external view returns (int256, int256) {
+        Positions.Sides memory s = Positions.sides($, market);
+        return (s.long, s.short);
+    }
 
     function health(Ledger.State storage $, AccountId id) external view returns (HealthReport memory r) {
         Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.STRICT);

@@ -111,6 +111,12 @@ library Transient {
         return uint64(_load(_accountKey(id, OPENED)));
     }
 
+    /// @notice Leaves one account on the list.
+    function keepPending(AccountId id) internal {
+        _store(PENDING_LIST, AccountId.unwrap(id));
+        _store(PENDING_COUNT, 1);
+    }
+
     function addCashIn(AccountId id, uint256 amount) internal {
         uint256 key = _accountKey(id, CASH_IN);
         _store(key, _load(key) + amount);

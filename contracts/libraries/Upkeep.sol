@@ -14,6 +14,7 @@ import {Liquidation} from "./Liquidation.sol";
 import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
+import {TokenUnits} from "./TokenUnits.sol";
 import {Transient} from "./Transient.sol";
 import {Waterfall} from "./Waterfall.sol";
 
@@ -59,14 +60,17 @@ library Upkeep {
         emit IClearingHouse.Claimed(id, market, amount, paid);
     }
 
+    /// @dev At the price of the last accrual there is nothing to store: the index is computed on read.
     function accrueFunding(Ledger.State storage $, uint256 market) external {
         MarketRate memory rate = $.rates[market];
         Positions.requireListed($, market);
+        uint256 price = Prices.read($, rate.underlying).price();
+        if (price == rate.price) return;
         MarketIndex memory index = $.indices[market];
-        Funding.accrue(index, rate, Prices.read($, rate.underlying).price());
+        Funding.accrue(index, rate, price);
         $.indices[market] = index;
         $.rates[market] = rate;
-        emit IClearingHouse.FundingAccrued(market, index.funding, Funding.rateOf(rate.premium), rate.price);
+        emit IClearingHouse.FundingAccrued(market, index.funding, rate.premium, rate.price);
     }
 
     function sweepFees(Ledger.State storage $, uint256 market) external {
@@ -88,15 +92,16 @@ library Upkeep {
         emit IClearingHouse.FeesSwept(market, toFund, paid - toFund, badDebt);
     }
 
-    /// @notice Lends cash of an account that owes no unsettled loss.
-    function lend(Ledger.State storage $, AccountId id, uint256 amount) external {
+    /// @notice Lends cash of an account that owes no unsettled loss. `amount` is in the token's own units.
+    function lend(Ledger.State storage $, AccountId id, uint256 amount, uint256 decimals) external {
+        if (amount == 0) revert IClearingHouse.ZeroAmount();
         Pools.Leg[] memory legs = Pools.settleAll($, id);
         for (uint256 i = 0; i < legs.length; ++i) {
             if (legs[i].stuck) Prices.read($, $.rates[legs[i].market].underlying); // reverts with the reason
         }
         uint256 loss = Pools.totalLoss(legs);
         if (loss != 0) revert IClearingHouse.UnsettledLoss(id, $.accounts[id].cash, loss);
-        Lending.lend($, id, amount);
+        Lending.lend($, id, TokenUnits.toWadUp(amount, decimals));
         Transient.mark(id, Transient.CASH_OUT);
     }
 

@@ -24,7 +24,8 @@ library Waterfall {
     uint256 internal constant FUND_CAP = 0.1e6; // [ppm] of the fund per market and 24 h
 
     /// @notice Sends the deficit of an account through the waterfall: its quotes rise and its debt falls by `deficit` in total.
-    function absorb(Ledger.State storage $, AccountId id, Pools.Leg[] memory legs, uint256 deficit) internal {
+    function absorb(Ledger.State storage $, AccountId id, uint256 deficit) external {
+        Pools.Leg[] memory legs = Pools.legs($, id);
         (uint256[] memory parts, uint256 ofDebt) = Pools.split(legs, Pools.uncoveredDebt($, id), deficit);
         if (ofDebt != 0) {
             uint256 fromFund = drawFund($, LENDING, ofDebt);
@@ -33,7 +34,6 @@ library Waterfall {
         }
         for (uint256 i = 0; i < legs.length; ++i) {
             if (parts[i] != 0) _absorbPart($, id, legs[i], parts[i]);
-            legs[i].pnl += int256(parts[i]);
         }
     }
 

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IVault} from "../interfaces/IVault.sol";
+import {AccountId} from "../types/AccountId.sol";
+import {CollateralParams, WAD} from "../types/LedgerTypes.sol";
+import {Cash} from "./Cash.sol";
+import {Fixed} from "./Fixed.sol";
+import {Ledger} from "./Ledger.sol";
+import {Margin} from "./Margin.sol";
+import {Prices} from "./Prices.sol";
+import {TokenUnits} from "./TokenUnits.sol";
+import {Transient} from "./Transient.sol";
+
+/// @notice Money and collateral into an account, out of it, and between two accounts of one owner. Collateral comes in within caps, and
+/// neither way leaves dust; a liquidation moves balances without asking here.
+library Custody {
+    /// @dev What the clearinghouse knows for ever.
+    struct Tokens {
+        address vault;
+        address cash;
+        uint256 cashDecimals;
+    }
+
+    function deposit(
+        Ledger.State storage $,
+        Tokens memory tokens,
+        AccountId id,
+        address token,
+        uint256 amount
+    ) external returns (uint256 credited) {
+        if (amount == 0) revert IClearingHouse.ZeroAmount();
+        if (token == tokens.cash) {
+            credited = TokenUnits.toWadDown(_pull(tokens, token, amount), tokens.cashDecimals);
+            _creditCash($, id, credited);
+        } else {
+            _requireOwner(id);
+            (uint256 collateral, uint256 decimals) = _collateralOf($, token);
+            credited = TokenUnits.toWadDown(_pull(tokens, token, amount), decimals);
+            _admit($, id, collateral, credited);
+        }
+        if (credited == 0) revert IClearingHouse.ZeroAmount();
+        emit IClearingHouse.Deposited(id, token, msg.sender, credited);
+    }
+
+    function withdraw(
+        Ledger.State storage $,
+        Tokens memory tokens,
+        AccountId id,
+        address token,
+        uint256 amount,
+        address to
+    ) external returns (uint256 debited) {
+        _requireOwner(id);
+        if (amount == 0) revert IClearingHouse.ZeroAmount();
+        if (to == address(0)) revert IClearingHouse.ZeroAddress();
+        if (token == tokens.cash) {
+            debited = TokenUnits.toWadUp(amount, tokens.cashDecimals);
+            _debitCash($, id, debited);
+        } else {
+            (uint256 collateral, uint256 decimals) = _collateralOf($, token);
+            debited = TokenUnits.toWadUp(amount, decimals);
+            _release($, id, collateral, debited);
+        }
+        emit IClearingHouse.Withdrawn(id, token, to, debited);
+    }
+
+    function transfer(
+        Ledger.State storage $,
+        Tokens memory tokens,
+        AccountId from,
+        AccountId to,
+        address token,
+        uint256 amount
+    ) external returns (uint256 moved) {
+        _requireOwner(from);
+        if (amount == 0) revert IClearingHouse.ZeroAmount();
+        if (from.equals(to)) revert IClearingHouse.SameAccount(from);
+        if (to.ownerOf() != msg.sender) revert IClearingHouse.OwnerMismatch(from, to);
+        if (token == tokens.cash) {
+            moved = TokenUnits.toWadUp(amount, tokens.cashDecimals);
+            _debitCash($, from, moved);
+            _creditCash($, to, moved);
+        } else {
+            (uint256 collateral, uint256 decimals) = _collateralOf($, token);
+            moved = TokenUnits.toWadUp(amount, decimals);
+            _release($, from, collateral, moved);
+            _admit($, to, collateral, moved);
+        }
+        emit IClearingHouse.Transferred(from, to, token, moved);
+    }
+
+    /// @dev Returns what the vault received, in token units.
+    function _pull(Tokens memory tokens, address token, uint256 amount) private returns (uint256) {
+        return IVault(tokens.vault).pull(token, msg.sender, amount);
+    }
+
+    function _requireOwner(AccountId id) private view {
+        if (id.ownerOf() != msg.sender) revert IClearingHouse.NotOwner(id, msg.sender);
+    }
+
+    function _creditCash(Ledger.State storage $, AccountId id, uint256 amount) private {
+        Cash.credit($, id, amount);
+        Transient.addCashIn(id, amount);
+    }
+
+    function _debitCash(Ledger.State storage $, AccountId id, uint256 amount) private {
+        Cash.debit($, id, amount);
+        Transient.mark(id, Transient.CASH_OUT);
+    }
+
+    /// @dev Brings collateral into an account.
+    function _admit(Ledger.State storage $, AccountId id, uint256 collateral, uint256 amount) private {
+        CollateralParams memory params = $.collaterals[collateral];
+        uint256 balance = $.balances[id][collateral] + amount;
+        uint256 total = $.collateralTotals[collateral] + amount;
+        if (params.delistingEnd != 0) revert IClearingHouse.Delisted(collateral, params.delistingEnd);
+        if (total > params.cap * WAD) revert IClearingHouse.CollateralCap(collateral, total, params.cap * WAD);
+        if (balance > params.accountCap * WAD) {
+            revert IClearingHouse.CollateralCap(collateral, balance, params.accountCap * WAD);
+        }
+        _requireNoDust(id, collateral, balance, params.minBalance);
+        $.collateralTotals[collateral] = total;
+        Ledger.setBalance($, id, collateral, balance);
+    }
+
+    /// @dev Takes collateral out of an account and puts it up for a check. In a batch collateral that leaves is valued, because below IM it has to be paid for. What leaves a flat account needs no
+    /// price, but the account may not take on anything later in the batch that it does not have IM for.
+    function _release(Ledger.State storage $, AccountId id, uint256 collateral, uint256 amount) private {
+        uint256 balance = $.balances[id][collateral];
+        if (balance < amount) revert IClearingHouse.InsufficientCollateral(id, collateral, balance, amount);
+        _requireNoDust(id, collateral, balance - amount, $.collaterals[collateral].minBalance);
+        $.collateralTotals[collateral] -= amount;
+        Ledger.setBalance($, id, collateral, balance - amount);
+        bool strict = !Transient.isBatching() || Margin.isFlat($, id);
+        Transient.mark(id, strict ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);
+        if (!strict) Transient.addCollateralOut(id, Fixed.divUp(amount * Prices.ofCollateral($, collateral), WAD));
+    }
+
+    function _requireNoDust(AccountId id, uint256 collateral, uint256 balance, uint256 minimum) private pure {
+        if (balance != 0 && balance < minimum) {
+            revert IClearingHouse.CollateralDust(id, collateral, balance, minimum);
+        }
+    }
+
+    function _collateralOf(Ledger.State storage $, address token) private view returns (uint256 id, uint256 decimals) {
+        id = $.collateralIds[token];
+        if (id == 0) revert IClearingHouse.UnknownAsset(token);
+        return (--id, $.collaterals[id].decimals);
+    }
+}
