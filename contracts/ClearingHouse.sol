@@ -4,7 +4,6 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
-import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
@@ -178,7 +177,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         (uint256 needed, Assessment memory a) = $.riskEngine.slice(s.words, discount, Liquidation.DUST);
         uint256 base = a.maintenanceMargin;
         if (s.flat || a.equity >= int256(base)) revert NotLiquidatable(id, a.equity, base);
-        return Liquidation.liquidate($, id, taker, terms, needed, base, a);
+        return Liquidation.liquidate($, id, taker, terms, needed, base, a, false);
     }
 
     /// @inheritdoc IClearingHouse
@@ -478,16 +477,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         return Custody.Tokens(vault, cashToken, _cashDecimals);
     }
 
-    /// @dev Runs one of this contract's simulations, which always revert, as the caller, and returns what it found.
-    function _undone(bytes memory simulation) private returns (bytes memory result, Assessment memory a) {
-        (, bytes memory data) = address(this).delegatecall(simulation);
-        if (bytes4(data) != Simulated.selector) LowLevelCall.bubbleRevert(data);
-        assembly ("memory-safe") {
-            // Drops the selector: the rest is the arguments.
-            let length := sub(mload(data), 4)
-            data := add(data, 4)
-            mstore(data, length)
-        }
-        return abi.decode(data, (bytes, Assessment));
+    function _undone(bytes memory simulation) private returns (bytes memory, Assessment memory) {
+        return Reports.undone(simulation);
     }
 }

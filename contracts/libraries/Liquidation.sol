@@ -65,7 +65,8 @@ library Liquidation {
 
     // ---------------------------------------------------------------- entry points
 
-    /// @notice `a` is the account as the engine has just judged it, below MM, and `needed` the slice that it needs, at a penalty on `base`.
+    /// @notice `a` is the account as the engine has just judged it, below MM, `needed` the slice that it needs at a penalty on `base`.
+    /// `degraded`: part of it has no usable price and stays, so nothing is written off and the auction goes on.
     function liquidate(
         Ledger.State storage $,
         AccountId id,
@@ -73,12 +74,12 @@ library Liquidation {
         LiquidationTerms calldata terms,
         uint256 needed,
         uint256 base,
-        Assessment memory a
+        Assessment memory a,
+        bool degraded
     ) external returns (uint256, int256) {
         _requireTaker(id, taker);
         Auction memory x = Auctions.advance($, id, a, msg.sender);
         Pools.Leg[] memory legs = _open($, id, taker);
-        bool degraded = base != a.maintenanceMargin || Pools.anyStuck(legs);
         if (a.equity < 0 && !degraded) {
             Waterfall.absorb($, id, uint256(-a.equity));
             legs = Pools.legs($, id);

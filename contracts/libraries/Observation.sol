@@ -45,7 +45,7 @@ library Observation {
             revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
         }
         (uint256 needed, uint256 base) = _sliceOfRest($, s, a, Auctions.discountNow($, id));
-        return Liquidation.liquidate($, id, taker, terms, needed, base, a);
+        return Liquidation.liquidate($, id, taker, terms, needed, base, a, true);
     }
 
     function absorb(Ledger.State storage $, AccountId id) external {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Assessment, Cure, FEE_UNIT, HealthReport, MarginState, MarketParams, PPM, WAD} from "../types/LedgerTypes.sol";
@@ -62,6 +63,21 @@ library Reports {
     ) private view returns (uint256) {
         uint256 required = s.flat ? 0 : a.initialMargin + Health.surcharge($, id, Transient.CASH_OUT);
         return Fixed.positive(a.equity - int256(s.profit) - int256(required));
+    }
+
+    // ---------------------------------------------------------------- previews
+
+    /// @notice Runs one of the house's simulations, which always revert, as the caller, and returns what it found.
+    function undone(bytes memory simulation) external returns (bytes memory result, Assessment memory a) {
+        (, bytes memory data) = address(this).delegatecall(simulation);
+        if (bytes4(data) != IClearingHouse.Simulated.selector) LowLevelCall.bubbleRevert(data);
+        assembly ("memory-safe") {
+            // Drops the selector: the rest is the arguments.
+            let length := sub(mload(data), 4)
+            data := add(data, 4)
+            mstore(data, length)
+        }
+        return abi.decode(data, (bytes, Assessment));
     }
 
     // ---------------------------------------------------------------- liquidation prices

@@ -611,15 +611,15 @@ contract Handler is House {
 
     function cashCall(uint256 seed) external {
         AccountId id = _trader(seed, 0);
-        for (uint256 i = 0; i < TRADERS && ch.auction(id).cashCallSince == 0; ++i) id = _ids[i];
-        uint256 since = ch.auction(id).cashCallSince;
+        for (uint256 i = 0; i < TRADERS && ch.auction(id).cashCallClock == 0; ++i) id = _ids[i];
+        uint256 clock = ch.auction(id).cashCallClock;
         Assessment[] memory all = _assessAll();
         Assessment memory b = all[_indexOf(id)];
         vm.recordLogs();
         vm.prank(_ids[WHALE].ownerOf());
         try ch.cashCall(id, _ids[WHALE], anyTerms()) returns (uint256 fraction, int256) {
             _digest("cash call");
-            check(since != 0 && block.timestamp >= since + 24 hours, "CASH_CALL_WAITS a day");
+            check(clock > 24 hours, "CASH_CALL_WAITS a day");
             int256 cost = int256((fraction * b.maintenanceMargin) / WAD / 20);
             checkNear(assess(id).equity, b.equity - cost, uint256(WEI), "CASH_CALL costs f 5 % MM");
             int256 gain = assess(_ids[WHALE]).equity - all[WHALE].equity;

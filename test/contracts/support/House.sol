@@ -17,6 +17,7 @@ import {AccountId, AccountIds} from "../../../contracts/types/AccountId.sol";
 import {
     Assessment,
     CollateralParams,
+    LendingParams,
     LiquidationTerms,
     MarketIndex,
     MarketLoss,
@@ -67,7 +68,7 @@ abstract contract House is Checks {
         authority = new AccessManager(address(this));
         vault = new Vault(address(authority));
         engine = new RiskEngine(address(authority));
-        oracle = new PriceOracle(address(authority));
+        oracle = new PriceOracle(address(authority), address(0), 0);
         ch = new ClearingHouse(address(authority), address(vault), address(usdc));
         vault.setClearingHouse(address(ch));
         exchange = new Exchange(address(ch));
@@ -77,6 +78,7 @@ abstract contract House is Checks {
         ch.setExchange(address(exchange));
         ch.setInsuranceFund(address(fund));
         ch.setTreasury(treasury);
+        ch.setLendingParams(LendingParams(800_000, 40_000, 750_000, 100_000));
         _list(ETH, 50_000_000, 0.01e18, 0.005e18);
         _list(BTC, 100_000_000, 0.001e18, 0.0002e18);
     }
@@ -86,8 +88,8 @@ abstract contract House is Checks {
         oracle.setFeed(id, Feed(address(feeds[id]), 1 days, 8, 1e18, 1e24));
         engine.setUnderlyingRisk(id, UnderlyingRisk(30_000, 20_000, 10_000, 30_000, 0, 0, 1_666_666_667, depth));
         ch.setMarket(id, MarketParams(500, 0, 5_000, 2_500, minFill, 50_000_000, 100_000_000, uint8(id)));
-        engine.setCollateralRisk(id, CollateralRisk(70_000, 100_000, 0, 0, uint8(id)));
-        ch.setCollateral(id, CollateralParams(address(tokens[id]), 0, uint8(id), minBalance));
+        engine.setCollateralRisk(id, CollateralRisk(70_000, 100_000, 0, 0, uint8(id), 0, 0));
+        ch.setCollateral(id, CollateralParams(address(tokens[id]), 0, uint8(id), false, 0, 1e12, 1e12, minBalance));
     }
 
     // ---------------------------------------------------------------- actors and money
