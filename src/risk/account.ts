@@ -1,24 +1,16 @@
-import { assess } from "./assess.ts";
+import { judge } from "./assess.ts";
 import { divFloor, min, positive, WAD } from "./fixed.ts";
-import { collectGains, legs, totalLoss, totalProfit } from "./pools.ts";
-import { gather } from "./portfolio.ts";
+import { currentLending, lentOf, liquidity } from "./lending.ts";
+import { collectGains } from "./pools.ts";
+import { gather, isFlat, snapshotOf } from "./portfolio.ts";
 import type { AccountState, Assessment, HouseState, MarginState } from "./types.ts";
 
 /**
  * E, IM and MM [wad] of an account, as `ClearingHouse.assess`; a flat account needs no margin.
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice, MissingRate
  */
 export function assessAccount(account: AccountState, house: HouseState): Assessment {
-  const assessment = assess(gather(account, house), house.risk);
-  return isFlat(account) ? { equity: assessment.equity, initialMargin: 0n, maintenanceMargin: 0n } : assessment;
-}
-
-/** No size and no negative quote. */
-export function isFlat(account: AccountState): boolean {
-  for (const { size, quote } of account.positions.values()) {
-    if (size !== 0n || quote < 0n) return false;
-  }
-  return true;
+  return judge(snapshotOf(account, house), house.risk);
 }
 
 /** E / MM [wad], floored; `undefined` where MM is zero. */
@@ -34,15 +26,20 @@ export function marginState({ equity, initialMargin, maintenanceMargin }: Assess
 }
 
 /**
- * Cash [wad] that could leave now: E without the profit that pools cannot pay less IM, and never the cash that unsettled losses
- * wait for. A flat account can take all of it.
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ * Cash [wad] that could leave now without borrowing: E without the profit that pools cannot pay less IM, but no more than cash and
+ * lent cash beyond the losses that wait for them. A flat account can take all of it. The surcharge on openings of the last hour
+ * is left aside.
+ * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice, MissingRate
  */
 export function freeCollateral(account: AccountState, house: HouseState): bigint {
-  if (isFlat(account)) return account.cash;
+  const pool = currentLending(house.lending, house.time);
+  const own = account.cash + min(lentOf(pool, account.lentShares), liquidity(pool));
+  if (isFlat(account)) return own;
   const { equity, initialMargin } = assessAccount(account, house);
-  const unpaid = totalProfit(legs(collectGains(account, house), house));
-  return positive(min(account.cash - totalLoss(legs(account, house)), equity - unpaid - initialMargin));
+  const { loss } = snapshotOf(account, house);
+  const collected = collectGains({ account, house });
+  const unpaid = snapshotOf(collected.account, collected.house).profit;
+  return positive(min(own - loss, equity - unpaid - initialMargin));
 }
 
 /**

@@ -49,6 +49,21 @@ export function assess(portfolio: Portfolio, risk: RiskParameters): Assessment {
   return { equity: m.equity, ...margins(m, WAD) };
 }
 
+/** What there is to judge: a portfolio, and whether it is flat, so that it needs no margin. */
+interface Judged {
+  readonly portfolio: Portfolio;
+  readonly flat: boolean;
+}
+
+/**
+ * E, IM and MM [wad] of a gathered account; a flat one needs no margin.
+ * @throws UnknownUnderlying, UnknownCollateral if parameters are missing
+ */
+export function judge({ portfolio, flat }: Judged, risk: RiskParameters): Assessment {
+  const assessment = assess(portfolio, risk);
+  return flat ? { ...assessment, initialMargin: 0n, maintenanceMargin: 0n } : assessment;
+}
+
 /** IM and MM [wad] of the measured portfolio scaled by `scale` [wad]. */
 export function margins(m: Measure, scale: bigint): { initialMargin: bigint; maintenanceMargin: bigint } {
   let initialMargin = divUp(m.initial * scale, WAD);

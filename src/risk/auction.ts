@@ -27,8 +27,8 @@ export function rescueShare(rescueClock: bigint): bigint {
   return rescueClock === 0n ? 0n : (MAX_RESCUE * min(rescueClock - 1n, RAMP)) / RAMP;
 }
 
-/** Whether d · MM is at least E, so that the account is sold whole for what it is worth. */
-export function sinks({ equity, maintenanceMargin }: Assessment, clock: bigint): boolean {
+/** Whether d · MM is at least E [wad], so that the account is sold whole for what it is worth. */
+export function sinks(equity: bigint, maintenanceMargin: bigint, clock: bigint): boolean {
   return equity <= (discount(clock) * maintenanceMargin) / WAD;
 }
 
@@ -41,7 +41,8 @@ export function advance(auction: Auction | undefined, assessment: Assessment, fl
   const step = min(time - x.lastCall, MAX_STEP);
   const clock = min(x.clock + step, RAMP);
   const started = x.rescueClock === 0n ? 1n : min(x.rescueClock + step, RAMP + 1n);
-  return { ...x, clock, lastCall: time, rescueClock: sinks(assessment, clock) ? started : x.rescueClock };
+  const sinking = sinks(assessment.equity, assessment.maintenanceMargin, clock);
+  return { ...x, clock, lastCall: time, rescueClock: sinking ? started : x.rescueClock };
 }
 
 function newAuction({ maintenanceMargin }: Assessment, flagger: string, time: bigint): Auction {

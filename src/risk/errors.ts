@@ -46,6 +46,16 @@ export class MissingPrice extends RiskError {
   }
 }
 
+/** A collateral asset that the account holds has no usable rate to its underlying. */
+export class MissingRate extends RiskError {
+  readonly collateral: number;
+
+  constructor(collateral: number) {
+    super(`no rate for collateral ${collateral}: read it from the oracle first`);
+    this.collateral = collateral;
+  }
+}
+
 /** An account with E ≥ MM cannot be liquidated. */
 export class NotLiquidatable extends RiskError {
   readonly equity: bigint;
@@ -77,5 +87,24 @@ export class ClaimsNotAccepted extends RiskError {
   constructor(claims: bigint) {
     super(`${claims.toString()} would have to be paid in claims on pools`);
     this.claims = claims;
+  }
+}
+
+/** An account below MM has nothing that can be sold now. */
+export class NothingToSell extends RiskError {
+  constructor() {
+    super("nothing of the account has a usable price");
+  }
+}
+
+/** A taker can pay neither from cash, nor from lent cash, nor by borrowing. */
+export class InsufficientCash extends RiskError {
+  readonly available: bigint;
+  readonly needed: bigint;
+
+  constructor(available: bigint, needed: bigint) {
+    super(`${available.toString()} of cash can be raised, ${needed.toString()} is needed`);
+    this.available = available;
+    this.needed = needed;
   }
 }

@@ -1,7 +1,7 @@
 const LN_2 = 54916777467707473351141471128n; // [2^96]
 
 /**
- * e^x for x ≤ 0 [wad], floored: the rational approximation of Solady's `FixedPointMathLib.expWad`, to the wei
+ * e^x [wad], floored, for x below 41 [wad]: the rational approximation of Solady's `FixedPointMathLib.expWad`, to the wei
  * (Copyright Solady contributors, MIT; after Remco Bloemen, https://2π.com/22/exp-ln).
  */
 export function expWad(x: bigint): bigint {

@@ -1,13 +1,27 @@
-import { assessAccount } from "./account.ts";
+import { judge } from "./assess.ts";
 import { discount, rescueShare, sinks, type Auction } from "./auction.ts";
-import { ClaimsNotAccepted, FractionTooSmall, NotLiquidatable } from "./errors.ts";
+import { ClaimsNotAccepted, FractionTooSmall, InsufficientCash, NothingToSell, NotLiquidatable } from "./errors.ts";
 import { abs, divUp, min, positive, PPM, WAD } from "./fixed.ts";
 import { collateralOf, marketOf, priceOf } from "./house.ts";
-import { legs, payLosses, settleAll, split, totalProfit, type Leg } from "./pools.ts";
-import { gather, valueOf } from "./portfolio.ts";
+import { currentLending, debtOf, lentOf, raiseCash, repay, sharesOf, writeOff } from "./lending.ts";
+import {
+  anyStuck,
+  collateralValue,
+  credit,
+  legs,
+  payLosses,
+  settleAll,
+  split,
+  totalLoss,
+  totalProfit,
+  uncoveredDebt,
+  type Leg,
+} from "./pools.ts";
+import { snapshotOf, valueOf, type Snapshot } from "./portfolio.ts";
 import { change, sides } from "./positions.ts";
-import { slice } from "./slice.ts";
-import type { AccountState, Assessment, HouseState } from "./types.ts";
+import { saleablePrice } from "./prices.ts";
+import { degradedSlice, slice } from "./slice.ts";
+import type { AccountState, Assessment, Books, HouseState } from "./types.ts";
 
 const FUND_SHARE = 200_000n; // [ppm] of the cost
 const FLAGGER_SHARE = 100_000n; // [ppm] of the cost
@@ -50,7 +64,10 @@ export interface LiquidationPlan {
   readonly deficit: bigint; // what goes through the waterfall first
   readonly collaterals: readonly { readonly id: number; readonly amount: bigint }[];
   readonly legs: readonly MovedLeg[];
-  readonly after: AccountState; // the account after the call
+  readonly lentShares: bigint; // of lent cash that the account pays with
+  readonly debtShares: bigint; // of the debt that moves
+  readonly opened: Books; // the account and its house after settlement and waterfall, before the sale
+  readonly after: AccountState; // the account after the call, if its taker pays in cash
 }
 
 /** A slice while it is priced. */
@@ -60,14 +77,21 @@ interface Sale {
   readonly collaterals: readonly { readonly id: number; readonly amount: bigint; readonly value: bigint }[];
   readonly owed: readonly bigint[]; // [wad] unsettled loss that moves, by leg
   readonly payment: bigint;
+  readonly lentShares: bigint; // of lent cash that pays
+  readonly debtShares: bigint; // of the debt that moves
   readonly kept: bigint; // [wad] unsettled loss that stays because the account cannot pay for its removal
   readonly claims: bigint; // [wad] profit that moves for the same reason
 }
 
+/** What a transfer of a slice needs to know of its plan. */
+type Transfer = Pick<LiquidationPlan, "payment" | "paid" | "collaterals" | "legs" | "lentShares" | "debtShares">;
+
 /**
- * Plans the liquidation of an account with the steps and the rounding of `Liquidation.liquidate`.
+ * Plans the liquidation of an account with the steps and the rounding of `ClearingHouse.liquidate`. What has no usable price stays,
+ * and MM is then what the rest adds to it.
  * @throws NotLiquidatable if E ≥ MM
  * @throws FractionTooSmall if `maxFraction` would take or leave dust, or is less than the whole of an account with E ≤ d · MM
+ * @throws NothingToSell if nothing has a usable price
  * @throws ClaimsNotAccepted if the account can pay the taker only in claims
  * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
  */
@@ -76,26 +100,38 @@ export function planLiquidation(
   house: HouseState,
   request: LiquidationRequest,
 ): LiquidationPlan {
-  const assessment = assessAccount(account, house);
+  const s = snapshotOf(account, house, "kindest");
+  const assessment = judge(s, house.risk);
   const { equity, maintenanceMargin } = assessment;
-  if (equity >= maintenanceMargin) throw new NotLiquidatable(equity, maintenanceMargin);
-  const opened = absorb(settleAll(account, house), house, positive(-equity));
-  const list = legs(opened, house);
+  if (s.flat || equity >= maintenanceMargin) throw new NotLiquidatable(equity, maintenanceMargin);
   const { auction, owner, taker, acceptClaims = false } = request;
   const d = discount(auction.clock);
-  const whole = sinks(assessment, auction.clock);
-  const hasAssets = list.some((leg) => leg.size !== 0n) || [...opened.collaterals.values()].some((b) => b !== 0n);
-  const needed = slice(gather(account, house), house.risk, d, DUST);
+  const { needed, base } = neededSlice(s, house, d, maintenanceMargin);
+  const settled = settleAll({ account, house });
+  const degraded = base !== maintenanceMargin || anyStuck(legs(settled.account, settled.house));
+  const opened = degraded ? settled : absorb(settled, positive(-equity));
+  const list = legs(opened.account, opened.house);
+  const hasAssets = canSell(opened, list);
+  if (!hasAssets && degraded) throw new NothingToSell();
+  const whole = sinks(equity, base, auction.clock);
   const fraction = hasAssets ? min(needed, request.maxFraction ?? WAD) : 0n;
-  if (hasAssets && fraction !== needed && (whole || isDust(opened, house, list, fraction))) {
+  if (hasAssets && fraction !== needed && (whole || isDust(opened, list, fraction))) {
     throw new FractionTooSmall(fraction, needed);
   }
-  const cost = whole ? positive(equity) : divUp(fraction * d * maintenanceMargin, WAD * WAD);
+  const cost = whole ? positive(equity) : divUp(fraction * d * base, WAD * WAD);
   const toFund = divUp(cost * FUND_SHARE, PPM);
   const toFlagger = [owner, taker].includes(auction.flagger) ? 0n : (cost * FLAGGER_SHARE) / PPM;
-  const sale = price(opened, house, list, fraction, cost, acceptClaims);
-  const moved = moveLegs(list, sale);
-  const sold = hand(opened, house, sale.collaterals, moved, -1n, sale.payment);
+  const sale = price(opened, list, fraction, cost, acceptClaims);
+  const transfer: Transfer = {
+    payment: sale.payment,
+    paid: sale.payment + toFund + toFlagger,
+    collaterals: sale.collaterals.map(({ id, amount }) => ({ id, amount })),
+    legs: moveLegs(list, sale),
+    lentShares: sale.lentShares,
+    debtShares: sale.debtShares,
+  };
+  const rich = { ...NOBODY, cash: positive(transfer.paid) + totalLoss(list) };
+  const sold = hand(opened, rich, transfer).books;
   return {
     assessment,
     discount: d,
@@ -105,58 +141,81 @@ export function planLiquidation(
     toFund,
     toFlagger,
     gain: cost - toFund - toFlagger,
-    payment: sale.payment,
-    paid: sale.payment + toFund + toFlagger,
-    rescue: whole ? rescue(list, assessment, auction, cost) : 0n,
-    deficit: positive(-equity),
-    collaterals: sale.collaterals.map(({ id, amount }) => ({ id, amount })),
-    legs: moved,
-    after: sale.owed.some((owed) => owed !== 0n) ? payLosses(sold, house) : sold,
+    rescue: whole && !degraded ? rescue(list, assessment, auction, cost) : 0n,
+    deficit: degraded ? 0n : positive(-equity),
+    ...transfer,
+    opened,
+    after: (sale.owed.some((owed) => owed !== 0n) ? payLosses(sold) : sold).account,
   };
 }
 
 /**
  * The taker's account after a planned liquidation, the rescue reward left aside.
+ * @throws InsufficientCash if he cannot raise what he has to pay
  * @throws UnknownMarket, MissingPrice
  */
-export function takeOver(taker: AccountState, plan: LiquidationPlan, house: HouseState): AccountState {
-  return hand(taker, house, plan.collaterals, plan.legs, 1n, -plan.paid);
+export function takeOver(taker: AccountState, plan: LiquidationPlan): AccountState {
+  return hand(plan.opened, taker, plan).taker;
+}
+
+const NOBODY: AccountState = {
+  cash: 0n,
+  lentShares: 0n,
+  debtShares: 0n,
+  positions: new Map(),
+  collaterals: new Map(),
+};
+
+/** The slice that makes the account whole, and the MM that the penalty is taken on. */
+function neededSlice(
+  { portfolio, degraded }: Snapshot,
+  { risk }: HouseState,
+  d: bigint,
+  maintenanceMargin: bigint,
+): { needed: bigint; base: bigint } {
+  if (!degraded) return { needed: slice(portfolio, risk, d, DUST), base: maintenanceMargin };
+  const { fraction, base } = degradedSlice(portfolio, risk, d);
+  return { needed: fraction, base };
+}
+
+function canSell({ account, house }: Books, list: readonly Leg[]): boolean {
+  if (list.some((leg) => leg.size !== 0n && !leg.stuck)) return true;
+  return [...account.collaterals].some(([id, balance]) => balance !== 0n && saleablePrice(house, id) !== 0n);
 }
 
 /** Whether a slice is dust or leaves dust. */
-function isDust(account: AccountState, house: HouseState, list: readonly Leg[], fraction: bigint): boolean {
-  let gross = 0n;
-  for (const [id, balance] of account.collaterals) gross += valueOf(balance, collateralPrice(house, id));
-  for (const { market, size } of list) {
-    if (size !== 0n) gross += (abs(size) * priceOf(house, marketOf(house, market).underlying).price) / WAD;
+function isDust({ account, house }: Books, list: readonly Leg[], fraction: bigint): boolean {
+  let gross = collateralValue(account, house);
+  for (const leg of list) {
+    if (leg.size !== 0n && !leg.stuck) gross += (abs(leg.size) * markOf(house, leg.market)) / WAD;
   }
   return gross * min(fraction, WAD - fraction) < DUST * WAD;
 }
 
-function collateralPrice(house: HouseState, collateral: number): bigint {
-  return priceOf(house, collateralOf(house, collateral).underlying).price;
+function markOf(house: HouseState, market: number): bigint {
+  return priceOf(house, marketOf(house, market).underlying).price;
 }
 
-/** The account after its deficit has gone through the waterfall. */
-function absorb(account: AccountState, house: HouseState, deficit: bigint): AccountState {
-  if (deficit === 0n) return account;
-  const list = legs(account, house);
-  const parts = split(list, deficit);
+/** The books after a deficit has gone through the waterfall; what of it is debt is taken to be paid by the fund. */
+function absorb(books: Books, deficit: bigint): Books {
+  if (deficit === 0n) return books;
+  const list = legs(books.account, books.house);
+  const { parts, ofDebt } = split(list, uncoveredDebt(books), deficit);
+  const { account, house } = ofDebt === 0n ? books : writeOff(books, ofDebt, ofDebt);
   const positions = new Map(account.positions);
   list.forEach(({ market }, i) => {
     const position = positions.get(market);
     if (position !== undefined) positions.set(market, { ...position, quote: position.quote + (parts[i] ?? 0n) });
   });
-  return { ...account, positions };
+  return { account: { ...account, positions }, house };
 }
 
 /**
- * payment = value − owed − cost. Where it runs towards the taker the account pays from cash, then by keeping that much of its
- * loss, then, if the taker accepts, with claims on pools.
+ * payment = value − debt − owed − cost. Where it runs towards the taker the account pays from cash, then lent cash, then by keeping
+ * that much of its debt and of its losses, then, if the taker accepts, with claims on pools.
  */
 function price(
-  account: AccountState,
-  house: HouseState,
+  { account, house }: Books,
   list: readonly Leg[],
   fraction: bigint,
   cost: bigint,
@@ -165,27 +224,36 @@ function price(
   const collaterals = takeCollateral(account, house, fraction);
   const owed = list.map((leg) => (positive(-leg.pnl) * fraction) / WAD);
   const totalOwed = owed.reduce((sum, part) => sum + part, 0n);
-  const payment = collaterals.reduce((sum, c) => sum + c.value, 0n) - totalOwed - cost;
+  const pool = currentLending(house.lending, house.time);
+  const debtShares = (account.debtShares * fraction) / WAD;
+  const debt = debtOf(pool, account.debtShares) - debtOf(pool, account.debtShares - debtShares);
+  const payment = collaterals.reduce((sum, c) => sum + c.value, 0n) - debt - totalOwed - cost;
   const sale = { fraction, cost, collaterals, owed };
-  if (payment >= 0n) return { ...sale, payment, kept: 0n, claims: 0n };
+  if (payment >= 0n) return { ...sale, payment, lentShares: 0n, debtShares, kept: 0n, claims: 0n };
   const cash = min(-payment, account.cash);
-  const kept = min(-payment - cash, totalOwed);
-  const claims = -payment - cash - kept;
+  let due = -payment - cash;
+  const lent = lentOf(pool, account.lentShares);
+  const lentShares = due === 0n ? 0n : due >= lent ? account.lentShares : sharesOf(pool, due);
+  due -= min(due, lent);
+  const fromDebt = min(due, debt);
+  const moving = fromDebt === 0n ? debtShares : divUp(debtShares * (debt - fromDebt), debt);
+  const kept = min(due - fromDebt, totalOwed);
+  const claims = due - fromDebt - kept;
   if (claims > (acceptClaims ? totalProfit(list) : 0n)) throw new ClaimsNotAccepted(claims);
-  return { ...sale, payment: -cash, kept, claims };
+  return { ...sale, payment: -cash, lentShares, debtShares: moving, kept, claims };
 }
 
 /** f of every collateral balance, rounded up to whole token units; what would be left as dust moves too. */
 function takeCollateral(account: AccountState, house: HouseState, fraction: bigint): Sale["collaterals"] {
   if (fraction === 0n) return [];
   return [...account.collaterals]
-    .filter(([, balance]) => balance !== 0n)
+    .filter(([id, balance]) => balance !== 0n && saleablePrice(house, id) !== 0n)
     .sort(([a], [b]) => a - b)
     .map(([id, balance]) => {
       const { decimals, minBalance } = collateralOf(house, id);
       const share = wholeUp(divUp(balance * fraction, WAD), decimals);
       const amount = balance < share + minBalance ? balance : share;
-      const at = collateralPrice(house, id);
+      const at = saleablePrice(house, id);
       return { id, amount, value: valueOf(balance, at) - valueOf(balance - amount, at) };
     });
 }
@@ -205,7 +273,7 @@ function moveLegs(list: readonly Leg[], sale: Sale): MovedLeg[] {
     const claim = min(positive(leg.pnl), claims);
     kept -= stays;
     claims -= claim;
-    const size = divUp(abs(leg.size) * sale.fraction, WAD);
+    const size = leg.stuck ? 0n : divUp(abs(leg.size) * sale.fraction, WAD);
     return { market: leg.market, size: leg.size < 0n ? -size : size, credit: owed - stays - claim };
   });
 }
@@ -217,24 +285,43 @@ function rescue(list: readonly Leg[], assessment: Assessment, auction: Auction, 
   return positive((base * rescueShare(auction.rescueClock)) / WAD - cost);
 }
 
-/** An account after a slice reached (`sign` 1) or left (−1) it and `cash` was added to its cash. */
-function hand(
-  account: AccountState,
-  house: HouseState,
-  collaterals: LiquidationPlan["collaterals"],
-  moved: readonly MovedLeg[],
-  sign: 1n | -1n,
-  cash: bigint,
-): AccountState {
+/** Both accounts and the house after a slice has moved and was paid for, the fund's and the flagger's shares left aside. */
+function hand({ account, house }: Books, taker: AccountState, t: Transfer): { books: Books; taker: AccountState } {
+  const given = moved(account, house, t, -1n);
+  const taken = moved(taker, house, t, 1n);
+  const paying = t.paid > 0n ? debit({ account: taken, house }, t.paid) : credit({ account: taken, house }, -t.paid);
+  const seller = { account: given, house: paying.house };
+  const paid =
+    t.payment > 0n ? credit(seller, t.payment) : { ...seller, account: { ...given, cash: given.cash + t.payment } };
+  const buyer = { account: paying.account, house: paid.house };
+  const cleared = t.debtShares === 0n ? buyer : repay(buyer);
+  return { books: { account: paid.account, house: cleared.house }, taker: cleared.account };
+}
+
+/** An account after a slice reached (`sign` 1) or left (−1) it, unpaid. */
+function moved(account: AccountState, house: HouseState, t: Transfer, sign: 1n | -1n): AccountState {
   const balances = new Map(account.collaterals);
-  for (const { id, amount } of collaterals) balances.set(id, (balances.get(id) ?? 0n) + sign * amount);
+  for (const { id, amount } of t.collaterals) balances.set(id, (balances.get(id) ?? 0n) + sign * amount);
   const positions = new Map(account.positions);
-  for (const { market, size, credit } of moved) {
+  for (const { market, size, credit } of t.legs) {
     if (size === 0n && credit === 0n) continue;
-    const state = marketOf(house, market);
-    const mark = size === 0n ? 0n : priceOf(house, state.underlying).price;
-    const s = sides(state, house.time);
+    const mark = size === 0n ? 0n : markOf(house, market);
+    const s = sides(marketOf(house, market), house.time);
     positions.set(market, change(positions.get(market), sign * size, mark, s, -sign * credit));
   }
-  return { cash: account.cash + cash, positions, collaterals: balances };
+  return {
+    cash: account.cash,
+    lentShares: account.lentShares + sign * t.lentShares,
+    debtShares: account.debtShares + sign * t.debtShares,
+    positions,
+    collaterals: balances,
+  };
+}
+
+/** The books after `amount` [wad] has left an account, from its cash, its lent cash and by borrowing. */
+function debit(books: Books, amount: bigint): Books {
+  const missing = positive(amount - books.account.cash);
+  const { account, house } = missing === 0n ? books : raiseCash(books, missing, true);
+  if (account.cash < amount) throw new InsufficientCash(account.cash, amount);
+  return { account: { ...account, cash: account.cash - amount }, house };
 }

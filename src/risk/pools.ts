@@ -1,28 +1,36 @@
+import { judge } from "./assess.ts";
 import { divUp, min, positive } from "./fixed.ts";
 import { marketOf, priceOf } from "./house.ts";
+import { loansOf, raiseCash, repay } from "./lending.ts";
+import { snapshotOf, valueOf } from "./portfolio.ts";
 import { pnl, sides } from "./positions.ts";
-import type { AccountState, HouseState, MarketState, Position } from "./types.ts";
+import { saleablePrice } from "./prices.ts";
+import type { AccountState, Books, HouseState, MarketState, Position } from "./types.ts";
 
 /** An account's stake in one market at the current price [wad]. */
 export interface Leg {
   readonly market: number;
   readonly size: bigint;
-  readonly pnl: bigint;
+  readonly pnl: bigint; // zero if it is stuck
+  readonly stuck: boolean; // it has size and no usable price
 }
 
 /**
- * All markets that an account holds, in ascending order; a price is needed only where there is size.
- * @throws UnknownMarket, MissingPrice
+ * All markets that an account holds, in ascending order.
+ * @throws UnknownMarket
  */
 export function legs(account: AccountState, house: HouseState): Leg[] {
   return [...account.positions]
     .filter(([, { size, quote }]) => size !== 0n || quote !== 0n)
     .sort(([a], [b]) => a - b)
-    .map(([market, position]) => ({ market, size: position.size, pnl: pnlOf(position, market, house) }));
+    .map(([market, position]) => {
+      const stuck = position.size !== 0n && !isPriced(house, market);
+      return { market, size: position.size, pnl: stuck ? 0n : pnlOf(position, market, house), stuck };
+    });
 }
 
 /**
- * PnL [wad] of a position in a market at the prices and time of `house`.
+ * PnL [wad] of a position in a market at the prices and time of `house`; a price is needed only where there is size.
  * @throws UnknownMarket, MissingPrice
  */
 export function pnlOf(position: Position, market: number, house: HouseState): bigint {
@@ -39,58 +47,117 @@ export function totalProfit(list: readonly Leg[]): bigint {
   return list.reduce((sum, leg) => sum + positive(leg.pnl), 0n);
 }
 
-/** Spreads an amount [wad] over the losing markets in proportion to what was lost in each; the parts add up exactly. */
-export function split(list: readonly Leg[], amount: bigint): bigint[] {
-  const loss = totalLoss(list);
-  let left = amount;
-  return list.map((leg) => {
+export function anyStuck(list: readonly Leg[]): boolean {
+  return list.some((leg) => leg.stuck);
+}
+
+/**
+ * Spreads an amount [wad] over the losing markets, in proportion to what was lost in each, and an uncovered debt [wad]; the parts
+ * add up exactly.
+ */
+export function split(list: readonly Leg[], debt: bigint, amount: bigint): { parts: bigint[]; ofDebt: bigint } {
+  if (amount === 0n) return { parts: list.map(() => 0n), ofDebt: 0n };
+  const all = totalLoss(list) + debt;
+  const ofDebt = min(amount, divUp(amount * debt, all));
+  let left = amount - ofDebt;
+  const parts = list.map((leg) => {
     if (left === 0n) return 0n;
-    const part = min(left, divUp(amount * positive(-leg.pnl), loss));
+    const part = min(left, divUp(amount * positive(-leg.pnl), all));
     left -= part;
     return part;
   });
+  return { parts, ofDebt };
 }
 
 /**
- * The account after settling all that it can pay and be paid: gains first, they may pay losses elsewhere. E is unchanged.
- * @throws UnknownMarket, MissingPrice
+ * Debt [wad] of an account beyond the value of its collateral; who has debt has no cash.
+ * @throws UnknownCollateral
  */
-export function settleAll(account: AccountState, house: HouseState): AccountState {
-  return payLosses(collectGains(account, house), house);
+export function uncoveredDebt({ account, house }: Books): bigint {
+  const { debt } = loansOf(account, house.lending, house.time);
+  return debt === 0n ? 0n : positive(debt - collateralValue(account, house));
 }
 
 /**
- * The account after being paid its profits as far as the pools hold them.
- * @throws UnknownMarket, MissingPrice
+ * What an account's collateral is worth [wad]; what has no usable price counts zero.
+ * @throws UnknownCollateral
  */
-export function collectGains(account: AccountState, house: HouseState): AccountState {
-  const gains = legs(account, house).map(({ market, pnl }) => ({
-    market,
-    amount: pnl > 0n ? -min(pnl, available(marketOf(house, market))) : 0n,
-  }));
-  return settle(account, gains);
+export function collateralValue(account: AccountState, house: HouseState): bigint {
+  let value = 0n;
+  for (const [id, balance] of account.collaterals) {
+    if (balance !== 0n) value += valueOf(balance, saleablePrice(house, id));
+  }
+  return value;
 }
 
 /**
- * The account after paying its losses from its cash; pro rata if that is not enough.
- * @throws UnknownMarket, MissingPrice
+ * The books after settling all that an account can pay and be paid: gains first, they may pay losses elsewhere. E is unchanged.
+ * @throws UnknownMarket, UnknownCollateral, UnknownUnderlying, MissingPrice
  */
-export function payLosses(account: AccountState, house: HouseState): AccountState {
-  const list = legs(account, house);
-  const parts = split(list, min(account.cash, totalLoss(list)));
-  return settle(
-    account,
-    list.map((leg, i) => ({ market: leg.market, amount: parts[i] ?? 0n })),
-  );
+export function settleAll(books: Books): Books {
+  return payLosses(collectGains(books));
 }
 
 /**
- * The account after paying a loss [wad] in one market: from cash if that covers all of its losses, else all of them pro rata.
- * @throws UnknownMarket, MissingPrice
+ * The books after an account was paid its profits as far as the pools hold them.
+ * @throws UnknownMarket
  */
-export function settleLoss(account: AccountState, house: HouseState, market: number, loss: bigint): AccountState {
-  const covered = account.cash >= totalLoss(legs(account, house));
-  return covered ? settle(account, [{ market, amount: loss }]) : payLosses(account, house);
+export function collectGains(books: Books): Books {
+  let now = books;
+  for (const { market, pnl } of legs(books.account, books.house)) {
+    if (pnl > 0n && isPriced(books.house, market)) {
+      const paid = min(pnl, available(marketOf(now.house, market)));
+      if (paid !== 0n) now = credit(move(now, market, -paid), paid);
+    }
+  }
+  return now;
+}
+
+/**
+ * The books after an account has paid its losses from its cash, its lent cash and by borrowing; pro rata if that is not enough.
+ * @throws UnknownMarket, UnknownCollateral, UnknownUnderlying, MissingPrice
+ */
+export function payLosses(books: Books): Books {
+  const list = legs(books.account, books.house);
+  const loss = totalLoss(list);
+  if (loss === 0n) return books;
+  let now = raise(books, loss);
+  const { parts } = split(list, 0n, min(now.account.cash, loss));
+  list.forEach(({ market }, i) => {
+    now = payLoss(now, market, parts[i] ?? 0n);
+  });
+  return now;
+}
+
+/**
+ * The books after an account has paid a loss [wad] in one market: from cash if that covers all of its losses, else all of them pro
+ * rata. They are unchanged if another market has no usable price.
+ * @throws UnknownMarket, UnknownCollateral, UnknownUnderlying, MissingPrice
+ */
+export function settleLoss(books: Books, market: number, loss: bigint): Books {
+  const list = legs(books.account, books.house);
+  if (list.every((leg) => leg.market === market)) {
+    const raised = raise(books, loss);
+    return payLoss(raised, market, min(raised.account.cash, loss));
+  }
+  if (anyStuck(list)) return books;
+  return books.account.cash >= totalLoss(list) ? payLoss(books, market, loss) : payLosses(books);
+}
+
+/**
+ * The books after bringing an account's cash up to `amount` [wad] from its lent cash and, only while it is worth MM without
+ * unsettled profit, by borrowing, as far as the lending pool is liquid.
+ * @throws UnknownMarket, UnknownCollateral, UnknownUnderlying, MissingPrice
+ */
+export function raise(books: Books, amount: bigint): Books {
+  if (books.account.cash >= amount) return books;
+  const called = raiseCash(books, amount - books.account.cash, false);
+  const missing = amount - called.account.cash;
+  if (missing === 0n || called.house.lending.lent === 0n) return called;
+  const s = snapshotOf(called.account, called.house, "lastGood");
+  if (s.degraded) return called;
+  const { equity, maintenanceMargin } = judge(s, called.house.risk);
+  return equity - s.profit < maintenanceMargin ? called : raiseCash(called, missing, true);
 }
 
 /** What the pool of a market can pay out [wad]: nothing while bad debt stands. */
@@ -98,15 +165,30 @@ export function available(market: MarketState): bigint {
   return market.badDebt !== 0n ? 0n : positive(market.pool - market.flaggedDeficit);
 }
 
-/** Moves amounts [wad] from cash into quotes. */
-function settle(account: AccountState, moves: readonly { market: number; amount: bigint }[]): AccountState {
-  const positions = new Map(account.positions);
-  let cash = account.cash;
-  for (const { market, amount } of moves) {
-    const position = positions.get(market);
-    if (amount === 0n || position === undefined) continue;
-    cash -= amount;
-    positions.set(market, { size: position.size, quote: position.quote + amount });
-  }
-  return { ...account, cash, positions };
+/** The books after `amount` [wad] has come into an account: it repays debt first. */
+export function credit({ account, house }: Books, amount: bigint): Books {
+  return repay({ account: { ...account, cash: account.cash + amount }, house });
+}
+
+/** Whether the underlying of a market has a usable price. */
+function isPriced(house: HouseState, market: number): boolean {
+  return house.prices.has(marketOf(house, market).underlying);
+}
+
+/** Moves `amount` [wad] of a loss from cash into the pool. */
+function payLoss(books: Books, market: number, amount: bigint): Books {
+  const { account } = books;
+  return amount === 0n
+    ? books
+    : move({ ...books, account: { ...account, cash: account.cash - amount } }, market, amount);
+}
+
+/** Adds `amount` [wad] to a quote and to the pool of its market. */
+function move({ account, house }: Books, market: number, amount: bigint): Books {
+  const { size, quote } = account.positions.get(market) ?? { size: 0n, quote: 0n };
+  const state = marketOf(house, market);
+  return {
+    account: { ...account, positions: new Map(account.positions).set(market, { size, quote: quote + amount }) },
+    house: { ...house, markets: new Map(house.markets).set(market, { ...state, pool: state.pool + amount }) },
+  };
 }

@@ -1,5 +1,6 @@
-import { margins, measure, type Measure } from "./assess.ts";
-import { divUp, WAD } from "./fixed.ts";
+import { assess, margins, measure, type Measure } from "./assess.ts";
+import { divUp, positive, WAD } from "./fixed.ts";
+import { scale } from "./portfolio.ts";
 import type { Portfolio, RiskParameters } from "./types.ts";
 
 const MAX_SLICE_STEPS = 48;
@@ -7,6 +8,7 @@ const SECANT_STEPS = 16; // after this many the search only halves the interval
 // A slice aims this far above IM [wad], plus gross / SLICE_ROUNDING: covers the rounding of every moved leg.
 const SLICE_MARGIN = 10n ** 6n;
 const SLICE_ROUNDING = 10n ** 16n;
+const HALVINGS = 12; // a slice beside something without a price is found to 1/4096
 const SLICE_TOLERANCE = 1000n; // a slice may leave up to IM / 1000 more than IM
 
 /**
@@ -23,6 +25,30 @@ export function slice(portfolio: Portfolio, risk: RiskParameters, discount: bigi
   const penalty = divUp(discount * maintenanceMargin, WAD);
   const fraction = landingFraction(m, initialMargin, penalty);
   return (m.gross * (WAD - fraction)) / WAD < dust ? WAD : fraction;
+}
+
+/**
+ * The slice that an account needs which has something without a usable price: of the rest, found by halving, upwards; 1e18 if even
+ * all of the rest is not enough. `base` [wad] is what the rest adds to MM: the penalty is taken on it. As
+ * `Liquidation.degradedSlice`.
+ * @throws UnknownUnderlying, UnknownCollateral if parameters are missing
+ */
+export function degradedSlice(
+  portfolio: Portfolio,
+  risk: RiskParameters,
+  discount: bigint,
+): { fraction: bigint; base: bigint } {
+  const { equity, maintenanceMargin } = assess(portfolio, risk);
+  const base = positive(maintenanceMargin - assess(scale(portfolio, 0n), risk).maintenanceMargin);
+  let [low, fraction] = [0n, WAD];
+  if (equity <= (discount * base) / WAD) return { fraction, base };
+  for (let step = 0; step < HALVINGS; ++step) {
+    const f = (low + fraction) / 2n;
+    const required = assess(scale(portfolio, WAD - f), risk).initialMargin;
+    if (equity - divUp(f * discount * base, WAD * WAD) >= required) fraction = f;
+    else low = f;
+  }
+  return { fraction, base };
 }
 
 /**

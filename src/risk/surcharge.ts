@@ -1,7 +1,8 @@
 import { PHI_UNIT } from "./assess.ts";
 import { UnknownUnderlying } from "./errors.ts";
-import { divUp, positive, PPM, WAD } from "./fixed.ts";
-import type { PriceSnapshot, RiskParameters } from "./types.ts";
+import { abs, divUp, positive, PPM, WAD } from "./fixed.ts";
+import { marketOf, priceOf } from "./house.ts";
+import type { AccountState, HouseState, PriceSnapshot, RiskParameters } from "./types.ts";
 
 /** Open interest of a market [wad USD] between its two caps [whole USD]. */
 export interface OpenInterest {
@@ -29,4 +30,17 @@ export function openingSurcharge(
   const rise = positive(PPM - base);
   if (openInterest >= hardCap * WAD) return divUp(notional * rise, PPM);
   return divUp(notional * rise * (openInterest - softCap * WAD), PPM * (hardCap - softCap) * WAD);
+}
+
+/**
+ * The surcharge [wad] on an account's whole notional in a market, at the open interest as it is.
+ * @throws UnknownMarket, UnknownUnderlying, MissingPrice
+ */
+export function surchargeOf(account: AccountState, house: HouseState, market: number): bigint {
+  const { underlying, openInterest, softCap, hardCap } = marketOf(house, market);
+  const size = abs(account.positions.get(market)?.size ?? 0n);
+  if (size === 0n) return 0n;
+  const s = priceOf(house, underlying);
+  const notional = (openInterest * s.price) / WAD;
+  return openingSurcharge(house.risk, underlying, s, divUp(size * s.price, WAD), { notional, softCap, hardCap });
 }

@@ -40,6 +40,7 @@ export interface CollateralValue {
   readonly id: number;
   readonly ramp: bigint; // of its delisting [ppm]
   readonly value: bigint; // V_j [wad]
+  readonly stuck?: boolean; // it has no usable price: it counts, but a slice cannot move it
 }
 
 /** What an account holds of one underlying. */
@@ -47,12 +48,13 @@ export interface Exposure extends PriceSnapshot {
   readonly id: number;
   readonly net: bigint; // Σ p_m [wad]
   readonly gross: bigint; // Σ |p_m| [wad]
+  readonly stuck?: boolean; // the underlying has no usable price: sizes count, but a slice cannot move them
   readonly collaterals: readonly CollateralValue[];
 }
 
 /** What the risk engine judges. */
 export interface Portfolio {
-  readonly base: bigint; // cash + Σ PnL [wad]
+  readonly base: bigint; // cash + lent − debt + Σ PnL [wad]
   readonly underlyings: readonly Exposure[];
 }
 
@@ -69,14 +71,16 @@ export interface Position {
   readonly quote: bigint;
 }
 
-/** What an account owns: cash [wad], positions by market, balances [wad] by collateral asset. */
+/** What an account owns and owes: cash [wad], shares in lent cash and debt, positions by market, balances [wad] by collateral asset. */
 export interface AccountState {
   readonly cash: bigint;
+  readonly lentShares: bigint;
+  readonly debtShares: bigint;
   readonly positions: ReadonlyMap<number, Position>;
   readonly collaterals: ReadonlyMap<number, bigint>;
 }
 
-/** The words of a market that the arithmetic needs; names as in `LedgerTypes.sol`. */
+/** The words of a market, and of its parameters, that the arithmetic needs; names as in `LedgerTypes.sol`. */
 export interface MarketState {
   readonly underlying: number;
   readonly funding: bigint; // [ray36] at `time`
@@ -89,6 +93,10 @@ export interface MarketState {
   readonly pool: bigint; // [wad] settled losses that winners can be paid from
   readonly flaggedDeficit: bigint; // [wad]
   readonly badDebt: bigint; // [wad]
+  readonly openInterest: bigint; // [wad]
+  readonly priceBand: bigint; // [ppm]
+  readonly softCap: bigint; // [whole USD]
+  readonly hardCap: bigint; // [whole USD]
 }
 
 /** A listed collateral asset. */
@@ -96,6 +104,39 @@ export interface CollateralState {
   readonly underlying: number;
   readonly decimals: number; // of the token
   readonly minBalance: bigint; // [wad] dust threshold
+  readonly delistingEnd: bigint; // [s] end of the ramp of its haircut to 100 %; 0 = listed
+  readonly rate: bigint | undefined; // [wad] units of the underlying that a unit is worth, 1e18 without a rate feed; undefined = unusable
+  readonly lastGoodRate: bigint; // [wad] the last usable rate that somebody observed, 1e18 without a rate feed
+}
+
+/** Interest rate as a function of utilisation, as `LedgerTypes.LendingParams`. */
+export interface LendingParameters {
+  readonly kink: bigint; // [ppm]
+  readonly lowSlope: bigint; // [ppm per year]
+  readonly highSlope: bigint; // [ppm per year]
+  readonly reserveFactor: bigint; // [ppm]
+}
+
+/** The market in the settlement asset as it is stored, as `LedgerTypes.LendingPool`. */
+export interface LendingState {
+  readonly lent: bigint; // [wad] at `time`
+  readonly borrowed: bigint; // [wad] at `time`
+  readonly lentShares: bigint;
+  readonly debtShares: bigint;
+  readonly reserves: bigint; // [wad]
+  readonly rate: bigint; // [wad per second]
+  readonly time: bigint; // [s]
+  readonly flaggedDeficit: bigint; // [wad] deficits of borrowers that flags have recorded
+  readonly params: LendingParameters;
+}
+
+/** The volatility regime of an underlying as the oracle has stored it, with what moves it. */
+export interface RegimeState {
+  readonly factor: bigint; // μ [ppm] at `time`
+  readonly target: bigint; // [ppm]
+  readonly time: bigint; // [s]
+  readonly heartbeat: bigint; // [s] of the feed
+  readonly maxStep: bigint; // [ppm per hour]
 }
 
 /** Everything outside an account that its assessment depends on. */
@@ -104,7 +145,15 @@ export interface HouseState {
   readonly risk: RiskParameters;
   readonly markets: ReadonlyMap<number, MarketState>;
   readonly collaterals: ReadonlyMap<number, CollateralState>;
-  readonly prices: ReadonlyMap<number, PriceSnapshot>; // by underlying
+  readonly prices: ReadonlyMap<number, PriceSnapshot>; // by underlying, those that are usable
+  readonly lastGood: ReadonlyMap<number, PriceSnapshot>; // by underlying, the last usable ones that somebody observed
+  readonly lending: LendingState;
+}
+
+/** An account and its house, where both change together. */
+export interface Books {
+  readonly account: AccountState;
+  readonly house: HouseState;
 }
 
 /** The row of the health table an account is in. */

@@ -4,6 +4,7 @@ import { marketOf } from "./house.ts";
 import { liquidationPrices, type LiquidationPrices } from "./liquidationPrice.ts";
 import { settleLoss } from "./pools.ts";
 import { change, sides } from "./positions.ts";
+import { surchargeOf } from "./surcharge.ts";
 import type { AccountState, Assessment, HouseState, MarginState } from "./types.ts";
 
 const FEE_UNIT = 10n ** 9n; // [wad] granularity of fees, rounded up
@@ -24,6 +25,7 @@ export interface WhatIf {
   readonly state: MarginState;
   readonly leverage: bigint | undefined; // [wad] gross notional over equity
   readonly liquidationPrices: LiquidationPrices; // of the market's underlying
+  readonly surcharge: bigint; // [wad] what an opening must carry beyond IM, at the open interest as it is
 }
 
 /**
@@ -41,6 +43,7 @@ export function whatIf(account: AccountState, house: HouseState, fill: Hypotheti
     state: marginState(assessment),
     leverage: leverage(after, house),
     liquidationPrices: liquidationPrices(after, house, marketOf(house, fill.market).underlying),
+    surcharge: opens(account, after, fill.market) ? surchargeOf(after, house, fill.market) : 0n,
   };
 }
 
@@ -53,7 +56,13 @@ export function applyFill(account: AccountState, house: HouseState, fill: Hypoth
   const fee = tradingFee(fill.size, fill.price, fill.feeRate);
   const position = change(account.positions.get(fill.market), fill.size, fill.price, s, -fee);
   const after = { ...account, positions: new Map(account.positions).set(fill.market, position) };
-  return position.size === 0n && position.quote < 0n ? settleLoss(after, house, fill.market, -position.quote) : after;
+  const closed = position.size === 0n && position.quote < 0n;
+  return closed ? settleLoss({ account: after, house }, fill.market, -position.quote).account : after;
+}
+
+/** Whether a fill raises |size|. */
+function opens(before: AccountState, after: AccountState, market: number): boolean {
+  return abs(after.positions.get(market)?.size ?? 0n) > abs(before.positions.get(market)?.size ?? 0n);
 }
 
 /** Fee [wad] on a fill of `size` [wad] at `price` [wad], rounded up to 1e-9 USD. */

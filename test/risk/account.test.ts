@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { assessAccount, freeCollateral, isFlat, leverage, marginRatio, marginState } from "../../src/risk/account.ts";
+import { assessAccount, freeCollateral, leverage, marginRatio, marginState } from "../../src/risk/account.ts";
 import { advance, discount, rescueShare } from "../../src/risk/auction.ts";
 import {
   ClaimsNotAccepted,
@@ -13,11 +13,12 @@ import {
 import { WAD } from "../../src/risk/fixed.ts";
 import { planLiquidation } from "../../src/risk/liquidation.ts";
 import { distance } from "../../src/risk/liquidationPrice.ts";
+import { isFlat } from "../../src/risk/portfolio.ts";
 import { quoteChange } from "../../src/risk/positions.ts";
 import type { RiskParameters } from "../../src/risk/types.ts";
 import { tradingFee, whatIf } from "../../src/risk/whatIf.ts";
 import { underlyingRisk, wad } from "./engine.ts";
-import { accountOf, market, oneUnderlying } from "./house.ts";
+import { accountOf, emptyAccount, market, oneUnderlying } from "./house.ts";
 
 // κ 5 %, φ 2 and no other charge: MM = 5 % and IM = 10 % of the notional.
 const risk: RiskParameters = { underlyings: new Map([[0, underlyingRisk({})]]), collaterals: new Map() };
@@ -38,15 +39,12 @@ describe("accounts in src/risk", () => {
   });
 
   it("a flat account needs no margin, positive quotes or not, and can take all its cash", () => {
-    const flat = {
-      cash: 7n,
-      positions: new Map([[0, { size: 0n, quote: 5n }]]),
-      collaterals: new Map<number, bigint>(),
-    };
+    const flat = emptyAccount({ cash: 7n, positions: new Map([[0, { size: 0n, quote: 5n }]]) });
     expect(isFlat(flat)).to.equal(true);
     expect(assessAccount(flat, house)).to.deep.equal({ equity: 12n, initialMargin: 0n, maintenanceMargin: 0n });
     expect(freeCollateral(flat, house)).to.equal(7n);
     expect(isFlat({ ...flat, positions: new Map([[0, { size: 0n, quote: -1n }]]) })).to.equal(false);
+    expect(isFlat({ ...flat, debtShares: 1n })).to.equal(false);
   });
 
   it("free collateral leaves out profit that the pool cannot pay and keeps what losses wait for", () => {
@@ -70,7 +68,7 @@ describe("accounts in src/risk", () => {
 
   it("MMS-7 what-if: fee, requirements, leverage and liquidation price after a fill", () => {
     // Cash 1000, buys 2 at 2010 with 5 bp: fee 2.01, E = 1000 − 20 − 2.01, notional 4000.
-    const empty = { cash: wad(1000), positions: new Map(), collaterals: new Map() };
+    const empty = emptyAccount({ cash: wad(1000) });
     const after = whatIf(empty, house, { market: 0, size: 2n * WAD, price: wad(2010), feeRate: 500n });
     expect(after.fee).to.equal(wad(2.01));
     expect(after.assessment).to.deep.equal({

@@ -1,0 +1,170 @@
+import { expWad } from "./expWad.ts";
+import { divUp, min, positive, PPM, WAD } from "./fixed.ts";
+import type { AccountState, Books, LendingState } from "./types.ts";
+
+const VIRTUAL_SHARES = 10n ** 6n; // per wei of assets
+const YEAR = 365n * 24n * 3600n; // [s]
+const MAX_EXPONENT = 10n * WAD; // growth saturates after decades of silence
+
+/** The pool with interest up to `time` [s]. */
+export function currentLending(pool: LendingState, time: bigint): LendingState {
+  const exponent = min(pool.rate * (time - pool.time), MAX_EXPONENT);
+  if (exponent === 0n) return { ...pool, time };
+  const growth = expWad(exponent) + 1n - WAD; // rounded up
+  const interest = divUp(positive(pool.borrowed - pool.flaggedDeficit) * growth, WAD);
+  const reserved = divUp(interest * pool.params.reserveFactor, PPM);
+  return {
+    ...pool,
+    time,
+    borrowed: pool.borrowed + interest,
+    lent: pool.lent + interest - reserved,
+    reserves: pool.reserves + reserved,
+  };
+}
+
+/** What can leave the pool [wad]. */
+export function liquidity(pool: LendingState): bigint {
+  return pool.lent + pool.reserves - pool.borrowed;
+}
+
+/** Lent cash [wad] that shares are worth, floored. */
+export function lentOf(pool: LendingState, shares: bigint): bigint {
+  return (shares * (pool.lent + 1n)) / (pool.lentShares + VIRTUAL_SHARES);
+}
+
+/** Shares worth at least `amount` [wad] of lent cash. */
+export function sharesOf(pool: LendingState, amount: bigint): bigint {
+  return divUp(amount * (pool.lentShares + VIRTUAL_SHARES), pool.lent + 1n);
+}
+
+/** Debt [wad] that shares stand for, rounded up. */
+export function debtOf(pool: LendingState, shares: bigint): bigint {
+  return divUp(shares * (pool.borrowed + 1n), pool.debtShares + VIRTUAL_SHARES);
+}
+
+/** Lent cash and debt of an account [wad] at `time` [s]. */
+export function loansOf(account: AccountState, lending: LendingState, time: bigint): { lent: bigint; debt: bigint } {
+  if (account.lentShares === 0n && account.debtShares === 0n) return { lent: 0n, debt: 0n };
+  const pool = currentLending(lending, time);
+  return { lent: lentOf(pool, account.lentShares), debt: debtOf(pool, account.debtShares) };
+}
+
+/** Rate [wad per second] at which `borrowed` of `lent` [wad] pays. */
+export function borrowRate({ params }: Pick<LendingState, "params">, borrowed: bigint, lent: bigint): bigint {
+  if (borrowed === 0n || params.kink === 0n) return 0n;
+  const u = borrowed >= lent ? PPM : (borrowed * PPM) / lent;
+  let yearly = (params.lowSlope * min(u, params.kink) * WAD) / params.kink; // [ppm · wad]
+  if (u > params.kink) yearly += (params.highSlope * (u - params.kink) * WAD) / (PPM - params.kink);
+  return yearly / (PPM * YEAR);
+}
+
+/** The books after an account has lent `amount` [wad] of its cash. */
+export function lend({ account, house }: Books, amount: bigint): Books {
+  const pool = currentLending(house.lending, house.time);
+  const shares = (amount * (pool.lentShares + VIRTUAL_SHARES)) / (pool.lent + 1n);
+  return store(
+    { account: { ...account, cash: account.cash - amount, lentShares: account.lentShares + shares }, house },
+    {
+      ...pool,
+      lent: pool.lent + amount,
+      lentShares: pool.lentShares + shares,
+    },
+  );
+}
+
+/** The books after raising up to `amount` [wad] of cash from an account's lent cash, then, if it may, by borrowing. */
+export function raiseCash(books: Books, amount: bigint, mayBorrow: boolean): Books {
+  const { account, house } = books;
+  const start = currentLending(house.lending, house.time);
+  const most = min(amount, liquidity(start));
+  const called = callBack(start, account.lentShares, most);
+  const borrowed = mayBorrow ? most - called.paid : 0n;
+  const raised = called.paid + borrowed;
+  if (raised === 0n) return books;
+  const { pool } = called;
+  const shares = borrowed === 0n ? 0n : divUp(borrowed * (pool.debtShares + VIRTUAL_SHARES), pool.borrowed + 1n);
+  const after = {
+    ...account,
+    cash: account.cash + raised,
+    lentShares: called.left,
+    debtShares: account.debtShares + shares,
+  };
+  return store(
+    { account: after, house },
+    { ...pool, borrowed: pool.borrowed + borrowed, debtShares: pool.debtShares + shares },
+  );
+}
+
+/** The books after an account has paid its debt from its lent cash and its cash, as far as they go. */
+export function repay(books: Books): Books {
+  const { account, house } = books;
+  if (account.debtShares === 0n) return books;
+  const start = currentLending(house.lending, house.time);
+  const debt = debtOf(start, account.debtShares);
+  // Calling back to repay needs no liquidity: what leaves the lender comes in from the borrower.
+  const { pool, paid: fromLent, left } = callBack(start, account.lentShares, debt);
+  const fromCash = min(debt - fromLent, account.cash);
+  const paid = fromLent + fromCash;
+  if (paid === 0n) return books;
+  const shares =
+    paid === debt ? account.debtShares : (paid * (pool.debtShares + VIRTUAL_SHARES)) / (pool.borrowed + 1n);
+  const after = {
+    ...account,
+    cash: account.cash - fromCash,
+    lentShares: left,
+    debtShares: account.debtShares - shares,
+  };
+  return store({ account: after, house }, reduceDebt(pool, shares, paid));
+}
+
+/** The books after `amount` [wad] of an account's debt was written off, of which `fromFund` [wad] was paid to the lenders. */
+export function writeOff({ account, house }: Books, amount: bigint, fromFund: bigint): Books {
+  const pool = currentLending(house.lending, house.time);
+  const needed = divUp(amount * (pool.debtShares + VIRTUAL_SHARES), pool.borrowed + 1n);
+  const all = amount >= debtOf(pool, account.debtShares);
+  const shares = all ? account.debtShares : min(needed, account.debtShares);
+  const reduced = reduceDebt(pool, shares, amount);
+  const lost = min(amount - fromFund, reduced.lent);
+  return store(
+    { account: { ...account, debtShares: account.debtShares - shares }, house },
+    {
+      ...reduced,
+      lent: reduced.lent - lost,
+      reserves: reduced.reserves - (amount - fromFund - lost),
+    },
+  );
+}
+
+/** Takes up to `amount` [wad] of lent cash out of the pool. Who leaves pays for flagged deficits, so that nobody runs from one. */
+function callBack(
+  pool: LendingState,
+  lentShares: bigint,
+  amount: bigint,
+): { pool: LendingState; paid: bigint; left: bigint } {
+  if (lentShares === 0n || amount === 0n) return { pool, paid: 0n, left: lentShares };
+  const net = positive(pool.lent - pool.flaggedDeficit) + 1n;
+  const all = (lentShares * net) / (pool.lentShares + VIRTUAL_SHARES);
+  const paid = min(amount, min(all, pool.lent));
+  const shares = paid === all ? lentShares : min(lentShares, divUp(paid * (pool.lentShares + VIRTUAL_SHARES), net));
+  return {
+    pool: { ...pool, lent: pool.lent - paid, lentShares: pool.lentShares - shares },
+    paid,
+    left: lentShares - shares,
+  };
+}
+
+/** What is paid beyond the total, a rounding of wei, becomes a reserve. */
+function reduceDebt(pool: LendingState, shares: bigint, amount: bigint): LendingState {
+  const excess = positive(amount - pool.borrowed);
+  return {
+    ...pool,
+    borrowed: pool.borrowed - (amount - excess),
+    reserves: pool.reserves + excess,
+    debtShares: pool.debtShares - shares,
+  };
+}
+
+/** The books with the pool at the rate of its utilisation now. */
+function store({ account, house }: Books, pool: LendingState): Books {
+  return { account, house: { ...house, lending: { ...pool, rate: borrowRate(pool, pool.borrowed, pool.lent) } } };
+}
