@@ -201,7 +201,7 @@ library Liquidation {
         if (paid > terms.maxPayment) revert IClearingHouse.PaymentTooHigh(paid, terms.maxPayment);
         uint256 gain = sale.cost - sale.toFund - sale.toFlagger;
         if (gain < terms.minGain) revert IClearingHouse.GainTooLow(gain, terms.minGain);
-        if (sale.debtShares != 0) Lending.repay($, sale.taker);
+        if (sale.debtShares | sale.lentShares != 0) Lending.repay($, sale.taker);
         if (sale.owed != 0) Pools.payLosses($, sale.account, Pools.legs($, sale.account));
         emit IClearingHouse.Liquidated(
             sale.account,
