@@ -5,7 +5,6 @@ import { abs, divUp, min, positive, PPM, WAD } from "./fixed.ts";
 import { collateralOf, marketOf, priceOf } from "./house.ts";
 import { currentLending, debtOf, lentOf, raiseCash, repay, sharesOf, writeOff } from "./lending.ts";
 import {
-  anyStuck,
   collateralValue,
   credit,
   legs,
@@ -106,9 +105,9 @@ export function planLiquidation(
   if (s.flat || equity >= maintenanceMargin) throw new NotLiquidatable(equity, maintenanceMargin);
   const { auction, owner, taker, acceptClaims = false } = request;
   const d = discount(auction.clock);
+  const { degraded } = s;
   const { needed, base } = neededSlice(s, house, d, maintenanceMargin);
   const settled = settleAll({ account, house });
-  const degraded = base !== maintenanceMargin || anyStuck(legs(settled.account, settled.house));
   const opened = degraded ? settled : absorb(settled, positive(-equity));
   const list = legs(opened.account, opened.house);
   const hasAssets = canSell(opened, list);

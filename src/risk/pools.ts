@@ -1,7 +1,7 @@
 import { judge } from "./assess.ts";
 import { divUp, min, positive } from "./fixed.ts";
 import { marketOf, priceOf } from "./house.ts";
-import { loansOf, raiseCash, repay } from "./lending.ts";
+import { currentLending, liquidity, loansOf, raiseCash, repay } from "./lending.ts";
 import { snapshotOf, valueOf } from "./portfolio.ts";
 import { pnl, sides } from "./positions.ts";
 import { saleablePrice } from "./prices.ts";
@@ -152,11 +152,12 @@ export function settleLoss(books: Books, market: number, loss: bigint): Books {
 export function raise(books: Books, amount: bigint): Books {
   if (books.account.cash >= amount) return books;
   const called = raiseCash(books, amount - books.account.cash, false);
-  const missing = amount - called.account.cash;
-  if (missing === 0n || called.house.lending.lent === 0n) return called;
-  const s = snapshotOf(called.account, called.house, "lastGood");
+  const { account, house } = called;
+  const missing = amount - account.cash;
+  if (missing === 0n || liquidity(currentLending(house.lending, house.time)) === 0n) return called;
+  const s = snapshotOf(account, house, "lastGood");
   if (s.degraded) return called;
-  const { equity, maintenanceMargin } = judge(s, called.house.risk);
+  const { equity, maintenanceMargin } = judge(s, house.risk);
   return equity - s.profit < maintenanceMargin ? called : raiseCash(called, missing, true);
 }
 

@@ -30,7 +30,7 @@ export function slice(portfolio: Portfolio, risk: RiskParameters, discount: bigi
 /**
  * The slice that an account needs which has something without a usable price: of the rest, found by halving, upwards; 1e18 if even
  * all of the rest is not enough. `base` [wad] is what the rest adds to MM: the penalty is taken on it. As
- * `Liquidation.degradedSlice`.
+ * `Observation.liquidateRest`.
  * @throws UnknownUnderlying, UnknownCollateral if parameters are missing
  */
 export function degradedSlice(
