@@ -68,7 +68,7 @@ function answer(price: number): bigint {
 }
 
 /** Uniform numbers in [0, 1) from a 32-bit seed (mulberry32). */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
