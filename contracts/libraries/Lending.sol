@@ -5,11 +5,9 @@ import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Assessment, LendingParams, LendingPool, PPM, WAD} from "../types/LedgerTypes.sol";
+import {LendingParams, LendingPool, PPM, WAD} from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
-import {Margin} from "./Margin.sol";
-import {Prices} from "./Prices.sol";
 import {TokenUnits} from "./TokenUnits.sol";
 import {Transient} from "./Transient.sol";
 
@@ -121,19 +119,6 @@ library Lending {
         bool mayBorrow
     ) external returns (uint256) {
         return _raise($, id, amount, mayBorrow);
-    }
-
-    /// @notice Raises up to `amount` for an account's losses: from its lent cash and, only while it is worth MM without unsettled profit, by
-    /// borrowing. So no lender pays for what a bankrupt owes its market, and no profit that nothing backs becomes money.
-    function raiseForLoss(Ledger.State storage $, AccountId id, uint256 amount) external {
-        amount -= _raise($, id, amount, false);
-        if (amount == 0 || liquidity(current($)) == 0) return;
-        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
-        if (s.degraded) return;
-        Assessment memory a = Margin.judge($, s);
-        if (a.equity - int256(s.profit) < int256(a.maintenanceMargin)) return;
-        _raise($, id, amount, true);
-        Transient.markLater(id, Transient.BORROWED);
     }
 
     /// @notice Pays an account's debt from its cash and its lent cash, as far as they go.

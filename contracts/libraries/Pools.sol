@@ -6,6 +6,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Account, FLAG_LOANS, MARKET_HAS_LOSS, MarketPool, MarketRate} from "../types/LedgerTypes.sol";
+import {Borrowing} from "./Borrowing.sol";
 import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
@@ -129,11 +130,11 @@ library Pools {
         return true;
     }
 
-    /// @notice Brings an account's cash up to `amount` as far as `Lending.raiseForLoss` can.
+    /// @notice Brings an account's cash up to `amount` as far as `Borrowing.raiseForLoss` can.
     function raise(Ledger.State storage $, AccountId id, uint256 amount) internal {
         Account memory a = $.accounts[id];
         if (a.cash >= amount || (a.flags & FLAG_LOANS == 0 && $.lending.lent == 0)) return;
-        Lending.raiseForLoss($, id, amount - a.cash);
+        Borrowing.raiseForLoss($, id, amount - a.cash);
     }
 
     /// @notice Moves `amount` of a loss from cash into the pool.
