@@ -50,6 +50,7 @@ const address = z
   .transform((text) => getAddress(text));
 
 const usd = decimal(0, 48, 'whole USD such as "50000000"');
+const units = decimal(0, 64, 'whole units such as "10000"');
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/, 'write a name of letters and digits such as "ETH"');
 
 /** A token that is there already, or a mock that anyone can mint. */
@@ -58,7 +59,7 @@ const token = z.union(
   'write either { address: "0x…" } or, on a local chain, { mockDecimals: 18 }',
 );
 
-/** A feed that is there already, or Chainlink's mock aggregator with a first answer in USD. */
+/** A feed that is there already, or Chainlink's mock aggregator with a first answer. */
 const aggregator = z.union(
   [z.strictObject({ address }), z.strictObject({ mockPrice: decimal(8, 96, 'a price such as "2000"') })],
   'write either { address: "0x…" } or, on a local chain, { mockPrice: "2000" }',
@@ -69,9 +70,20 @@ const underlying = z.strictObject({
   feed: z.strictObject({
     aggregator,
     heartbeat: seconds,
-    minPrice: decimal(18, 128, 'a price such as "100"'),
-    maxPrice: decimal(18, 128, 'a price such as "100000"'),
+    minPrice: decimal(18, 80, 'a price such as "100"'),
+    maxPrice: decimal(18, 80, 'a price such as "100000"'),
   }),
+  /** A source of the same price that the feed must agree with. */
+  secondSource: z.strictObject({ aggregator, heartbeat: seconds, maxDeviation: percent(24) }).optional(),
+  /** How the underlying's volatility raises requirements; not at all if it is left out. */
+  regime: z
+    .strictObject({
+      referenceVolatility: percent(32),
+      averaging: seconds,
+      maxFactor: decimal(PPM_DECIMALS, 32, 'a factor such as "3"'),
+      maxStep: percent(32),
+    })
+    .optional(),
   risk: z.strictObject({
     shock: percent(24),
     slope: percent(24),
@@ -98,11 +110,29 @@ const collateral = z.strictObject({
   symbol: name,
   underlying: name,
   token,
+  cap: units,
+  accountCap: units,
   minBalance: decimal(18, 80, 'an amount such as "0.005"'),
   haircut: percent(24),
   haircutInitial: percent(24),
   tracking: percent(24),
   trackingInitial: percent(24),
+  /** Of a stablecoin: below `threshold` USD the initial haircut grows by `factor` for every dollar that the price is lower. */
+  depeg: z
+    .strictObject({
+      threshold: decimal(PPM_DECIMALS, 24, 'a price such as "0.99"'),
+      factor: decimal(PPM_DECIMALS, 32, 'a factor such as "4"'),
+    })
+    .optional(),
+  /** Of a liquid-staking token: what a unit is worth in units of the underlying, the lower of both feeds. Final. */
+  rate: z
+    .strictObject({
+      aggregator,
+      heartbeat: seconds,
+      market: z.strictObject({ aggregator, heartbeat: seconds }).optional(),
+      maxRate: decimal(18, 80, 'a rate such as "1.5"'),
+    })
+    .optional(),
 });
 
 const network = z
@@ -112,7 +142,16 @@ const network = z
     admin: address.optional(),
     /** Receives the protocol's share of fees; the deployer if it is left out. */
     treasury: address.optional(),
+    /** On a rollup Chainlink's uptime feed of the sequencer, and how long that must have been up. Final. */
+    sequencer: z.strictObject({ feed: address, gracePeriod: seconds }).optional(),
     cash: z.strictObject({ symbol: name, token }),
+    /** Interest on borrowed cash, by utilisation and year: up to `lowSlope` at the kink, from there by `highSlope` more. */
+    lending: z.strictObject({
+      kink: percent(24),
+      lowSlope: percent(32),
+      highSlope: percent(32),
+      reserveFactor: percent(24),
+    }),
     underlyings: z.array(underlying).min(1, "list at least one underlying").max(256),
     markets: z.array(market).max(64),
     collaterals: z.array(collateral).max(64),
@@ -142,6 +181,23 @@ export type NetworkConfig = z.input<typeof network>;
 
 /** What the program uses: the contracts' own units, ids instead of names. */
 export type NetworkParameters = z.output<typeof network>;
+
+/** A feed as the program uses it. */
+export type Aggregator = z.output<typeof aggregator>;
+
+/** Every feed that the oracle reads, with the name that a mock of it gets. */
+export function feedsOf({ underlyings, collaterals }: NetworkParameters): { name: string; aggregator: Aggregator }[] {
+  return [
+    ...underlyings.flatMap(({ name: n, feed, secondSource: second }) => [
+      { name: `${n}_USD`, aggregator: feed.aggregator },
+      ...(second === undefined ? [] : [{ name: `${n}_USD_2`, aggregator: second.aggregator }]),
+    ]),
+    ...collaterals.flatMap(({ symbol, rate }) => [
+      ...(rate === undefined ? [] : [{ name: `${symbol}_rate`, aggregator: rate.aggregator }]),
+      ...(rate?.market === undefined ? [] : [{ name: `${symbol}_market`, aggregator: rate.market.aggregator }]),
+    ]),
+  ];
+}
 
 /** A network configuration that cannot be used; the message names each field and what to write there. */
 export class InvalidNetworkConfig extends Error {

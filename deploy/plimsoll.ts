@@ -17,7 +17,8 @@ import {
   PriceOracle__factory,
   RiskEngine__factory,
 } from "../types/index.ts";
-import type { NetworkParameters } from "./config.ts";
+import { feedsOf } from "./config.ts";
+import type { Aggregator, NetworkParameters } from "./config.ts";
 import { ChainMismatch, MocksOnRealNetwork, NoAdmin, NoDeployer } from "./errors.ts";
 import { localModule } from "./modules/Local.ts";
 import { plimsollModule } from "./modules/Plimsoll.ts";
@@ -28,6 +29,7 @@ import type { House, Setting } from "./settings.ts";
 /** Chains that anvil and Hardhat run: they begin anew at every start. */
 const LOCAL_CHAINS: readonly number[] = [31337, 1337];
 const ADMIN_ROLE = 0n;
+const NO_SEQUENCER = { feed: ZeroAddress, gracePeriod: 0n };
 
 export type DeployConnection = Pick<NetworkConnection<string>, "ethers" | "ignition" | "networkConfig">;
 
@@ -84,7 +86,9 @@ export async function deployPlimsoll(
     priceOracle: PriceOracle__factory.connect(deploy.contracts.priceOracle, deployer),
   };
   const wanted = settings(house, parameters, {
-    feeds: listed.underlyings.map((u) => u.feed),
+    feeds: new Map(
+      feedsOf(parameters).map(({ name, aggregator }) => [name, addressOf(name, aggregator, deploy.mocks)]),
+    ),
     tokens: listed.collaterals.map((c) => c.token),
     treasury: parameters.treasury ?? (await currentTreasury(house, deployer)),
   });
@@ -108,7 +112,9 @@ function requireChain(chainId: number, parameters: NetworkParameters): void {
   }
   const mocks = [
     ...[parameters.cash, ...parameters.collaterals].filter((t) => "mockDecimals" in t.token).map((t) => t.symbol),
-    ...parameters.underlyings.filter((u) => "mockPrice" in u.feed.aggregator).map((u) => u.name),
+    ...feedsOf(parameters)
+      .filter((f) => "mockPrice" in f.aggregator)
+      .map((f) => f.name),
   ];
   if (!local && mocks.length !== 0) throw new MocksOnRealNetwork(chainId, mocks);
 }
@@ -128,9 +134,10 @@ async function deployContracts(
   const config = local ? { requiredConfirmations: 1, blockPollingInterval: inProcess ? 1 : 50 } : {};
   const options = { deploymentId, displayUi, config };
 
-  const { cash } = parameters;
+  const { cash, sequencer } = parameters;
   const { libraries, direct } = await librariesOf("ClearingHouse");
-  const house = plimsollModule(libraries, direct, local ? localModule(parameters) : undefined, cash.symbol);
+  const mocked = local ? localModule(parameters) : undefined;
+  const house = plimsollModule(libraries, direct, mocked, cash.symbol, sequencer ?? NO_SEQUENCER);
   const { authority, vault, riskEngine, priceOracle, clearingHouse, exchange, insuranceFund, ...others } =
     await connection.ignition.deploy(house, {
       ...options,
@@ -231,7 +238,7 @@ async function describe(
     return { symbol, token: address, decimals, mock: "mockDecimals" in t };
   };
   const underlying = async ({ id, name, feed: { aggregator: a } }: NetworkParameters["underlyings"][number]) => {
-    const feed = "address" in a ? a.address : (mocks.get(name) ?? ZeroAddress);
+    const feed = addressOf(`${name}_USD`, a, mocks);
     const feedDecimals = Number(await MockV3Aggregator__factory.connect(feed, runner).decimals());
     return { id, name, feed, feedDecimals, mock: "mockPrice" in a };
   };
@@ -243,6 +250,10 @@ async function describe(
       parameters.collaterals.map(async (c) => ({ id: c.id, ...(await token(c)), underlying: c.underlying })),
     ),
   };
+}
+
+function addressOf(name: string, aggregator: Aggregator, mocks: ReadonlyMap<string, string>): string {
+  return "address" in aggregator ? aggregator.address : (mocks.get(name) ?? ZeroAddress);
 }
 
 async function writeAddressBook(file: string, book: AddressBook): Promise<void> {

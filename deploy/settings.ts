@@ -1,3 +1,4 @@
+import { ZeroAddress } from "ethers";
 import type { ContractTransactionResponse } from "ethers";
 
 import type { AccessManager, ClearingHouse, PriceOracle, RiskEngine } from "../types/index.ts";
@@ -17,20 +18,22 @@ export interface House {
   priceOracle: PriceOracle;
 }
 
-/** Addresses that parameters refer to: feeds by underlying, tokens by collateral. */
+/** Addresses that parameters refer to: feeds by their names in `feedsOf`, tokens by collateral. */
 export interface Addresses {
-  feeds: readonly string[];
+  feeds: ReadonlyMap<string, string>;
   tokens: readonly string[];
   treasury: string;
 }
 
 /** Every parameter of the house, in the order in which they can be applied. */
 export function settings(house: House, parameters: NetworkParameters, addresses: Addresses): Setting[] {
+  const { treasury, tokens, feeds } = addresses;
   return [
-    ...wiring(house, addresses.treasury),
-    ...parameters.underlyings.flatMap((u) => underlying(house, u, addresses.feeds[u.id] ?? "")),
+    ...wiring(house, treasury),
+    lending(house, parameters.lending),
+    ...parameters.underlyings.flatMap((u) => underlying(house, u, feeds)),
     ...parameters.markets.map((m) => market(house, m)),
-    ...parameters.collaterals.flatMap((c) => collateral(house, c, addresses.tokens[c.id] ?? "")),
+    ...parameters.collaterals.flatMap((c) => collateral(house, c, tokens[c.id] ?? "", feeds)),
   ];
 }
 
@@ -58,20 +61,61 @@ function wiring({ clearingHouse, riskEngine, priceOracle }: House, treasury: str
   ];
 }
 
-function underlying(house: House, u: NetworkParameters["underlyings"][number], aggregator: string): Setting[] {
-  const { heartbeat, minPrice, maxPrice } = u.feed;
-  const feed = { aggregator, heartbeat, decimals: 0n, minPrice, maxPrice }; // the oracle asks the feed for its decimals
+function lending({ clearingHouse }: House, params: NetworkParameters["lending"]): Setting {
+  return {
+    label: "lending",
+    holds: async () => agrees((await clearingHouse.lending())[1], params),
+    apply: () => clearingHouse.setLendingParams(params),
+  };
+}
+
+type Underlying = NetworkParameters["underlyings"][number];
+type Collateral = NetworkParameters["collaterals"][number];
+type Feeds = Addresses["feeds"];
+
+function underlying(house: House, u: Underlying, feeds: Feeds): Setting[] {
   const risk = { ...u.risk, maxTracking: 0n, maxTrackingInitial: 0n }; // kept by the engine
   return [
-    {
-      label: `${u.name} feed`,
-      holds: async () => agrees(await house.priceOracle.feedOf(u.id), { aggregator, heartbeat, minPrice, maxPrice }),
-      apply: () => house.priceOracle.setFeed(u.id, feed),
-    },
+    ...prices(house, u, feeds),
     {
       label: `${u.name} risk`,
       holds: async () => agrees(await house.riskEngine.underlyingRisk(u.id), u.risk),
       apply: () => house.riskEngine.setUnderlyingRisk(u.id, risk),
+    },
+  ];
+}
+
+/** No regime: the bounds ask for something in the other fields. */
+const NO_REGIME = { referenceVolatility: 0n, averaging: 86_400n, maxFactor: 1_000_000n, maxStep: 10_000n };
+
+/** Everything of the oracle; in the end the price is observed once, so that there is a last good one from the beginning. */
+function prices({ priceOracle }: House, u: Underlying, feeds: Feeds): Setting[] {
+  const { id, name, regime } = u;
+  const { heartbeat, minPrice, maxPrice } = u.feed;
+  const feed = { aggregator: feeds.get(`${name}_USD`) ?? "", heartbeat, minPrice, maxPrice };
+  const { heartbeat: secondHeartbeat = 0n, maxDeviation = 0n } = u.secondSource ?? {};
+  const aggregator = feeds.get(`${name}_USD_2`) ?? ZeroAddress;
+  const second = { aggregator, heartbeat: secondHeartbeat, maxDeviation };
+  return [
+    {
+      label: `${name} feed`,
+      holds: async () => agrees(await priceOracle.feedOf(id), feed),
+      apply: () => priceOracle.setFeed(id, { ...feed, decimals: 0n }), // the oracle asks a feed for its decimals
+    },
+    {
+      label: `${name} second source`,
+      holds: async () => agrees(await priceOracle.secondSourceOf(id), second),
+      apply: () => priceOracle.setSecondSource(id, { ...second, decimals: 0n }),
+    },
+    {
+      label: `${name} regime`,
+      holds: async () => agrees(await priceOracle.regimeOf(id), regime ?? { referenceVolatility: 0n }),
+      apply: () => priceOracle.setRegime(id, regime ?? NO_REGIME),
+    },
+    {
+      label: `${name} first price`,
+      holds: async () => (await priceOracle.lastGood(id)).time !== 0n,
+      apply: () => priceOracle.observe(id, 1),
     },
   ];
 }
@@ -84,11 +128,14 @@ function market({ clearingHouse }: House, { id, name, ...rest }: NetworkParamete
   };
 }
 
-function collateral(house: House, c: NetworkParameters["collaterals"][number], token: string): Setting[] {
-  const { id, underlying, minBalance, haircut, haircutInitial, tracking, trackingInitial } = c;
-  const listed = { token, underlying, minBalance };
-  const risk = { haircut, haircutInitial, tracking, trackingInitial, underlying };
+function collateral(house: House, c: Collateral, token: string, feeds: Feeds): Setting[] {
+  const { id, underlying, minBalance, cap, accountCap, haircut, haircutInitial, tracking, trackingInitial } = c;
+  const listed = { token, underlying, hasRate: c.rate !== undefined, cap, accountCap, minBalance };
+  const depeg = { depegThreshold: c.depeg?.threshold ?? 0n, depegFactor: c.depeg?.factor ?? 0n };
+  const risk = { haircut, haircutInitial, tracking, trackingInitial, underlying, ...depeg };
+  const kept = { decimals: 0n, delistingEnd: 0n }; // the clearinghouse asks the token, and keeps the end of a delisting itself
   return [
+    ...(c.rate === undefined ? [] : rates(house, c, c.rate, feeds)),
     {
       label: `${c.symbol} risk`,
       holds: async () => agrees(await house.riskEngine.collateralRisk(id), risk),
@@ -97,12 +144,34 @@ function collateral(house: House, c: NetworkParameters["collaterals"][number], t
     {
       label: `${c.symbol} collateral`,
       holds: async () => agrees(await house.clearingHouse.collateral(id), listed),
-      apply: () => house.clearingHouse.setCollateral(id, { ...listed, decimals: 0n }), // the clearinghouse asks the token
+      apply: () => house.clearingHouse.setCollateral(id, { ...listed, ...kept }),
     },
   ];
 }
 
-type Word = bigint | number | string;
+function rates({ priceOracle }: House, c: Collateral, rate: NonNullable<Collateral["rate"]>, feeds: Feeds): Setting[] {
+  const wanted = {
+    rate: feeds.get(`${c.symbol}_rate`) ?? "",
+    rateHeartbeat: rate.heartbeat,
+    market: feeds.get(`${c.symbol}_market`) ?? ZeroAddress,
+    marketHeartbeat: rate.market?.heartbeat ?? 0n,
+    maxRate: rate.maxRate,
+  };
+  return [
+    {
+      label: `${c.symbol} rate`,
+      holds: async () => agrees(await priceOracle.rateFeedsOf(c.id), wanted),
+      apply: () => priceOracle.setRateFeeds(c.id, { ...wanted, rateDecimals: 0n, marketDecimals: 0n }),
+    },
+    {
+      label: `${c.symbol} first rate`,
+      holds: async () => (await priceOracle.lastGoodRate(c.id)).time !== 0n,
+      apply: () => priceOracle.observeRate(c.id),
+    },
+  ];
+}
+
+type Word = bigint | number | string | boolean;
 
 /** Whether a struct read from the chain has these values. */
 function agrees<K extends string>(struct: NoInfer<Record<K, Word>>, wanted: Record<K, Word>): boolean {

@@ -3,6 +3,12 @@ import type { ContractFuture } from "@nomicfoundation/ignition-core";
 
 import type { localModule } from "./Local.ts";
 
+/** Chainlink's uptime feed of the sequencer, zero if there is none, and how long that must have been up [s]. */
+export interface Sequencer {
+  feed: string;
+  gracePeriod: bigint;
+}
+
 /** A library to deploy, after the libraries it links itself. */
 export interface LinkedLibrary {
   name: string;
@@ -16,19 +22,21 @@ export interface LinkedLibrary {
  * @param local on a local chain its mock tokens and feeds, deployed as a part of this module: Ignition does not resume a module
  * while another one of the same deployment is half done
  * @param cash symbol of the cash token, looked up among the mocks; else its address is the parameter `cashToken`
+ * @param sequencer what the oracle knows of the sequencer, for good
  */
 export function plimsollModule(
   libraries: readonly LinkedLibrary[],
   ledgerLibraries: readonly string[],
   local: ReturnType<typeof localModule> | undefined,
   cash: string,
+  sequencer: Sequencer,
 ) {
   return buildModule("Plimsoll", (m) => {
     const mocks: ReturnType<typeof localModule>["results"] = local === undefined ? {} : m.useModule(local);
     const authority = m.contract("AccessManager", [m.getAccount(0)]);
     const vault = m.contract("Vault", [authority]);
     const riskEngine = m.contract("RiskEngine", [authority]);
-    const priceOracle = m.contract("PriceOracle", [authority, "0x0000000000000000000000000000000000000000", 0]);
+    const priceOracle = m.contract("PriceOracle", [authority, sequencer.feed, sequencer.gracePeriod]);
 
     const deployed: Record<string, ContractFuture<string>> = {};
     const linked = (names: readonly string[]) =>

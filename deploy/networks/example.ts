@@ -4,23 +4,32 @@ import type { NetworkConfig } from "../config.ts";
  * An example of a real network: Ethereum's main network. Copy it to `deploy/networks/NETWORK.ts`, NETWORK being the network's
  * name in `hardhat.config.ts`, check every line, and run `npm run deploy -- --network NETWORK`.
  *
- * Tokens and feeds are given by address. For every feed look up its address and heartbeat at https://data.chain.link and give
- * the heartbeat a little slack; the bounds are sanity bounds outside of which no trade and no liquidation should happen.
+ * Tokens and feeds are given by address; none of those below has been verified on the chain. For every feed look up its address
+ * and heartbeat at https://data.chain.link and give the heartbeat a little slack; the bounds are sanity bounds outside of which
+ * no trade and no liquidation should happen, narrow enough that a feed which changes its decimals falls out of them.
  */
 export default {
   chainId: 1,
   // admin: "0x…",     the timelock that governs; the deployer hands over to it at the end of the deployment
   // treasury: "0x…",  receives the protocol's share of fees
+  // sequencer: { feed: "0x…", gracePeriod: "3600s" },     on a rollup: Chainlink's uptime feed of its sequencer
   cash: { symbol: "USDC", token: { address: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" } },
+  lending: {
+    kink: "80%", // utilisation
+    lowSlope: "4%", // per year at the kink
+    highSlope: "75%", // more at full utilisation
+    reserveFactor: "10%", // of the interest, to the insurance fund
+  },
   underlyings: [
     {
       name: "ETH",
       feed: {
         aggregator: { address: "0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419" }, // ETH / USD
         heartbeat: "3900s",
-        minPrice: "100",
-        maxPrice: "50000",
+        minPrice: "300",
+        maxPrice: "20000",
       },
+      // secondSource: { aggregator: { address: "0x…" }, heartbeat: "3900s", maxDeviation: "2%" },
       risk: {
         shock: "3%", // κ
         slope: "2%",
@@ -29,14 +38,20 @@ export default {
         initialFactor: "1.666666667", // φ
         depth: "50000000", // exposure at which the concentration charge stops growing
       },
+      regime: {
+        referenceVolatility: "100%", // a year, at which requirements begin to rise
+        averaging: "24h",
+        maxFactor: "3",
+        maxStep: "25%", // of maintenance margin per hour
+      },
     },
     {
       name: "BTC",
       feed: {
         aggregator: { address: "0xF4030086522a5bEEa4988F8cA5B36dbC97BeE88c" }, // BTC / USD
         heartbeat: "3900s",
-        minPrice: "1000",
-        maxPrice: "900000",
+        minPrice: "10000",
+        maxPrice: "500000",
       },
       risk: {
         shock: "3%",
@@ -45,6 +60,24 @@ export default {
         basisInitial: "3%",
         initialFactor: "1.666666667",
         depth: "100000000",
+      },
+      regime: { referenceVolatility: "100%", averaging: "24h", maxFactor: "3", maxStep: "25%" },
+    },
+    {
+      name: "USDT",
+      feed: {
+        aggregator: { address: "0x3E7d1eAB13ad0104d2750B8863b489D65364e32D" }, // USDT / USD
+        heartbeat: "90000s",
+        minPrice: "0.2",
+        maxPrice: "2",
+      },
+      risk: {
+        shock: "2%",
+        slope: "0.5%",
+        basis: "1%",
+        basisInitial: "2%",
+        initialFactor: "1.666666667",
+        depth: "500000000",
       },
     },
   ],
@@ -77,6 +110,8 @@ export default {
       symbol: "WETH",
       underlying: "ETH",
       token: { address: "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2" },
+      cap: "20000", // whole units that all accounts may bring in
+      accountCap: "5000",
       minBalance: "0.005", // about 10 USD
       haircut: "7%",
       haircutInitial: "10%",
@@ -87,11 +122,45 @@ export default {
       symbol: "WBTC",
       underlying: "BTC",
       token: { address: "0x2260FAC5E5542a773Aa44fBCfeDf7C193bc2C599" },
+      cap: "1000",
+      accountCap: "250",
       minBalance: "0.0002",
       haircut: "7%",
       haircutInitial: "10%",
       tracking: "0%",
       trackingInitial: "0%",
     },
+    {
+      symbol: "USDT",
+      underlying: "USDT",
+      token: { address: "0xdAC17F958D2ee523a2206206994597C13D831ec7" },
+      cap: "20000000",
+      accountCap: "5000000",
+      minBalance: "10",
+      haircut: "2%",
+      haircutInitial: "5%",
+      tracking: "0%",
+      trackingInitial: "0%",
+      depeg: { threshold: "0.99", factor: "4" }, // at 0.95 the initial haircut is 5 % + 4 · 4 % = 21 %
+    },
+    // A liquid-staking token also names the feeds of its rate, of which the lower counts:
+    // {
+    //   symbol: "wstETH",
+    //   underlying: "ETH",
+    //   token: { address: "0x…" },
+    //   cap: "5000",
+    //   accountCap: "1000",
+    //   minBalance: "0.005",
+    //   haircut: "7%",
+    //   haircutInitial: "10%",
+    //   tracking: "2%", on what is hedged: the token may move against its underlying
+    //   trackingInitial: "3%",
+    //   rate: {
+    //     aggregator: { address: "0x…" }, the protocol's own exchange rate, wstETH / ETH
+    //     heartbeat: "90000s",
+    //     market: { aggregator: { address: "0x…" }, heartbeat: "90000s" }, what the market pays
+    //     maxRate: "2",
+    //   },
+    // },
   ],
 } satisfies NetworkConfig;

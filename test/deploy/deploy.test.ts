@@ -13,7 +13,12 @@ import example from "../../deploy/networks/example.ts";
 import local from "../../deploy/networks/local.ts";
 import { deployPlimsoll } from "../../deploy/plimsoll.ts";
 import { InvalidAddressBook, loadAddressBook } from "../../src/sdk/addressBook.ts";
-import { AccessManager__factory, ClearingHouse__factory, RiskEngine__factory } from "../../types/index.ts";
+import {
+  AccessManager__factory,
+  ClearingHouse__factory,
+  PriceOracle__factory,
+  RiskEngine__factory,
+} from "../../types/index.ts";
 import { startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
 
@@ -62,13 +67,47 @@ describe("deployment to a running anvil", () => {
     expect((await ledger.market(0))[0].takerFee).to.equal(600n);
   });
 
+  it("sets, changes and removes what is optional, and knows a sequencer for ever", async () => {
+    const connection = await connect();
+    const [eth, ...others] = local.underlyings;
+    const [weth, ...rest] = local.collaterals;
+    const secondSource = { aggregator: { mockPrice: "2010" }, heartbeat: "24h", maxDeviation: "2%" };
+    const more = {
+      ...local,
+      sequencer: { feed: "0x00000000000000000000000000000000000000A1", gracePeriod: "1h" },
+      underlyings: [{ ...eth, secondSource }, ...others],
+    };
+    // A sequencer whose feed nobody answers is down: without a price nothing can be listed.
+    await rejects(deployPlimsoll(connection, resolveNetwork(more), options), Error);
+    rmSync(journal, { recursive: true });
+    const two = { ...more, sequencer: undefined };
+    const { addressBook } = await deployPlimsoll(connection, resolveNetwork(two), options);
+    const oracle = PriceOracle__factory.connect(addressBook.contracts.priceOracle, anvil.provider);
+    expect((await oracle.secondSourceOf(0)).maxDeviation).to.equal(20_000n);
+    expect((await oracle.lastGood(0)).snapshot & ((1n << 128n) - 1n)).to.equal(2_000n * 10n ** 18n);
+
+    const lending = { ...local.lending, reserveFactor: "15%" };
+    const changed = {
+      ...two,
+      lending,
+      underlyings: [{ ...eth, regime: undefined }, ...others],
+      collaterals: [{ ...weth, cap: "5000" }, ...rest],
+    };
+    const update = await deployPlimsoll(connection, resolveNetwork(changed), options);
+    expect(update.changes).to.deep.equal(["lending", "ETH second source", "ETH regime", "WETH collateral"]);
+    expect((await oracle.secondSourceOf(0)).heartbeat).to.equal(0n);
+    expect((await oracle.regimeOf(0)).referenceVolatility).to.equal(0n);
+    const again = await deployPlimsoll(connection, resolveNetwork(changed), options);
+    expect(again.changes).to.deep.equal([]);
+  });
+
   it("names the changes that only the admin can make", async () => {
     const admin = "0x00000000000000000000000000000000000000A1";
     await deployPlimsoll(await connect(), resolveNetwork({ ...local, admin }), options);
     const collaterals = local.collaterals.map((c) => ({ ...c, haircut: "8%" }));
     const changed = resolveNetwork({ ...local, admin, collaterals });
     const error = await rejects(deployPlimsoll(await connect(), changed, options), NoAdmin);
-    expect(error).to.deep.include({ changes: ["WETH risk", "WBTC risk"] });
+    expect(error).to.deep.include({ changes: ["WETH risk", "WBTC risk", "wstETH risk", "USDT risk"] });
   });
 
   it("starts afresh where the chain was started anew", async () => {

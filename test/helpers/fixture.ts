@@ -24,8 +24,13 @@ import {
 /** Ids of the local network: positions in the lists of `deploy/networks/local.ts`. */
 export const ETH = 0;
 export const BTC = 1;
+/** USDT as an underlying. */
+export const USDT_INDEX = 2;
 export const WETH = 0;
 export const WBTC = 1;
+export const WSTETH = 2;
+/** USDT as a collateral asset. */
+export const USDT = 3;
 
 /** A decimal number in WAD. */
 export const wad = parseWad;
@@ -44,7 +49,7 @@ export async function freshHouse(): Promise<Fixture> {
 
 export type Fixture = Awaited<ReturnType<typeof deployFixture>>;
 
-/** Deploys everything in-process with the local parameters (ETH 2,000, BTC 30,000); for `loadFixture`. */
+/** Deploys everything in-process with the local parameters (ETH 2,000, BTC 30,000, USDT 1, wstETH at 1.149 ETH); for `loadFixture`. */
 export async function deployFixture(connection: NetworkConnection) {
   const { addressBook } = await deployPlimsoll(connection, resolveNetwork(local));
   const { ethers, networkHelpers } = connection;
@@ -65,7 +70,15 @@ export async function deployFixture(connection: NetworkConnection) {
   const usdc = token(cash.token);
   const weth = token(collaterals[WETH]?.token);
   const wbtc = token(collaterals[WBTC]?.token);
-  const feeds = [feed(ETH), feed(BTC)] as const;
+  const wsteth = token(collaterals[WSTETH]?.token);
+  const usdt = token(collaterals[USDT]?.token);
+  const feeds = [feed(ETH), feed(BTC), feed(USDT_INDEX)] as const;
+  const priceOracle = PriceOracle__factory.connect(c.priceOracle, deployer);
+  const { rate, market } = await priceOracle.rateFeedsOf(WSTETH);
+  const rates = {
+    rate: MockV3Aggregator__factory.connect(rate, deployer),
+    market: MockV3Aggregator__factory.connect(market, deployer),
+  };
   let nonce = 1n;
 
   /** Mints `amount` [wad] of a token to `owner` and deposits it into `account`. */
@@ -77,15 +90,17 @@ export async function deployFixture(connection: NetworkConnection) {
     await clearingHouse.connect(owner).deposit(account, mock, units);
   }
 
-  /** Deposits human amounts of USDC, WETH and WBTC into an account of `owner`, his main one unless said otherwise. */
+  /** Deposits human amounts of USDC and collateral into an account of `owner`, his main one unless said otherwise. */
   async function fund(
     owner: HardhatEthersSigner,
-    amounts: { cash?: string; weth?: string; wbtc?: string },
+    amounts: { cash?: string; weth?: string; wbtc?: string; wsteth?: string; usdt?: string },
     account = accountId(owner.address),
   ): Promise<bigint> {
     await give(owner, usdc, amounts.cash ?? "0", account);
     await give(owner, weth, amounts.weth ?? "0", account);
     await give(owner, wbtc, amounts.wbtc ?? "0", account);
+    await give(owner, wsteth, amounts.wsteth ?? "0", account);
+    await give(owner, usdt, amounts.usdt ?? "0", account);
     return account;
   }
 
@@ -127,14 +142,20 @@ export async function deployFixture(connection: NetworkConnection) {
   }
 
   /** Moves the index of an underlying to a human `price`, in a new round of its feed. */
-  async function setPrice(underlying: 0 | 1, price: string): Promise<void> {
+  async function setPrice(underlying: 0 | 1 | 2, price: string): Promise<void> {
     await feeds[underlying].updateAnswer(parseAmount(price, 8));
   }
 
-  /** Lets `seconds` pass and gives both feeds a new round at their last answers, so that no price is stale. */
+  /** Sets what a wstETH is worth in ETH, by its rate feed and on the market, in new rounds of both feeds. */
+  async function setRate(rate: string, market = rate): Promise<void> {
+    await rates.rate.updateAnswer(parseAmount(rate, 8));
+    await rates.market.updateAnswer(parseAmount(market, 8));
+  }
+
+  /** Lets `seconds` pass and gives all feeds a new round at their last answers, so that no price is stale. */
   async function pass(seconds: number): Promise<void> {
     await networkHelpers.time.increase(seconds);
-    for (const f of feeds) await f.updateAnswer(await f.latestAnswer());
+    for (const f of [...feeds, rates.rate, rates.market]) await f.updateAnswer(await f.latestAnswer());
   }
 
   return {
@@ -147,12 +168,15 @@ export async function deployFixture(connection: NetworkConnection) {
     clearingHouse,
     exchange,
     riskEngine: RiskEngine__factory.connect(c.riskEngine, deployer),
-    priceOracle: PriceOracle__factory.connect(c.priceOracle, deployer),
+    priceOracle,
     insuranceFund: InsuranceFund__factory.connect(c.insuranceFund, deployer),
     usdc,
     weth,
     wbtc,
+    wsteth,
+    usdt,
     feeds,
+    rates,
     deployer,
     alice,
     bob,
@@ -163,6 +187,7 @@ export async function deployFixture(connection: NetworkConnection) {
     order,
     trade,
     setPrice,
+    setRate,
     pass,
   };
 }
