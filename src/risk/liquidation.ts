@@ -293,7 +293,7 @@ function hand({ account, house }: Books, taker: AccountState, t: Transfer): { bo
   const paid =
     t.payment > 0n ? credit(seller, t.payment) : { ...seller, account: { ...given, cash: given.cash + t.payment } };
   const buyer = { account: paying.account, house: paid.house };
-  const cleared = t.debtShares === 0n ? buyer : repay(buyer);
+  const cleared = t.debtShares === 0n && t.lentShares === 0n ? buyer : repay(buyer);
   return { books: { account: paid.account, house: cleared.house }, taker: cleared.account };
 }
 
