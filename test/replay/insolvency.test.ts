@@ -11,12 +11,13 @@ import type { Row } from "../../src/replay/insolvency/report.ts";
 import { search } from "../../src/replay/insolvency/search.ts";
 import { anyStrategy } from "../../src/replay/insolvency/strategy.ts";
 import type { Strategy } from "../../src/replay/insolvency/strategy.ts";
-import { defaultTerms, OPEN_INTEREST, REGIME } from "../../src/replay/insolvency/terms.ts";
+import { defaultRegimes, defaultTerms, OPEN_INTEREST } from "../../src/replay/insolvency/terms.ts";
 import { generator, syntheticCrash } from "../../src/replay/synthetic.ts";
 
 const MINUTES = 720;
 const EFFORT = { moves: 4, random: 60, climbs: 3, steps: 30 };
 const TERMS = defaultTerms();
+const CALM = { ETH: undefined, BTC: undefined }; // μ = 1 for ever
 
 function settingOf(tracks: Tracks, delay: number, part: Partial<Setting> = {}): Setting {
   return { terms: TERMS, tracks, openInterest: OPEN_INTEREST, delay, wicks: false, ...part };
@@ -31,7 +32,7 @@ function ethAt(closes: readonly number[]): Tracks {
       times: closes.map((_, i) => 60 * (i + 1)),
       prices: { ETH: closes.map(prices), BTC: closes.map(() => prices(30_000)) },
     },
-    undefined,
+    CALM,
   );
 }
 
@@ -127,8 +128,8 @@ describe("Trading with oneself into insolvency", () => {
 
   describe("a search on a synthetic crash", () => {
     const crash = syntheticCrash(1, MINUTES);
-    const tracks = tracksOf(crash, REGIME);
-    const calm = tracksOf(crash, undefined);
+    const tracks = tracksOf(crash, defaultRegimes());
+    const calm = tracksOf(crash, CALM);
     const rowOf = (delay: number, part: Partial<Setting> = {}): Row => ({
       delay,
       ...search(settingOf(tracks, delay, part), EFFORT, 1),
@@ -171,9 +172,10 @@ describe("Trading with oneself into insolvency", () => {
   });
 
   it("the regime raises IM at once and MM by its step", () => {
+    const regime = { referenceVolatility: 800_000n, averaging: 14_400n, maxFactor: 3_000_000n, maxStep: 250_000n };
     // A move of 1 % in every minute is a volatility of 0.01 · √525,600 = 7.25 a year: more than three times σ_ref.
     const closes = Array.from({ length: 121 }, (_, i) => (i % 2 === 0 ? 2000n : 2020n) * WAD);
-    const snapshots = regimeOf(closes, REGIME);
+    const snapshots = regimeOf(closes, regime);
     expect(snapshots[1]!.maintenanceFactor).to.equal(1_000_000n); // the target is known after the first move
     expect(Number(snapshots[61]!.maintenanceFactor)).to.be.closeTo(1_250_000, 60); // 25 % an hour, each minute's floored
     expect(snapshots[120]!.initialFactor).to.equal(3_000_000n);

@@ -6,7 +6,7 @@ import { MINUTE } from "../path.ts";
 import type { Asset, PricePath } from "../path.ts";
 import { FIRST_PRICES } from "../synthetic.ts";
 import { regimeOf } from "./regime.ts";
-import type { Regime } from "./regime.ts";
+import type { Regimes } from "./regime.ts";
 
 const ANSWER_TO_WAD = 10n ** 10n;
 
@@ -27,20 +27,20 @@ export interface Tracks {
  * Reads candle files with the lows and highs of their minutes.
  * @throws the errors of `loadCandles`
  */
-export function loadTracks(files: readonly string[], regime: Regime | undefined): Tracks {
+export function loadTracks(files: readonly string[], regimes: Regimes): Tracks {
   const path = loadCandles(files, FIRST_PRICES);
-  return tracksOf(path, regime, new Map(files.map((file) => [assetOf(file), readExtremes(file)])));
+  return tracksOf(path, regimes, new Map(files.map((file) => [assetOf(file), readExtremes(file)])));
 }
 
 /** The tracks of a path; without `extremes` by asset and start of the minute [s] no price leaves the closes. */
 export function tracksOf(
   path: PricePath,
-  regime: Regime | undefined,
+  regimes: Regimes,
   extremes: ReadonlyMap<Asset, ReadonlyMap<number, Extremes>> = new Map(),
 ): Tracks {
   const track = (asset: Asset): Track => {
     const closes = path.prices[asset].map((answer) => answer * ANSWER_TO_WAD);
-    const snapshots = regimeOf(closes, regime);
+    const snapshots = regimeOf(closes, regimes[asset]);
     return snapshots.map((close, i) => {
       const bounds = extremes.get(asset)?.get((path.times[i] ?? 0) - MINUTE);
       const before = snapshots[i - 1] ?? close;

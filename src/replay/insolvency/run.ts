@@ -1,10 +1,11 @@
 import { OptionInvalid } from "../errors.ts";
 import { loadTracks } from "./path.ts";
+import type { Regime, Regimes } from "./regime.ts";
 import { claimsOf, report } from "./report.ts";
 import type { Row } from "./report.ts";
 import { search } from "./search.ts";
 import type { Effort } from "./search.ts";
-import { defaultTerms, OPEN_INTEREST, REGIME } from "./terms.ts";
+import { defaultRegimes, defaultTerms, OPEN_INTEREST } from "./terms.ts";
 
 const LINES = 4; // of progress for each delay
 const FULL: Effort = { moves: 20, random: 1500, climbs: 12, steps: 150 };
@@ -15,7 +16,8 @@ export interface InsolvencyOptions {
   seed: string;
   delays: string;
   effort: string;
-  calm?: boolean;
+  referenceVolatility?: string;
+  averaging?: string;
   wicks?: boolean;
 }
 
@@ -27,9 +29,9 @@ export interface InsolvencyOptions {
 export function insolvency(options: InsolvencyOptions, output: NodeJS.WritableStream = process.stdout): boolean {
   const delays = options.delays.split(",").map((text) => number("delays", text, /^\d+$/));
   const seed = number("seed", options.seed, /^\d+$/);
-  const effort = number("effort", options.effort, /^\d*\.?\d+$/);
+  const effort = number("effort", options.effort);
   const files = options.prices.split(",").map((file) => file.trim());
-  const tracks = loadTracks(files, options.calm === true ? undefined : REGIME);
+  const tracks = loadTracks(files, regimesOf(options));
   const terms = defaultTerms();
   output.write(`${tracks.source}: ${tracks.minutes} minutes\n`);
   const started = performance.now();
@@ -43,12 +45,29 @@ export function insolvency(options: InsolvencyOptions, output: NodeJS.WritableSt
   return claimsOf(rows).every(({ holds }) => holds);
 }
 
+/** The default regimes, or what was asked for instead. */
+function regimesOf({ referenceVolatility, averaging }: InsolvencyOptions): Regimes {
+  const regimes = defaultRegimes();
+  const instead = (regime: Regime | undefined): Regime | undefined => {
+    if (regime === undefined) return undefined;
+    const share = referenceVolatility === undefined ? undefined : number("reference-volatility", referenceVolatility);
+    if (share === 0) return undefined;
+    const hours = averaging === undefined ? undefined : number("averaging", averaging);
+    return {
+      ...regime,
+      referenceVolatility: share === undefined ? regime.referenceVolatility : BigInt(Math.round(share * 1e6)),
+      averaging: hours === undefined ? regime.averaging : BigInt(Math.round(hours * 3600)),
+    };
+  };
+  return { ETH: instead(regimes.ETH), BTC: instead(regimes.BTC) };
+}
+
 function scaled(effort: number): Effort {
   const times = (n: number) => Math.max(1, Math.round(n * effort));
   return { moves: times(FULL.moves), random: times(FULL.random), climbs: times(FULL.climbs), steps: FULL.steps };
 }
 
-function number(option: string, text: string, pattern: RegExp): number {
+function number(option: string, text: string, pattern = /^\d*\.?\d+$/): number {
   if (!pattern.test(text.trim())) throw new OptionInvalid(option, text, "a number");
   return Number(text);
 }

@@ -1,25 +1,35 @@
 import { resolveNetwork } from "../../../deploy/config.ts";
 import local from "../../../deploy/networks/local.ts";
-import { WAD } from "../../risk/fixed.ts";
+import { max, WAD } from "../../risk/fixed.ts";
 import type { Terms } from "./house.ts";
-import type { Regime } from "./regime.ts";
+import { ASSETS } from "../path.ts";
+import type { Regimes } from "./regime.ts";
 
 /** What the insurance fund holds [USD]. */
 export const FUND = 400_000n * WAD;
 /** What others hold on each side of each market [USD]. */
 export const OPEN_INTEREST = 50_000_000n * WAD;
-/** The regime of the design's defaults. */
-export const REGIME: Regime = { referenceVolatility: 0.8, averaging: 4 * 3600, maxFactor: 3, maxStep: 250_000n };
+
+const { underlyings, markets, collaterals } = resolveNetwork(local);
 
 /** The default parameters, those of a local chain. */
 export function defaultTerms(): Terms {
-  const { underlyings, markets, collaterals } = resolveNetwork(local);
+  const largest = (underlying: number, key: "tracking" | "trackingInitial") =>
+    collaterals.reduce((most, c) => (c.underlying === underlying ? max(most, c[key]) : most), 0n);
   return {
     risk: {
       underlyings: new Map(
-        underlyings.map(({ id, risk }) => [id, { ...risk, maxTracking: 0n, maxTrackingInitial: 0n }]),
+        underlyings.map(({ id, risk }) => [
+          id,
+          { ...risk, maxTracking: largest(id, "tracking"), maxTrackingInitial: largest(id, "trackingInitial") },
+        ]),
       ),
-      collaterals: new Map(collaterals.map((c) => [c.id, { ...c, depegThreshold: 0n, depegFactor: 0n }])),
+      collaterals: new Map(
+        collaterals.map(({ depeg, ...c }) => [
+          c.id,
+          { ...c, depegThreshold: depeg?.threshold ?? 0n, depegFactor: depeg?.factor ?? 0n },
+        ]),
+      ),
     },
     markets,
     collaterals: new Map(
@@ -31,4 +41,10 @@ export function defaultTerms(): Terms {
     fund: FUND,
     capped: true,
   };
+}
+
+/** The default regimes of volatility. */
+export function defaultRegimes(): Regimes {
+  const [ETH, BTC] = ASSETS.map((asset) => underlyings.find(({ name }) => name === asset)?.regime);
+  return { ETH, BTC };
 }
