@@ -12,16 +12,24 @@ export interface KeeperPolicy {
   readonly flagInterval: bigint;
   /** PnL that is worth a settlement. */
   readonly settleThreshold: bigint;
-  /** Fees that are worth a sweep. */
+  /** IM from which an account is worth a margin call. */
+  readonly callThreshold: bigint;
+  /** Fees, or reserves of the lending pool, that are worth a sweep. */
   readonly sweepThreshold: bigint;
   /** Age of a market's last accrual at which its funding is brought up to now. */
   readonly accrueInterval: bigint;
+  /** Age of a last good price at which the feed is observed, for the price itself and for the volatility of its rounds. */
+  readonly observeInterval: bigint;
   /** Symbol of the underlying that gas is paid in. */
   readonly gasUnderlying: string;
   /** [ms] Between two looks at the chain while no block is announced. */
   readonly pollInterval: number;
   /** [ms] How long to wait for a transaction to be mined. */
   readonly confirmTimeout: number;
+  /** Blocks without a transaction after which it is replaced by one that pays more. */
+  readonly replaceAfter: number;
+  /** [wei] Most that a unit of gas may cost. */
+  readonly maxGasPrice: bigint;
 }
 
 /** Everything `npm run keeper` is started with. */
@@ -66,11 +74,15 @@ const schema = z.object({
   MAX_SPEND: z.string().transform(toWad).optional(),
   FLAG_INTERVAL: seconds(20),
   SETTLE_THRESHOLD: usd("1000"),
+  CALL_THRESHOLD: usd("100"),
   SWEEP_THRESHOLD: usd("100"),
   ACCRUE_INTERVAL: seconds(3600),
+  OBSERVE_INTERVAL: seconds(600),
   GAS_UNDERLYING: z.string().min(1).default("ETH"),
   POLL_INTERVAL: milliseconds(1000),
   CONFIRM_TIMEOUT: milliseconds(60_000),
+  REPLACE_AFTER: z.coerce.number("give blocks").int().min(1).default(3),
+  MAX_GAS_PRICE: z.coerce.number("give gwei").positive().max(1_000_000).default(500).transform(gweiToWei),
   METRICS_PORT: z.coerce.number("give a port").int().min(1).max(65_535).optional(),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
 });
@@ -107,13 +119,21 @@ function resolve(settings: Readonly<Record<string, string | undefined>>): Keeper
       ...(s.MAX_SPEND !== undefined && { maxSpend: s.MAX_SPEND }),
       flagInterval: s.FLAG_INTERVAL,
       settleThreshold: s.SETTLE_THRESHOLD,
+      callThreshold: s.CALL_THRESHOLD,
       sweepThreshold: s.SWEEP_THRESHOLD,
       accrueInterval: s.ACCRUE_INTERVAL,
+      observeInterval: s.OBSERVE_INTERVAL,
       gasUnderlying: s.GAS_UNDERLYING,
       pollInterval: s.POLL_INTERVAL,
       confirmTimeout: s.CONFIRM_TIMEOUT,
+      replaceAfter: s.REPLACE_AFTER,
+      maxGasPrice: s.MAX_GAS_PRICE,
     },
   };
+}
+
+function gweiToWei(gwei: number): bigint {
+  return BigInt(Math.round(gwei * 1e9));
 }
 
 function toWad(text: string, context: z.RefinementCtx): bigint {

@@ -18,6 +18,7 @@ const FUND_SHARE_OF_RESCUE = 10n; // the fund pays at most a tenth of itself per
 export interface Candidate {
   readonly id: AccountId;
   readonly account: AccountState;
+  readonly assessment: Assessment;
   /** As stored, `undefined` if it is not flagged. */
   readonly auction: Auction | undefined;
   readonly takerId: AccountId;
@@ -46,8 +47,7 @@ export type Decision = { readonly action: "take"; readonly slice: Slice } | Obse
 export function decide(candidate: Candidate, house: HouseState, policy: KeeperPolicy): Decision {
   const owner = ownerOf(candidate.takerId);
   if (ownerOf(candidate.id) === owner) return { action: "wait", reason: "own account" };
-  const assessment = assessAccount(candidate.account, house);
-  const found = findSlice(candidate, assessment, house, policy);
+  const found = findSlice(candidate, house, policy);
   return typeof found === "string" ? observe(candidate, house, policy, found) : { action: "take", slice: found };
 }
 
@@ -60,15 +60,10 @@ export function observe({ auction }: Candidate, house: HouseState, policy: Keepe
 }
 
 /** The largest slice that pays and that the taker can carry, or why there is none. */
-function findSlice(
-  candidate: Candidate,
-  assessment: Assessment,
-  house: HouseState,
-  policy: KeeperPolicy,
-): Slice | string {
+function findSlice(candidate: Candidate, house: HouseState, policy: KeeperPolicy): Slice | string {
   let maxFraction = WAD;
   for (let share = 1n; share <= SMALLEST_SHARE; share *= 2n) {
-    const plan = tryPlan(candidate, assessment, house, maxFraction);
+    const plan = tryPlan(candidate, house, maxFraction);
     if (typeof plan === "string") return plan;
     const gain = plan.gain + expectedRescue(plan, candidate.fund);
     if (gain < policy.minProfit) return "not profitable yet";
@@ -79,8 +74,7 @@ function findSlice(
 }
 
 function tryPlan(
-  { id, account, auction, takerId }: Candidate,
-  assessment: Assessment,
+  { id, account, assessment, auction, takerId }: Candidate,
   house: HouseState,
   maxFraction: bigint,
 ): LiquidationPlan | string {
@@ -99,9 +93,17 @@ function expectedRescue({ rescue }: LiquidationPlan, fund: AccountState): bigint
   return min(rescue, fund.cash / FUND_SHARE_OF_RESCUE);
 }
 
-/** Whether the taker has the cash and satisfies IM afterwards. */
+/** Whether the taker has the cash, so that he need not borrow, and satisfies IM afterwards. */
 function canCarry(taker: AccountState, plan: LiquidationPlan, house: HouseState, { maxSpend }: KeeperPolicy): boolean {
-  if (plan.paid > taker.cash || (maxSpend !== undefined && plan.paid > maxSpend)) return false;
-  const after = assessAccount(takeOver(taker, plan, house), house);
-  return after.equity >= after.initialMargin;
+  if (plan.paid > taker.cash) return false;
+  try {
+    const after = takeOver(taker, plan);
+    if (after.debtShares > taker.debtShares) return false;
+    if (maxSpend !== undefined && taker.cash - after.cash > maxSpend) return false;
+    const { equity, initialMargin } = assessAccount(after, house);
+    return equity >= initialMargin;
+  } catch (error) {
+    if (error instanceof RiskError) return false;
+    throw error;
+  }
 }

@@ -6,15 +6,18 @@ import type { Logger } from "pino";
 
 import { ClearingHouse__factory } from "../../types/index.ts";
 import type { ClearingHouse } from "../../types/index.ts";
-import { assessAccount, marginRatio, marginState } from "../risk/account.ts";
+import { marginRatio, marginState } from "../risk/account.ts";
+import { judge } from "../risk/assess.ts";
 import type { Auction } from "../risk/auction.ts";
-import { MissingPrice } from "../risk/errors.ts";
+import { RiskError } from "../risk/errors.ts";
 import { min, positive, WAD } from "../risk/fixed.ts";
-import type { AccountState, Assessment } from "../risk/types.ts";
+import { snapshotOf } from "../risk/portfolio.ts";
+import { saleablePrice } from "../risk/prices.ts";
+import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import { accountParts } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
-import { flagCall, liquidateCall } from "../sdk/calls.ts";
+import { absorbCall, flagCall, liquidateCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
 import { WrongChain } from "../sdk/client.ts";
 import { formatWad } from "../sdk/units.ts";
@@ -22,6 +25,7 @@ import { DEFAULT_POLICY } from "./config.ts";
 import type { KeeperPolicy } from "./config.ts";
 import { decide, observe } from "./decide.ts";
 import type { Candidate, Observation, Slice } from "./decide.ts";
+import type { LedgerAccount } from "./ledger.ts";
 import { createMetrics } from "./metrics.ts";
 import type { Metrics } from "./metrics.ts";
 import { Mirror } from "./mirror.ts";
@@ -48,9 +52,11 @@ export interface KeeperOptions {
 
 /** One thing a keeper did or decided not to do. Amounts are [wad]. */
 export interface Act {
-  readonly action: "take" | "flag" | "wait" | "clear" | "absorb" | Job["action"];
+  readonly action: "take" | "flag" | "wait" | "clear" | "call" | "absorb" | Job["action"];
   readonly result: Outcome["result"] | "none";
   readonly account?: AccountId;
+  readonly underlying?: number;
+  readonly collateral?: number;
   readonly market?: number;
   readonly assessment?: Assessment;
   readonly fraction?: bigint;
@@ -72,8 +78,25 @@ export class UnusableTaker extends Error {
   }
 }
 
+/** An account with its assessment; `degraded` if something in it counts at a last good price for want of a usable one. */
+interface Assessed {
+  readonly id: AccountId;
+  readonly account: LedgerAccount;
+  readonly assessment: Assessment;
+  readonly degraded: boolean;
+}
+
+const NOBODY: AccountState = {
+  cash: 0n,
+  lentShares: 0n,
+  debtShares: 0n,
+  positions: new Map(),
+  collaterals: new Map(),
+};
+
 /**
- * Watches every account of a house, takes over slices of those below MM where that pays, and does the upkeep that is due.
+ * Watches every account of a house, takes over slices of those below MM where that pays, calls those below IM for margin, and does
+ * the upkeep that is due.
  *
  *     const keeper = await Keeper.create({ provider, signer, addressBook, takerAccount, logger: pino() });
  *     await keeper.tick(); // one pass
@@ -89,6 +112,8 @@ export class Keeper {
   readonly #policy: KeeperPolicy;
   readonly #logger: Logger;
   readonly #sender: Sender;
+  /** Accounts in a margin call that was made. */
+  readonly #called = new Set<AccountId>();
   #acts: Act[] = [];
   #gasAssetPrice: bigint | undefined;
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
@@ -101,7 +126,7 @@ export class Keeper {
     this.#taker = takerAccount;
     this.#policy = { ...DEFAULT_POLICY, ...config };
     this.#logger = logger;
-    this.#sender = new Sender(signer, this.#policy.confirmTimeout);
+    this.#sender = new Sender(signer, provider, this.#policy);
     this.mirror = new Mirror(provider, addressBook);
     this.metrics = metrics ?? createMetrics();
   }
@@ -118,12 +143,13 @@ export class Keeper {
     if (owner !== address || isolatedMarket !== undefined) throw new UnusableTaker(options.takerAccount, address);
     const keeper = new Keeper(options);
     await keeper.mirror.sync();
+    for (const [id, { cure }] of keeper.mirror.accounts) if (cure !== undefined) keeper.#called.add(id);
     return keeper;
   }
 
   /**
-   * One pass: reads the chain up to its head, attends to the accounts below MM, worst ratio first, then does the upkeep. Returns what
-   * was done. Not to be called while `run` is under way.
+   * One pass: reads the chain up to its head, attends to the accounts below MM, worst ratio first, then to margin calls, then does the
+   * upkeep. Returns what was done. Not to be called while `run` is under way.
    * @throws whatever the node throws
    */
   async tick(): Promise<readonly Act[]> {
@@ -131,10 +157,13 @@ export class Keeper {
     await this.mirror.sync();
     const assessed = this.#assessAll();
     for (const { id } of worstFirst(assessed)) await this.#attend(id);
-    for (const { id, state, assessment } of assessed) {
-      if (state.flagged && assessment.equity >= assessment.initialMargin) await this.#clear(id, assessment);
+    for (const each of assessed) if (!each.degraded) await this.#observeAbove(each);
+    let changed = false;
+    for (const job of dueUpkeep(this.mirror, this.#book, this.#taker, this.#policy)) {
+      const result = await this.#maintain(job);
+      changed ||= result === "done" || result === "lost";
     }
-    for (const job of dueUpkeep(this.mirror, this.#taker, this.#policy)) await this.#maintain(job);
+    if (changed) await this.mirror.sync();
     this.metrics.block.set(this.mirror.head);
     this.metrics.lag.set(Math.max(0, Date.now() / 1000 - Number(this.mirror.house.time)));
     return this.#acts;
@@ -189,56 +218,76 @@ export class Keeper {
 
   // ---------------------------------------------------------------- accounts
 
-  /** Every account whose prices are known, assessed. */
-  #assessAll() {
-    const assessed: { id: AccountId; state: AccountState & { flagged: boolean }; assessment: Assessment }[] = [];
+  /** Every account that can be assessed. */
+  #assessAll(): Assessed[] {
+    const assessed: Assessed[] = [];
     const counts = { healthy: 0, marginCall: 0, liquidatable: 0, bankrupt: 0, unpriced: 0 };
-    for (const [id, state] of this.mirror.accounts) {
-      const assessment = this.#assess(state);
-      counts[assessment === undefined ? "unpriced" : marginState(assessment)] += 1;
-      if (assessment !== undefined) assessed.push({ id, state, assessment });
+    for (const [id, account] of this.mirror.accounts) {
+      const one = this.#assess(id, account);
+      counts[one === undefined || one.degraded ? "unpriced" : marginState(one.assessment)] += 1;
+      if (one !== undefined) assessed.push(one);
     }
     for (const [state, count] of Object.entries(counts)) this.metrics.accounts.set({ state }, count);
     return assessed;
   }
 
-  /** E, IM and MM; `undefined` while a price it needs is unusable. */
-  #assess(account: AccountState): Assessment | undefined {
+  /** E, IM and MM, for want of usable prices at the last good ones moved in the owner's favour; `undefined` without these. */
+  #assess(id: AccountId, account: LedgerAccount): Assessed | undefined {
+    const { house } = this.mirror;
     try {
-      return assessAccount(account, this.mirror.house);
+      const s = snapshotOf(account, house, "kindest");
+      return { id, account, assessment: judge(s, house.risk), degraded: s.degraded };
     } catch (error) {
-      if (error instanceof MissingPrice) return undefined;
+      if (error instanceof RiskError) return undefined;
       throw error;
     }
   }
 
   async #attend(id: AccountId): Promise<void> {
     const account = this.mirror.accounts.get(id);
-    const assessment = account === undefined ? undefined : this.#assess(account);
-    if (account === undefined || assessment === undefined) return;
+    const assessed = account === undefined ? undefined : this.#assess(id, account);
+    if (assessed === undefined) return;
+    const { assessment, degraded } = assessed;
     if (assessment.equity >= assessment.maintenanceMargin) return;
-    if (!hasAssets(account)) {
-      const data = this.#clearingHouse.interface.encodeFunctionData("absorb", [id]);
-      await this.#do({ action: "absorb", account: id, assessment }, { target: this.#ledgerAddress, data });
+    if (!degraded && !hasAssets(assessed.account, this.mirror.house)) {
+      await this.#do({ action: "absorb", account: id, assessment }, absorbCall(this.#book, id));
       return;
     }
-    const candidate = await this.#candidate(id, account);
+    const candidate = await this.#candidate(assessed);
     const decision = decide(candidate, this.mirror.house, this.#policy);
-    if (decision.action !== "take") return this.#observe(candidate, assessment, decision);
-    const result = await this.#take(candidate, assessment, decision.slice);
+    if (decision.action !== "take") return this.#observe(candidate, decision);
+    const result = await this.#take(candidate, decision.slice);
     if (result === "done") return;
-    await this.#observe(candidate, assessment, observe(candidate, this.mirror.house, this.#policy, result));
+    await this.#observe(candidate, observe(candidate, this.mirror.house, this.#policy, result));
   }
 
-  async #candidate(id: AccountId, account: AccountState): Promise<Candidate> {
+  /** Ends the auction of an account that has recovered, and makes the margin call of one between MM and IM, once per call. */
+  async #observeAbove({ id, account, assessment }: Assessed): Promise<void> {
+    const { equity, initialMargin, maintenanceMargin } = assessment;
+    if (equity >= initialMargin) {
+      this.#called.delete(id);
+      if (account.flagged) await this.#do({ action: "clear", account: id, assessment }, flagCall(this.#book, id));
+      return;
+    }
+    if (equity < maintenanceMargin || this.#called.has(id) || initialMargin < this.#policy.callThreshold) return;
+    const result = await this.#do({ action: "call", account: id, assessment }, flagCall(this.#book, id));
+    if (result !== "done") return;
+    this.#called.add(id);
+    this.metrics.marginCalls.inc();
+    const { deposit, market, size } = this.mirror.accounts.get(id)?.cure ?? { deposit: 0n, market: 0, size: 0n };
+    const closing = size === 0n ? {} : { market, size: formatWad(size) };
+    this.#logger.warn({ account: hex(id), deposit: formatWad(deposit), ...closing }, "margin call");
+  }
+
+  async #candidate({ id, account, assessment }: Assessed): Promise<Candidate> {
     const { insuranceFund, accounts } = this.mirror;
-    const empty: AccountState = { cash: 0n, positions: new Map(), collaterals: new Map() };
     return {
       id,
       account,
+      assessment,
       auction: await this.#auctionOf(id),
       takerId: this.#taker,
-      taker: accounts.get(this.#taker) ?? empty,
+      taker: accounts.get(this.#taker) ?? NOBODY,
       fund: insuranceFund,
     };
   }
@@ -250,44 +299,42 @@ export class Keeper {
   }
 
   /** Takes over a slice; returns what came of it. */
-  async #take(candidate: Candidate, assessment: Assessment, slice: Slice): Promise<Outcome["result"]> {
+  async #take(candidate: Candidate, slice: Slice): Promise<Outcome["result"]> {
     const call = liquidateCall(this.#book, candidate.id, this.#taker, {
       maxFraction: slice.maxFraction,
       ...(this.#policy.maxSpend !== undefined && { maxPayment: this.#policy.maxSpend }),
       minGain: positive(min(slice.plan.gain, this.#policy.minProfit)),
     });
-    const details = { account: candidate.id, assessment, fraction: slice.plan.fraction, expectedGain: slice.gain };
+    const { id: account, assessment } = candidate;
+    const details = { account, assessment, fraction: slice.plan.fraction, expectedGain: slice.gain };
     return this.#do({ action: "take", ...details }, call);
   }
 
   /** Flags an account that is not taken, or lets it be. */
-  async #observe({ id }: Candidate, assessment: Assessment, { action, reason }: Observation): Promise<void> {
+  async #observe({ id, assessment }: Candidate, { action, reason }: Observation): Promise<void> {
     if (action === "flag") await this.#do({ action, account: id, assessment, reason }, flagCall(this.#book, id));
     else this.#record({ action, result: "none", account: id, assessment, reason });
   }
 
-  /** Ends the auction of an account that has recovered. */
-  async #clear(account: AccountId, assessment: Assessment): Promise<void> {
-    await this.#do({ action: "clear", account, assessment }, flagCall(this.#book, account));
-  }
-
-  async #maintain({ data, gain, ...job }: Job): Promise<void> {
-    const call = { target: this.#ledgerAddress, data };
-    await this.#do({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
+  /** Does a piece of upkeep; the chain is read after the last one. */
+  async #maintain({ call, gain, ...job }: Job): Promise<Outcome["result"]> {
+    return this.#attempt({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
   }
 
   // ---------------------------------------------------------------- sending and reporting
 
-  get #ledgerAddress(): string {
-    return this.#book.contracts.clearingHouse;
+  /** Attempts a call, reports it and, if it was mined, reads the chain. */
+  async #do(act: Omit<Act, "result">, call: Call): Promise<Outcome["result"]> {
+    const result = await this.#attempt(act, call);
+    if (result === "done" || result === "lost") await this.mirror.sync();
+    return result;
   }
 
-  /** Attempts a call, reports it and, if it was mined, reads the chain. What has an expected gain must bring it after gas. */
-  async #do(act: Omit<Act, "result">, call: Call): Promise<Outcome["result"]> {
+  /** Attempts a call and reports it. What has an expected gain must bring it after gas. */
+  async #attempt(act: Omit<Act, "result">, call: Call): Promise<Outcome["result"]> {
     const { expectedGain } = act;
     const outcome = await this.#sender.attempt(call, (gas) => this.#pays(expectedGain, gas));
     this.#record({ ...act, ...outcome });
-    if (outcome.result === "done" || outcome.result === "lost") await this.mirror.sync();
     return outcome.result;
   }
 
@@ -327,8 +374,13 @@ function compare(a: bigint | undefined, b: bigint | undefined): number {
   return a === undefined || (b !== undefined && a < b) ? -1 : 1;
 }
 
-function hasAssets({ positions, collaterals }: AccountState): boolean {
-  return collaterals.size !== 0 || [...positions.values()].some(({ size }) => size !== 0n);
+function hasAssets({ positions, collaterals }: AccountState, house: HouseState): boolean {
+  if ([...positions.values()].some(({ size }) => size !== 0n)) return true;
+  return [...collaterals].some(([id, balance]) => balance !== 0n && saleablePrice(house, id) !== 0n);
+}
+
+function hex(account: AccountId): string {
+  return `0x${account.toString(16)}`;
 }
 
 /** An act as a log line holds it: human numbers. */
@@ -336,7 +388,7 @@ function line({ account, assessment, fraction, expectedGain, ...act }: Act): Rec
   const ratio = assessment === undefined ? undefined : marginRatio(assessment);
   return {
     ...act,
-    ...(account !== undefined && { account: `0x${account.toString(16)}` }),
+    ...(account !== undefined && { account: hex(account) }),
     ...(assessment !== undefined && {
       E: formatWad(assessment.equity),
       MM: formatWad(assessment.maintenanceMargin),

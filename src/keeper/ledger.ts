@@ -12,7 +12,10 @@ import type {
   FlaggedEvent,
   InsuranceFundSetEvent,
   LiquidatedEvent,
+  LoansChangedEvent,
+  MarginCallEvent,
   PositionTakenEvent,
+  ReservesSweptEvent,
   RescuePaidEvent,
   SettledEvent,
   TradeEvent,
@@ -21,6 +24,7 @@ import type {
   UnsettledLossSeenEvent,
   WithdrawnEvent,
 } from "../../types/contracts/ClearingHouse.ts";
+import { divUp } from "../risk/fixed.ts";
 import type { AccountState, Position } from "../risk/types.ts";
 import { accountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
@@ -28,13 +32,27 @@ import type { AccountId } from "../sdk/accountId.ts";
 /** An account as the events of the clearinghouse tell it. */
 export interface LedgerAccount extends AccountState {
   cash: bigint;
+  lentShares: bigint;
+  debtShares: bigint;
   readonly positions: Map<number, Position>;
   readonly collaterals: Map<number, bigint>;
   /** A flag has started an auction that is not over. */
   flagged: boolean;
-  /** [s] Since when a loss is waiting for cash, 0 = none does. */
-  unsettledSince: bigint;
+  /** [s] plus one: observed time for which a loss has waited for cash when it was last seen, 0 = none waits. */
+  cashCallClock: bigint;
+  /** What cured its last margin call; `undefined` if it was never called. */
+  cure: Cure | undefined;
 }
+
+/** The cheapest ways out of a margin call, as `LedgerTypes.Cure`. */
+export interface Cure {
+  readonly deposit: bigint; // [wad] cash that brings E to IM
+  readonly market: number; // in which closing cures with the least notional
+  readonly size: bigint; // [wad] change of size there; zero if closing in no single market cures
+}
+
+const LENDING = 64n; // stands for the lending pool where losses are kept by market
+const FEE_UNIT = 10n ** 9n; // [wad] granularity of fees
 
 /** A balance moved in a token that no event has listed. */
 export class UnlistedToken extends Error {
@@ -54,8 +72,11 @@ interface Events {
   Trade: TradeEvent.OutputObject;
   Settled: SettledEvent.OutputObject;
   Claimed: ClaimedEvent.OutputObject;
+  LoansChanged: LoansChangedEvent.OutputObject;
+  ReservesSwept: ReservesSweptEvent.OutputObject;
   FeesSwept: FeesSweptEvent.OutputObject;
   Flagged: FlaggedEvent.OutputObject;
+  MarginCall: MarginCallEvent.OutputObject;
   AuctionCleared: AuctionClearedEvent.OutputObject;
   Liquidated: LiquidatedEvent.OutputObject;
   PositionTaken: PositionTakenEvent.OutputObject;
@@ -94,13 +115,26 @@ const EFFECTS: { readonly [Name in keyof Events]: (ledger: EventLedger, event: E
     ledger.addCash(e.account, e.paid);
     ledger.addPosition(e.account, e.market, 0n, -e.claimed);
   },
+  LoansChanged: (ledger, e) => {
+    const account = ledger.open(e.account);
+    account.cash += e.cash;
+    account.lentShares = e.lentShares;
+    account.debtShares = e.debtShares;
+  },
+  ReservesSwept: (ledger, e) => {
+    ledger.addCash(ledger.insuranceFund, e.amount);
+  },
   FeesSwept: (ledger, e) => {
     ledger.addCash(ledger.insuranceFund, e.toFund);
     ledger.addCash(ledger.treasury, e.toTreasury);
-    ledger.addFees(e.market, -(e.toFund + e.toTreasury + e.againstBadDebt));
+    ledger.addFees(e.market, -(e.toFund + e.toTreasury + divUp(e.againstBadDebt, FEE_UNIT) * FEE_UNIT));
   },
   Flagged: (ledger, e) => {
     ledger.open(e.account).flagged = true;
+  },
+  MarginCall: (ledger, e) => {
+    const { deposit, market, size } = e.cure;
+    ledger.open(e.account).cure = { deposit, market: Number(market), size };
   },
   AuctionCleared: (ledger, e) => {
     ledger.open(e.account).flagged = false;
@@ -125,13 +159,13 @@ const EFFECTS: { readonly [Name in keyof Events]: (ledger: EventLedger, event: E
   },
   DeficitAbsorbed: (ledger, e) => {
     ledger.addCash(ledger.insuranceFund, -e.fromFund);
-    ledger.addPosition(e.account, e.market, 0n, e.part);
+    if (e.market !== LENDING) ledger.addPosition(e.account, e.market, 0n, e.part);
   },
   BadDebtRepaid: (ledger, e) => {
     ledger.addCash(ledger.insuranceFund, -e.amount); // out of income that `Liquidated` credits in full
   },
   UnsettledLossSeen: (ledger, e) => {
-    ledger.open(e.account).unsettledSince = e.since;
+    ledger.open(e.account).cashCallClock = e.clock;
   },
   CollateralSet: (ledger, e) => {
     ledger.listToken(e.params.token, Number(e.collateral));
@@ -178,11 +212,13 @@ export class EventLedger {
 
   /** The account, from now on kept. */
   open(id: AccountId): LedgerAccount {
-    let account = this.#accounts.get(id);
-    if (account === undefined) {
-      account = { cash: 0n, positions: new Map(), collaterals: new Map(), flagged: false, unsettledSince: 0n };
-      this.#accounts.set(id, account);
-    }
+    const known = this.#accounts.get(id);
+    if (known !== undefined) return known;
+    const account: LedgerAccount = {
+      ...{ cash: 0n, lentShares: 0n, debtShares: 0n, positions: new Map(), collaterals: new Map() },
+      ...{ flagged: false, cashCallClock: 0n, cure: undefined },
+    };
+    this.#accounts.set(id, account);
     return account;
   }
 

@@ -8,6 +8,7 @@ export interface Metrics {
   readonly registry: Registry;
   readonly actions: Counter<"action" | "result">;
   readonly errors: Counter;
+  readonly marginCalls: Counter;
   readonly accounts: Gauge<"state">;
   readonly block: Gauge;
   readonly lag: Gauge;
@@ -26,6 +27,7 @@ export function createMetrics(): Metrics {
       registers,
     }),
     errors: new Counter({ name: "plimsoll_keeper_errors_total", help: "Passes that failed", registers }),
+    marginCalls: new Counter({ name: "plimsoll_keeper_margin_calls_total", help: "Margin calls made", registers }),
     accounts: new Gauge({
       name: "plimsoll_keeper_accounts",
       help: "Accounts by margin state",

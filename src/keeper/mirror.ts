@@ -1,16 +1,21 @@
 import type { Block, Provider } from "ethers";
 
 import { ClearingHouse__factory, PriceOracle__factory, RiskEngine__factory } from "../../types/index.ts";
-import type { HouseState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
 import { readHouse } from "../sdk/read.ts";
-import type { Readable } from "../sdk/read.ts";
+import type { ObservedHouse, Readable } from "../sdk/read.ts";
 import { EventLedger } from "./ledger.ts";
 import type { LedgerAccount } from "./ledger.ts";
 
 const BLOCKS_PER_QUERY = 10_000;
+
+/** A loss that waits for cash: for how long it was seen waiting [s], plus one, and when it was last seen [s]. */
+export interface WaitingLoss {
+  readonly clock: bigint;
+  readonly seen: bigint;
+}
 
 /** The house at one block: every account from events, everything else through views of that block. */
 export class Mirror {
@@ -19,7 +24,8 @@ export class Mirror {
   readonly #contracts: Readable;
   #ledger: EventLedger;
   #head: { number: number; hash: string | null } | undefined;
-  #house: HouseState | undefined;
+  #house: ObservedHouse | undefined;
+  #waiting: ReadonlyMap<AccountId, WaitingLoss> = new Map();
 
   constructor(provider: Provider, book: AddressBook) {
     const { clearingHouse, riskEngine, priceOracle } = book.contracts;
@@ -50,9 +56,14 @@ export class Mirror {
    * Everything outside the accounts at the head. Underlyings whose price is unusable have none in it.
    * @throws NodeIncomplete before the first `sync`
    */
-  get house(): HouseState {
+  get house(): ObservedHouse {
     if (this.#house === undefined) throw new NodeIncomplete("house: sync first");
     return this.#house;
+  }
+
+  /** The accounts whose losses were seen waiting for cash. */
+  get waiting(): ReadonlyMap<AccountId, WaitingLoss> {
+    return this.#waiting;
   }
 
   /** Unswept trading fees [wad] of a market. */
@@ -70,7 +81,10 @@ export class Mirror {
     for (let from = Math.max(this.head + 1, this.#book.deployBlock); from <= latest.number; from += BLOCKS_PER_QUERY) {
       await this.#read(from, Math.min(from + BLOCKS_PER_QUERY - 1, latest.number));
     }
-    this.#house = await readHouse(this.#contracts, this.#book, latest);
+    [this.#house, this.#waiting] = await Promise.all([
+      readHouse(this.#contracts, this.#book, latest),
+      this.#readWaiting(latest.number),
+    ]);
     this.#head = { number: latest.number, hash: latest.hash };
   }
 
@@ -97,6 +111,15 @@ export class Mirror {
       if (event !== null) this.#ledger.apply(event);
     }
     this.#head = { number: toBlock, hash: last.hash };
+  }
+
+  async #readWaiting(blockTag: number): Promise<Map<AccountId, WaitingLoss>> {
+    const ids = [...this.accounts].filter(([, { cashCallClock }]) => cashCallClock !== 0n).map(([id]) => id);
+    const read = async (id: AccountId): Promise<[AccountId, WaitingLoss]> => {
+      const { cashCallClock, cashCallSeen } = await this.#contracts.clearingHouse.auction(id, { blockTag });
+      return [id, { clock: cashCallClock, seen: cashCallSeen }];
+    };
+    return new Map(await Promise.all(ids.map(read)));
   }
 
   async #block(tag: number | "latest"): Promise<Block> {

@@ -1,8 +1,14 @@
-import { isError } from "ethers";
-import type { Signer, TransactionReceipt, TransactionRequest } from "ethers";
+import { setTimeout as sleep } from "node:timers/promises";
 
+import type { FeeData, Provider, Signer, TransactionReceipt, TransactionRequest } from "ethers";
+
+import { divUp, max, min } from "../risk/fixed.ts";
 import type { Call } from "../sdk/calls.ts";
 import { ContractError, withTypedErrors } from "../sdk/errors.ts";
+import type { KeeperPolicy } from "./config.ts";
+
+const BUMP = 1125n; // [‰ of the last fees] nodes replace a transaction by one that pays an eighth more
+const LONGEST_POLL = 250; // [ms]
 
 /** What became of a call. */
 export interface Outcome {
@@ -15,16 +21,28 @@ export interface Outcome {
   readonly hash?: string;
 }
 
-/** Simulates calls and sends them one after the other, each with the nonce that follows the last one's. */
+/** What a transaction offers for a unit of gas [wei]. */
+type Fees = { readonly gasPrice: bigint } | { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint };
+
+/** When the sender waits, how long, and what it offers. */
+export type SenderPolicy = Pick<KeeperPolicy, "confirmTimeout" | "pollInterval" | "replaceAfter" | "maxGasPrice">;
+
+/**
+ * Simulates calls and sends them one after the other, each with the nonce that follows the last one's. One that is not mined within
+ * some blocks is replaced by one that pays more; one that is given up is replaced by the next call.
+ */
 export class Sender {
   readonly #signer: Signer;
-  readonly #timeout: number;
+  readonly #provider: Provider;
+  readonly #policy: SenderPolicy;
   #nonce: number | undefined;
+  /** The nonce and the fees of a transaction that was sent and is not known to be mined. */
+  #open: { readonly nonce: number; readonly fees: Fees } | undefined;
 
-  /** @param timeout [ms] how long to wait for a transaction to be mined */
-  constructor(signer: Signer, timeout: number) {
+  constructor(signer: Signer, provider: Provider, policy: SenderPolicy) {
     this.#signer = signer;
-    this.#timeout = timeout;
+    this.#provider = provider;
+    this.#policy = policy;
   }
 
   /**
@@ -35,36 +53,106 @@ export class Sender {
     const request = { to: target, data };
     let gas: bigint;
     try {
-      await withTypedErrors(() => this.#signer.call(request));
       gas = await withTypedErrors(() => this.#signer.estimateGas(request));
     } catch (error) {
       if (error instanceof ContractError) return { result: "refused", reason: error.message };
       throw error;
     }
     if (!(await accept(gas))) return { result: "declined", reason: "gas costs more than it brings" };
-    return this.#send({ ...request, gasLimit: gas + gas / 4n });
-  }
-
-  async #send(request: TransactionRequest): Promise<Outcome> {
     try {
-      const receipt = await this.#mined(request);
-      return { result: "done", ...(receipt !== null && { hash: receipt.hash }) };
+      return await this.#send({ ...request, gasLimit: gas + gas / 4n });
     } catch (error) {
       this.#nonce = undefined;
-      if (isError(error, "CALL_EXCEPTION")) {
-        const hash = error.receipt?.hash;
-        return { result: "lost", reason: "reverted when it was mined", ...(hash !== undefined && { hash }) };
-      }
       return { result: "failed", reason: shortMessage(error) };
     }
   }
 
-  async #mined(request: TransactionRequest): Promise<TransactionReceipt | null> {
-    this.#nonce ??= await this.#signer.getNonce("pending");
-    const sent = await this.#signer.sendTransaction({ ...request, nonce: this.#nonce });
-    this.#nonce += 1;
-    return sent.wait(1, this.#timeout);
+  async #send(request: TransactionRequest): Promise<Outcome> {
+    const { nonce, fees } = await this.#place();
+    const receipt = await this.#mined(request, nonce, fees);
+    if (receipt === undefined) {
+      this.#nonce = undefined;
+      return { result: "failed", reason: `not mined within ${this.#policy.confirmTimeout} ms` };
+    }
+    this.#open = undefined;
+    this.#nonce = nonce + 1;
+    const { hash } = receipt;
+    return receipt.status === 1
+      ? { result: "done", hash }
+      : { result: "lost", reason: "reverted when it was mined", hash };
   }
+
+  /** The next nonce and its fees: those of a transaction that was given up and is still there, which has to be outbid. */
+  async #place(): Promise<{ nonce: number; fees: Fees }> {
+    const offer = this.#bounded(feesOf(await this.#provider.getFeeData()));
+    const open = this.#open;
+    if (open !== undefined && (await this.#signer.getNonce("latest")) <= open.nonce) {
+      return { nonce: open.nonce, fees: this.#dearer(open.fees, offer) ?? open.fees };
+    }
+    return { nonce: this.#nonce ?? (await this.#signer.getNonce("pending")), fees: offer };
+  }
+
+  /** Sends a transaction, and dearer ones in its place, until one of them is mined; `undefined` when time is up. */
+  async #mined(request: TransactionRequest, nonce: number, first: Fees): Promise<TransactionReceipt | undefined> {
+    const deadline = Date.now() + this.#policy.confirmTimeout;
+    const hashes = [await this.#broadcast(request, nonce, first)];
+    let fees = first;
+    let sentAt: number | undefined;
+    for (;;) {
+      for (const hash of hashes) {
+        const receipt = await this.#provider.getTransactionReceipt(hash);
+        if (receipt !== null) return receipt;
+      }
+      if (Date.now() >= deadline) return undefined;
+      const block = await this.#provider.getBlockNumber();
+      sentAt ??= block;
+      if (block - sentAt < this.#policy.replaceAfter) {
+        await sleep(Math.min(this.#policy.pollInterval, LONGEST_POLL));
+        continue;
+      }
+      const more = this.#dearer(fees, this.#bounded(feesOf(await this.#provider.getFeeData())));
+      sentAt = block;
+      if (more === undefined) continue;
+      fees = more;
+      try {
+        hashes.push(await this.#broadcast(request, nonce, fees));
+      } catch {
+        // mined just now, or not dear enough for this node: the next turn shows
+      }
+    }
+  }
+
+  async #broadcast(request: TransactionRequest, nonce: number, fees: Fees): Promise<string> {
+    const { hash } = await this.#signer.sendTransaction({ ...request, nonce, ...fees });
+    this.#open = { nonce, fees };
+    return hash;
+  }
+
+  /** Fees that a node accepts in the place of `last`, not below `offer`; `undefined` if the bound does not allow them. */
+  #dearer(last: Fees, offer: Fees): Fees | undefined {
+    const most = this.#policy.maxGasPrice;
+    const raise = (fee: bigint, now: bigint) => max(divUp(fee * BUMP, 1000n), now);
+    if ("gasPrice" in last) {
+      const gasPrice = raise(last.gasPrice, "gasPrice" in offer ? offer.gasPrice : 0n);
+      return gasPrice > most ? undefined : { gasPrice };
+    }
+    const now = "gasPrice" in offer ? { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n } : offer;
+    const maxFeePerGas = raise(last.maxFeePerGas, now.maxFeePerGas);
+    const maxPriorityFeePerGas = raise(last.maxPriorityFeePerGas, now.maxPriorityFeePerGas);
+    return max(maxFeePerGas, maxPriorityFeePerGas) > most ? undefined : { maxFeePerGas, maxPriorityFeePerGas };
+  }
+
+  #bounded(fees: Fees): Fees {
+    const most = this.#policy.maxGasPrice;
+    if ("gasPrice" in fees) return { gasPrice: min(fees.gasPrice, most) };
+    const { maxFeePerGas, maxPriorityFeePerGas } = fees;
+    return { maxFeePerGas: min(maxFeePerGas, most), maxPriorityFeePerGas: min(maxPriorityFeePerGas, most) };
+  }
+}
+
+function feesOf({ gasPrice, maxFeePerGas, maxPriorityFeePerGas }: FeeData): Fees {
+  if (maxFeePerGas === null || maxPriorityFeePerGas === null) return { gasPrice: gasPrice ?? 0n };
+  return { maxFeePerGas, maxPriorityFeePerGas };
 }
 
 /** What ethers says in one line, without the request that it appends. */

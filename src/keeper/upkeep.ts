@@ -1,23 +1,31 @@
 import { ClearingHouse__factory } from "../../types/index.ts";
 import { assessAccount } from "../risk/account.ts";
-import { MissingPrice } from "../risk/errors.ts";
+import { RiskError } from "../risk/errors.ts";
 import { min, positive, WAD } from "../risk/fixed.ts";
-import { available, legs, settleAll, totalLoss } from "../risk/pools.ts";
-import { gather } from "../risk/portfolio.ts";
+import { liquidity, loansOf } from "../risk/lending.ts";
+import { available, collateralValue, legs, settleAll, settleLoss, totalLoss } from "../risk/pools.ts";
 import type { AccountState, HouseState, MarketState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
+import { cashCallCall, observeCall, observeRateCall, settleCall } from "../sdk/calls.ts";
+import type { Call } from "../sdk/calls.ts";
 import type { KeeperPolicy } from "./config.ts";
 import type { LedgerAccount } from "./ledger.ts";
 import type { Mirror } from "./mirror.ts";
 
 const ACCOUNTS_PER_CALL = 50;
-const CASH_CALL_DELAY = 24n * 3600n; // [s]
+const ROUNDS_PER_CALL = 50;
+const RATE_INTERVAL = 3600n; // [s] rates move slowly
+const CASH_CALL_DELAY = 24n * 3600n; // [s] of observed time
+const CASH_CALL_LOOK = 3000n; // [s] between two looks at a loss that waits: one counts for an hour at most
 const CASH_CALL_GAIN = 25n; // the taker keeps 80 % of a discount of 5 %: 1 / 25 of MM
 
-/** A piece of work for the house: calldata of the clearinghouse. */
+/** A piece of work for the house. */
 export interface Job {
-  readonly action: "accrue" | "settle" | "sweep" | "cashCall";
-  readonly data: string;
+  readonly action: "observe" | "accrue" | "settle" | "sweep" | "cashCall";
+  readonly call: Call;
+  readonly underlying?: number;
+  readonly collateral?: number;
   readonly market?: number;
   readonly account?: AccountId;
   /** [wad] What it earns the keeper; nothing if left out. */
@@ -28,46 +36,77 @@ type Accounts = ReadonlyMap<AccountId, LedgerAccount>;
 
 const ledger = ClearingHouse__factory.createInterface();
 
-/** The upkeep that is due: funding, settlement, fees and cash calls. */
-export function dueUpkeep(mirror: Mirror, taker: AccountId, policy: KeeperPolicy): Job[] {
+/** The upkeep that is due: observations of prices and rates, funding, settlement, fees, reserves and cash calls. */
+export function dueUpkeep(mirror: Mirror, book: AddressBook, taker: AccountId, policy: KeeperPolicy): Job[] {
   const { house, accounts } = mirror;
-  const jobs: Job[] = [];
+  const target = book.contracts.clearingHouse;
+  const jobs = observations(mirror, book, policy);
   for (const [market, state] of house.markets) {
     if (!house.prices.has(state.underlying)) continue;
-    if (house.time - state.time >= policy.accrueInterval) {
-      jobs.push({ action: "accrue", market, data: ledger.encodeFunctionData("accrueFunding", [market]) });
+    const price = house.prices.get(state.underlying)?.price;
+    if (house.time - state.time >= policy.accrueInterval && price !== state.price) {
+      jobs.push({
+        action: "accrue",
+        market,
+        call: { target, data: ledger.encodeFunctionData("accrueFunding", [market]) },
+      });
     }
-    jobs.push(...settlements(accounts, house, market, policy.settleThreshold));
+    jobs.push(...settlements(accounts, house, book, market, policy.settleThreshold));
     if (sweepable(state, mirror.fees(market)) >= policy.sweepThreshold) {
-      jobs.push({ action: "sweep", market, data: ledger.encodeFunctionData("sweepFees", [market]) });
+      jobs.push({ action: "sweep", market, call: { target, data: ledger.encodeFunctionData("sweepFees", [market]) } });
     }
   }
-  return [...jobs, ...cashCalls(accounts, house, taker, policy)];
+  if (min(house.lending.reserves, liquidity(house.lending)) >= policy.sweepThreshold) {
+    jobs.push({ action: "sweep", call: { target, data: ledger.encodeFunctionData("sweepReserves") } });
+  }
+  return [...jobs, ...looks(mirror, book), ...cashCalls(mirror, book, taker, policy)];
+}
+
+/** Prices and rates that are usable and whose last good ones have grown old. */
+function observations({ house }: Mirror, book: AddressBook, policy: KeeperPolicy): Job[] {
+  const jobs: Job[] = [];
+  for (const [underlying, time] of house.priceObserved) {
+    if (!house.prices.has(underlying) || house.time - time < policy.observeInterval) continue;
+    jobs.push({ action: "observe", underlying, call: observeCall(book, underlying, ROUNDS_PER_CALL) });
+  }
+  for (const [collateral, time] of house.rateObserved) {
+    if (house.collaterals.get(collateral)?.rate === undefined || house.time - time < RATE_INTERVAL) continue;
+    jobs.push({ action: "observe", collateral, call: observeRateCall(book, collateral) });
+  }
+  return jobs;
 }
 
 /** Losers first: they may be whom the winners are paid from. */
-function settlements(accounts: Accounts, house: HouseState, market: number, threshold: bigint): Job[] {
+function settlements(
+  accounts: Accounts,
+  house: HouseState,
+  book: AddressBook,
+  market: number,
+  threshold: bigint,
+): Job[] {
   const losers: AccountId[] = [];
   const winners: AccountId[] = [];
   const state = house.markets.get(market);
   let payable = state === undefined ? 0n : available(state);
   for (const [id, account] of accounts) {
     const pnl = pnlIn(account, house, market);
-    const paid = min(-pnl, account.cash);
-    const unnoticed = account.cash === 0n && account.unsettledSince === 0n;
-    if (paid >= threshold || (unnoticed && -pnl >= threshold)) {
-      losers.push(id);
-      payable += positive(paid);
-    } else if (pnl >= threshold) {
-      winners.push(id);
-    }
+    if (pnl >= threshold) winners.push(id);
+    if (-pnl < threshold) continue;
+    const paid = payableLoss(account, house, market, -pnl);
+    const unnoticed = account.cashCallClock === 0n && -pnl - paid >= threshold;
+    if (paid < threshold && !unnoticed) continue;
+    losers.push(id);
+    payable += paid;
   }
   const paidOut = state?.badDebt === 0n && payable >= threshold ? winners : [];
-  const all = [...losers, ...paidOut];
+  return settleJobs(book, market, [...losers, ...paidOut]);
+}
+
+function settleJobs(book: AddressBook, market: number, accounts: readonly AccountId[]): Job[] {
   const jobs: Job[] = [];
-  for (let at = 0; at < all.length; at += ACCOUNTS_PER_CALL) {
-    const data = ledger.encodeFunctionData("settle", [market, all.slice(at, at + ACCOUNTS_PER_CALL)]);
-    jobs.push({ action: "settle", market, data });
+  for (let at = 0; at < accounts.length; at += ACCOUNTS_PER_CALL) {
+    const call = settleCall(book, market, accounts.slice(at, at + ACCOUNTS_PER_CALL));
+    jobs.push({ action: "settle", market, call });
   }
   return jobs;
 }
@@ -75,7 +114,14 @@ function settlements(accounts: Accounts, house: HouseState, market: number, thre
 /** PnL [wad] of an account in a market; zero if it cannot be settled for want of a price. */
 function pnlIn(account: AccountState, house: HouseState, market: number): bigint {
   if (!account.positions.has(market)) return 0n;
-  return priced(() => legs(account, house).find((leg) => leg.market === market)?.pnl) ?? 0n;
+  return known(() => legs(account, house).find((leg) => leg.market === market)?.pnl) ?? 0n;
+}
+
+/** What of a loss [wad] in a market an account could pay now from its cash, its lent cash and by borrowing [wad]. */
+function payableLoss(account: AccountState, house: HouseState, market: number, loss: bigint): bigint {
+  const after = known(() => settleLoss({ account, house }, market, loss).account);
+  const quote = (state: AccountState | undefined) => state?.positions.get(market)?.quote ?? 0n;
+  return after === undefined ? 0n : quote(after) - quote(account);
 }
 
 /** Fees [wad] that a sweep would pay out or set against bad debt. */
@@ -83,35 +129,58 @@ function sweepable(market: MarketState, fees: bigint): bigint {
   return market.badDebt !== 0n ? min(fees, market.badDebt) : min(fees, available(market));
 }
 
-function cashCalls(accounts: Accounts, house: HouseState, taker: AccountId, policy: KeeperPolicy): Job[] {
+/** Another look at every loss that waits for cash: the clock of its cash call counts at most an hour from one to the next. */
+function looks({ accounts, house, waiting }: Mirror, book: AddressBook): Job[] {
+  const byMarket = new Map<number, AccountId[]>();
+  for (const [id, { seen }] of waiting) {
+    const account = accounts.get(id);
+    if (account === undefined || house.time - seen < CASH_CALL_LOOK) continue;
+    const market = marketToLookAt(account, house);
+    if (market !== undefined) byMarket.set(market, [...(byMarket.get(market) ?? []), id]);
+  }
+  return [...byMarket].flatMap(([market, ids]) => settleJobs(book, market, ids));
+}
+
+/** The market in which an account loses most, or any that can be settled if its loss is gone. */
+function marketToLookAt(account: AccountState, house: HouseState): number | undefined {
+  const held = known(() => legs(account, house)) ?? [];
+  const [worst] = held.filter((leg) => !leg.stuck).sort((a, b) => (a.pnl < b.pnl ? -1 : 1));
+  return worst?.market ?? [...house.markets.keys()].find((market) => !account.positions.has(market));
+}
+
+function cashCalls({ accounts, house, waiting }: Mirror, book: AddressBook, taker: AccountId, policy: KeeperPolicy) {
   const jobs: Job[] = [];
-  for (const [account, state] of accounts) {
-    if (state.unsettledSince === 0n || house.time < state.unsettledSince + CASH_CALL_DELAY) continue;
-    const gain = priced(() => cashCallGain(state, house)) ?? 0n;
+  for (const [account, { clock }] of waiting) {
+    const state = accounts.get(account);
+    if (state === undefined || clock <= CASH_CALL_DELAY) continue;
+    const gain = known(() => cashCallGain(state, house)) ?? 0n;
     if (gain < policy.minProfit) continue;
-    const maxPayment = policy.maxSpend ?? (1n << 255n) - 1n;
-    const terms = { maxFraction: WAD, maxPayment, minGain: positive(policy.minProfit), acceptClaims: false };
-    const data = ledger.encodeFunctionData("cashCall", [account, taker, terms]);
-    jobs.push({ action: "cashCall", account, gain, data });
+    const terms = {
+      ...(policy.maxSpend !== undefined && { maxPayment: policy.maxSpend }),
+      minGain: positive(policy.minProfit),
+    };
+    jobs.push({ action: "cashCall", account, gain, call: cashCallCall(book, account, taker, terms) });
   }
   return jobs;
 }
 
-/** What the taker of a cash call keeps [wad]; zero for an account that is liquidated instead. */
+/** What the taker of a cash call keeps [wad]; zero for an account that is liquidated instead or has nothing to sell. */
 function cashCallGain(account: AccountState, house: HouseState): bigint {
   const { equity, maintenanceMargin } = assessAccount(account, house);
-  const loss = totalLoss(legs(settleAll(account, house), house));
-  const collaterals = gather(account, house).underlyings.flatMap((u) => u.collaterals);
-  const value = collaterals.reduce((sum, c) => sum + c.value, 0n);
+  const settled = settleAll({ account, house });
+  const loss = totalLoss(legs(settled.account, settled.house));
+  const { debt } = loansOf(settled.account, settled.house.lending, house.time);
+  const value = positive(collateralValue(account, house) - debt);
   if (equity < maintenanceMargin || value === 0n) return 0n;
   return (min(WAD, (loss * WAD) / value) * maintenanceMargin) / (CASH_CALL_GAIN * WAD);
 }
 
-function priced<T>(compute: () => T): T | undefined {
+/** What can be computed, `undefined` where a price or a rate is missing. */
+function known<T>(compute: () => T): T | undefined {
   try {
     return compute();
   } catch (error) {
-    if (error instanceof MissingPrice) return undefined;
+    if (error instanceof RiskError) return undefined;
     throw error;
   }
 }

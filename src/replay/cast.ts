@@ -9,12 +9,19 @@ export const KINDS = [
   "hedged",
   "wrong-way",
   "several collaterals",
+  "borrower",
+  "staker",
+  "lender",
   "market maker",
   "keeper",
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** An account before it exists: what it deposits and what it trades, in USD at the first prices; positive positions are long. */
+/** Tokens that the cast deposits besides cash. */
+export const TOKENS = ["WETH", "WBTC", "wstETH"] as const;
+export type Token = (typeof TOKENS)[number];
+
+/** An account before it exists: what it deposits and what it does, in USD at the first prices; positive positions are long. */
 export interface Role {
   name: string;
   kind: Kind;
@@ -22,13 +29,20 @@ export interface Role {
   key: number;
   isolated?: Asset;
   cash: number;
-  collateral: Readonly<Record<Asset, number>>;
+  /** What of the cash is lent to borrowers. */
+  lent: number;
+  /** What is withdrawn beyond cash: debt from the first minute on. */
+  borrowed: number;
+  collateral: Readonly<Record<Token, number>>;
   position: Readonly<Record<Asset, number>>;
 }
 
 type Draft = Omit<Role, "name" | "key"> & { label: string };
 
-const NONE = { ETH: 0, BTC: 0 } as const;
+const FLAT = { ETH: 0, BTC: 0 } as const;
+const NOTHING = { WETH: 0, WBTC: 0, wstETH: 0 } as const;
+const BLANK = { cash: 0, lent: 0, borrowed: 0, collateral: NOTHING, position: FLAT } as const;
+const SPOT: Readonly<Record<Asset, Token>> = { ETH: "WETH", BTC: "WBTC" };
 const SIZES = [60_000, 140_000, 90_000, 220_000, 45_000, 320_000, 110_000, 180_000] as const; // [USD]
 
 /** Keys 0, 1 and 2 to 4 are the deployer's, the keeper's and the market makers'. */
@@ -62,7 +76,7 @@ function named({ label, ...draft }: Draft, number: number, key: number): Role {
 }
 
 function house(kind: Kind, label: string, cash: number): Draft {
-  return { kind, label, cash, collateral: NONE, position: NONE };
+  return { ...BLANK, kind, label, cash };
 }
 
 function traders(): Draft[] {
@@ -82,6 +96,12 @@ function traders(): Draft[] {
     ...[3, 10].map((x) => wrongWay("BTC", size(), x)),
     ...[3, 7, 11].map((x) => several(size(), size(), x)),
     several(-size(), size(), 8),
+    ...[0.5, 0.65, 0.8].map((share) => borrower("ETH", size(), share)),
+    ...[0.6, 0.75].map((share) => borrower("BTC", size(), share)),
+    staker("hedged", size(), -1),
+    staker("long on it", size(), 3),
+    lender("lends all", 900_000, 900_000, 0),
+    lender("lends, long BTC 4×", 300_000, 290_000, 1_200_000),
     isolated("ETH", size(), 10),
     isolated("BTC", size(), 18),
     isolated("ETH", -size(), 8),
@@ -90,49 +110,74 @@ function traders(): Draft[] {
 }
 
 function directional(kind: "long" | "short", asset: Asset, notional: number, leverage: number): Draft {
-  const position = { ...NONE, [asset]: kind === "long" ? notional : -notional };
-  return { kind, label: `${asset} ${leverage}×`, cash: notional / leverage, collateral: NONE, position };
+  const position = { ...FLAT, [asset]: kind === "long" ? notional : -notional };
+  return { ...BLANK, kind, label: `${asset} ${leverage}×`, cash: notional / leverage, position };
 }
 
 function cross(eth: number, btc: number, leverage: number): Draft {
   const cash = (Math.abs(eth) + Math.abs(btc)) / leverage;
   const side = (usd: number) => (usd > 0 ? "long" : "short");
   const label = `${side(eth)} ETH ${side(btc)} BTC ${leverage}×`;
-  return { kind: "cross", label, cash, collateral: NONE, position: { ETH: eth, BTC: btc } };
+  return { ...BLANK, kind: "cross", label, cash, position: { ETH: eth, BTC: btc } };
 }
 
 function isolated(asset: Asset, notional: number, leverage: number): Draft {
   const label = `${notional > 0 ? "long" : "short"} ${asset} ${leverage}×`;
-  const position = { ...NONE, [asset]: notional };
-  return { kind: "isolated", label, isolated: asset, cash: Math.abs(notional) / leverage, collateral: NONE, position };
+  const position = { ...FLAT, [asset]: notional };
+  return { ...BLANK, kind: "isolated", label, isolated: asset, cash: Math.abs(notional) / leverage, position };
 }
 
 /** Spot against a short perpetual of `ratio` times its value; the margin for its basis is in cash. */
 function hedged(asset: Asset, value: number, ratio: number): Draft {
   return {
+    ...BLANK,
     kind: "hedged",
     label: `${asset} ${Math.round(ratio * 100)} %`,
     cash: value * 0.06,
-    collateral: { ...NONE, [asset]: value },
-    position: { ...NONE, [asset]: -value * ratio },
+    collateral: { ...NOTHING, [SPOT[asset]]: value },
+    position: { ...FLAT, [asset]: -value * ratio },
   };
 }
 
 /** A long backed by nothing but its own underlying. */
 function wrongWay(asset: Asset, notional: number, leverage: number): Draft {
-  const collateral = { ...NONE, [asset]: notional / leverage };
-  const position = { ...NONE, [asset]: notional };
-  return { kind: "wrong-way", label: `${asset} ${leverage}×`, cash: 0, collateral, position };
+  const collateral = { ...NOTHING, [SPOT[asset]]: notional / leverage };
+  const position = { ...FLAT, [asset]: notional };
+  return { ...BLANK, kind: "wrong-way", label: `${asset} ${leverage}×`, collateral, position };
 }
 
 /** Both markets on cash and both collaterals, a third each. */
 function several(eth: number, btc: number, leverage: number): Draft {
   const third = (Math.abs(eth) + Math.abs(btc)) / leverage / 3;
   return {
+    ...BLANK,
     kind: "several collaterals",
     label: `${eth > 0 ? "long" : "short"} ETH long BTC ${leverage}×`,
     cash: third,
-    collateral: { ETH: third, BTC: third },
+    collateral: { ...NOTHING, WETH: third, WBTC: third },
     position: { ETH: eth, BTC: btc },
   };
+}
+
+/** Spot bought on debt of `share` of its value. */
+function borrower(asset: Asset, value: number, share: number): Draft {
+  const label = `${asset} on ${Math.round(share * 100)} % of debt`;
+  return {
+    ...BLANK,
+    kind: "borrower",
+    label,
+    borrowed: value * share,
+    collateral: { ...NOTHING, [SPOT[asset]]: value },
+  };
+}
+
+/** Staked ether with a perpetual of `ratio` times its value; the margin of a hedge is in cash. */
+function staker(label: string, value: number, ratio: number): Draft {
+  const collateral = { ...NOTHING, wstETH: value };
+  return { ...BLANK, kind: "staker", label, cash: value * 0.08, collateral, position: { ...FLAT, ETH: value * ratio } };
+}
+
+/** Lends cash out, and may be long BTC on it. */
+function lender(label: string, cash: number, lent: number, btc: number): Draft {
+  return { ...BLANK, kind: "lender", label, cash, lent, position: { ...FLAT, BTC: btc } };
 }

@@ -23,7 +23,7 @@ export interface ChartOptions {
 }
 
 /** How numbers are written. */
-export type Unit = "usd" | "percent";
+export type Unit = "usd" | "percent" | "factor";
 
 /** A point in time worth a mark: a slice that was sold. */
 export interface Mark {
@@ -225,6 +225,7 @@ function thin(values: readonly number[], most: number): number[] {
 
 function tickLabel(value: number, unit: Unit | undefined): string {
   if (unit === "percent") return `${value > 0 ? "+" : ""}${trim(value)} %`;
+  if (unit === "factor") return `${trim(value)} ×`;
   const size = Math.abs(value);
   const text = size >= 1e6 ? `${trim(value / 1e6)} M` : size >= 1e4 ? `${trim(value / 1e3)} k` : trim(value);
   return unit === "usd" ? `$${text}`.replace("$-", "-$") : text;

@@ -8,6 +8,7 @@ import type { Venue } from "./venue.ts";
 
 const BLOCKS_PER_QUERY = 2000;
 const WAD = 10n ** 18n;
+const LENDING = 64n; // stands for the lending pool where losses are kept by market
 
 /** An event of the clearinghouse and the time of its block [s]. */
 interface Happening {
@@ -30,15 +31,18 @@ export interface Chronicle {
   accounts: Set<AccountId>; // everyone who was named in an event
   slices: SliceSold[];
   flags: number;
+  marginCalls: number;
   trades: number;
   fees: bigint; // charged on trades
   penaltiesToFund: bigint;
   penaltiesToFlaggers: bigint;
   feesToFund: bigint;
   feesToTreasury: bigint;
+  interestToFund: bigint; // swept reserves of the lending pool
   deficits: bigint; // what bankrupt accounts could not pay …
   fromFund: bigint; // … of which the fund paid,
   socialised: bigint; // the other side was charged,
+  fromLenders: bigint; // the lenders have borne,
   badDebtRecorded: bigint; // and nobody has paid
   badDebtRepaid: bigint;
   rescues: bigint; // paid by the fund to takers
@@ -51,15 +55,18 @@ export async function readChronicle(venue: Venue): Promise<Chronicle> {
     accounts: new Set([accountId(venue.book.contracts.insuranceFund)]),
     slices: [],
     flags: 0,
+    marginCalls: 0,
     trades: 0,
     fees: 0n,
     penaltiesToFund: 0n,
     penaltiesToFlaggers: 0n,
     feesToFund: 0n,
     feesToTreasury: 0n,
+    interestToFund: 0n,
     deficits: 0n,
     fromFund: 0n,
     socialised: 0n,
+    fromLenders: 0n,
     badDebtRecorded: 0n,
     badDebtRepaid: 0n,
     rescues: 0n,
@@ -113,6 +120,9 @@ function record(c: Chronicle, { time, event }: Happening): void {
       c.flags += 1;
       c.accounts.add(accountId(event.args.getValue("flagger") as string));
       break;
+    case "MarginCall":
+      c.marginCalls += 1;
+      break;
     case "Liquidated":
       c.slices.push({
         time,
@@ -129,6 +139,7 @@ function record(c: Chronicle, { time, event }: Happening): void {
       c.deficits += amount("part");
       c.fromFund += amount("fromFund");
       c.badDebtRecorded += amount("badDebt");
+      if (amount("market") === LENDING) c.fromLenders += amount("socialised");
       break;
     case "BadDebtRepaid":
       c.badDebtRepaid += amount("amount");
@@ -139,6 +150,9 @@ function record(c: Chronicle, { time, event }: Happening): void {
     case "FeesSwept":
       c.feesToFund += amount("toFund");
       c.feesToTreasury += amount("toTreasury");
+      break;
+    case "ReservesSwept":
+      c.interestToFund += amount("amount");
       break;
     case "TreasurySet":
       c.accounts.add(accountId(event.args.getValue("treasury") as string));

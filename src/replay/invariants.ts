@@ -5,6 +5,7 @@ import {
   RiskEngine__factory,
 } from "../../types/index.ts";
 import { assessAccount, marginState } from "../risk/account.ts";
+import { debtOf, lentOf } from "../risk/lending.ts";
 import { pnlOf } from "../risk/pools.ts";
 import type { AccountState, HouseState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
@@ -65,24 +66,28 @@ export async function readBooks({ chain, book }: Venue, accounts: Iterable<Accou
 export async function checkInvariants(venue: Venue, books: Books, chronicle: Chronicle): Promise<Finding[]> {
   return [
     ...(await custody(venue, books)),
+    ...lending(books),
     ...books.markets.flatMap((market) => marketFindings(market, books, chronicle)),
     ...(await health(venue, books)),
   ];
 }
 
 /** Vault balance ≥ claims per token; for cash to the wei, because nothing but deposits and withdrawals moves it. */
-async function custody({ chain, book }: Venue, { accounts, markets }: Books): Promise<Finding[]> {
+async function custody({ chain, book }: Venue, { accounts, markets, house }: Books): Promise<Finding[]> {
   const balance = async ({ token, decimals }: { token: string; decimals: number }) =>
     toWadDown(await MockERC20__factory.connect(token, chain.provider).balanceOf(book.contracts.vault), decimals);
   const all = [...accounts.values()];
   const cash = sum(all.map((a) => a.cash));
   const pools = sum(markets.map((m) => m.pool));
+  const { lent, reserves, borrowed } = house.lending;
   const held = await balance(book.cash);
+  const difference = held - (cash + lent + reserves - borrowed + pools);
+  const terms = [cash, lent, reserves].map(formatWad).join(" + ");
   const findings = [
     finding(
-      `${book.cash.symbol}: vault = Σ cash + Σ pools`,
-      held === cash + pools,
-      `${formatWad(held)} = ${formatWad(cash)} + ${formatWad(pools)}, difference ${(held - cash - pools).toString()} wei`,
+      `${book.cash.symbol}: vault = Σ cash + lent + reserves − borrowed + Σ pools`,
+      difference === 0n,
+      `${formatWad(held)} = ${terms} − ${formatWad(borrowed)} + ${formatWad(pools)}, difference ${difference.toString()} wei`,
     ),
   ];
   for (const collateral of book.collaterals) {
@@ -92,6 +97,31 @@ async function custody({ chain, book }: Venue, { accounts, markets }: Books): Pr
     findings.push(finding(`${collateral.symbol}: vault ≥ claims`, stock >= claims, numbers));
   }
   return findings;
+}
+
+/** Shares add up, claims are covered, and nobody owes what he could pay. */
+function lending({ accounts, house }: Books): Finding[] {
+  const pool = house.lending;
+  const all = [...accounts.values()];
+  const [lentShares, debtShares] = [sum(all.map((a) => a.lentShares)), sum(all.map((a) => a.debtShares))];
+  const lent = sum(all.map((a) => lentOf(pool, a.lentShares)));
+  const debt = sum(all.map((a) => debtOf(pool, a.debtShares)));
+  const idle = all.filter((a) => a.debtShares !== 0n && (a.cash !== 0n || a.lentShares !== 0n));
+  const [lenders, borrowers] = [all.filter((a) => a.lentShares !== 0n), all.filter((a) => a.debtShares !== 0n)];
+  const [missing, owed] = [pool.lent - lent, debt - pool.borrowed];
+  return [
+    finding(
+      "lending: shares of accounts = shares of the pool",
+      lentShares === pool.lentShares && debtShares === pool.debtShares,
+      `${lenders.length} lenders, ${borrowers.length} borrowers`,
+    ),
+    finding(
+      "lending: claims of lenders ≤ lent, debts ≥ borrowed",
+      missing >= 0n && owed >= -1n && missing <= BigInt(all.length) && owed <= BigInt(all.length),
+      `${formatWad(lent)} of ${formatWad(pool.lent)}, ${formatWad(debt)} for ${formatWad(pool.borrowed)}`,
+    ),
+    finding("lending: nobody has debt and cash or lent cash", idle.length === 0, `${idle.length} have`),
+  ];
 }
 
 function marketFindings(market: Books["markets"][number], { accounts, house }: Books, chronicle: Chronicle): Finding[] {

@@ -3,6 +3,7 @@ import pino from "pino";
 import { Keeper } from "../keeper/keeper.ts";
 import type { AccountState, HouseState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
+import { MINUTE } from "./path.ts";
 import type { Party, Venue } from "./venue.ts";
 
 /** PnL [wad] that is worth a settlement here: with millions at stake a smaller one is reached every minute. */
@@ -11,7 +12,13 @@ const SETTLE_THRESHOLD = 25_000n * 10n ** 18n;
 /** Least gain [wad] of a liquidation: gas costs next to nothing here, and the last dollars of an account shall be seen to go too. */
 const MIN_PROFIT = 10n ** 16n;
 
-const EMPTY: AccountState = { cash: 0n, positions: new Map(), collaterals: new Map() };
+const EMPTY: AccountState = {
+  cash: 0n,
+  lentShares: 0n,
+  debtShares: 0n,
+  positions: new Map(),
+  collaterals: new Map(),
+};
 
 /** A keeper at work, and what it sees. */
 export interface Watch {
@@ -27,7 +34,7 @@ export async function startKeeper({ chain, book }: Venue, party: Party): Promise
     signer: party.wallet.connect(chain.provider),
     addressBook: book,
     takerAccount: party.id,
-    config: { settleThreshold: SETTLE_THRESHOLD, minProfit: MIN_PROFIT },
+    config: { settleThreshold: SETTLE_THRESHOLD, minProfit: MIN_PROFIT, observeInterval: BigInt(MINUTE) },
     logger: pino({ level: "silent" }),
   });
   return {

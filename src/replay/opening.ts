@@ -1,4 +1,4 @@
-import type { AccountState } from "../risk/types.ts";
+import type { AccountState, HouseState } from "../risk/types.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { ASSETS } from "./path.ts";
 import type { Asset } from "./path.ts";
@@ -7,6 +7,7 @@ import type { Answers, Deal, Party } from "./venue.ts";
 
 const SPREAD = 500n; // [ppm] what a market maker keeps from the index
 const PPM = 1_000_000n;
+const WAD = 10n ** 18n;
 
 interface Wish {
   party: Party;
@@ -65,15 +66,18 @@ export function quote(
 export function hedge(
   party: Party,
   account: AccountState,
+  house: HouseState,
   book: AddressBook,
   makers: readonly Party[],
   answers: Answers,
   turn: number,
 ): Deal[] {
   return ASSETS.flatMap((asset) => {
-    const collateral = book.collaterals.findIndex(({ underlying }) => book.underlyings[underlying]?.name === asset);
-    const exposure =
-      (account.positions.get(marketOf(book, asset))?.size ?? 0n) + (account.collaterals.get(collateral) ?? 0n);
+    let exposure = account.positions.get(marketOf(book, asset))?.size ?? 0n;
+    for (const [id, balance] of account.collaterals) {
+      const { underlying, rate = 0n } = house.collaterals.get(id) ?? { underlying: -1 };
+      if (book.underlyings[underlying]?.name === asset) exposure += (balance * rate) / WAD;
+    }
     const size = -wholeLots(exposure, asset);
     return size === 0n ? [] : quote(asset, party, size, priceOf(answers[asset]), makers, turn);
   });

@@ -22,6 +22,9 @@ const STORIES: Readonly<Record<string, string>> = {
   hedged: "Spot against a short perpetual",
   "wrong-way": "A long on nothing but its own underlying",
   "several collaterals": "Cash, WETH and WBTC behind both markets",
+  borrower: "Spot bought on debt",
+  staker: "Staked ether with a perpetual",
+  lender: "Lends cash, and may trade on it",
   "market maker": "Takes the other side of everybody",
   keeper: "Takes over slices and hedges them",
 };
@@ -85,7 +88,7 @@ function cards(replay: Replay): string {
     card(
       "liquidations",
       `${liquidations}`,
-      `${chronicle.slices.length} slices, ${fates.filter((f) => f.soldWhole).length} accounts sold whole`,
+      `${chronicle.marginCalls} margin calls, ${chronicle.slices.length} slices, ${fates.filter((f) => f.soldWhole).length} accounts sold whole`,
     ),
     card("penalties", `$${wholeUsd(penalties)}`, `$${wholeUsd(chronicle.penaltiesToFund)} of it to the fund`),
     card(
@@ -105,7 +108,7 @@ function card(label: string, value: string, note: string): string {
   return `<div class="card"><span>${label}</span><strong>${value}</strong><small>${note}</small></div>`;
 }
 
-function overview({ path, chronicle, fund }: Replay): string {
+function overview({ path, chronicle, fund, regime }: Replay): string {
   const { times } = path;
   const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
   const bucket = BUCKETS.find((b) => span / b <= MOST_BARS) ?? span;
@@ -121,6 +124,15 @@ function overview({ path, chronicle, fund }: Replay): string {
       const [first = 1] = values;
       return { name: asset, color: COLORS[asset], values: values.map((v) => (v / first - 1) * 100) };
     }),
+  });
+  const factors = lineChart({
+    title: "Volatility regime of ETH and BTC",
+    axis: "volatility regime: factor of the maintenance requirement",
+    times,
+    width: WIDE,
+    height: 130,
+    unit: "factor",
+    lines: ASSETS.map((asset) => ({ name: asset, color: COLORS[asset], values: regime[asset] })),
   });
   const slices = barChart(
     {
@@ -151,7 +163,7 @@ function overview({ path, chronicle, fund }: Replay): string {
       ["--bar", "slices"],
       ["--fund", "insurance fund"],
     ]),
-    `<div class="stack">${prices}${slices}${cash}</div>`,
+    `<div class="stack">${prices}${factors}${slices}${cash}</div>`,
   );
 }
 

@@ -62,7 +62,7 @@ dt{color:var(--soft)}dd{margin:0;font-variant-numeric:tabular-nums;text-align:ri
 /** Shows the values under the reader's cursor. */
 export const SCRIPT = `
 const tip = document.getElementById("tip");
-const write = { usd: (v) => "$" + v.toLocaleString("en-US", { maximumFractionDigits: 2 }), percent: (v) => v.toFixed(2) + " %" };
+const write = { usd: (v) => "$" + v.toLocaleString("en-US", { maximumFractionDigits: 2 }), percent: (v) => v.toFixed(2) + " %", factor: (v) => v.toFixed(2) + " ×" };
 for (const figure of document.querySelectorAll(".chart")) {
   const source = figure.querySelector("script");
   if (!source) continue;

@@ -1,5 +1,5 @@
 import { assessAccount } from "../risk/account.ts";
-import type { Assessment } from "../risk/types.ts";
+import type { Assessment, LendingState } from "../risk/types.ts";
 import { accountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { cast, KINDS } from "./cast.ts";
@@ -13,15 +13,17 @@ import { NoKeeper } from "./errors.ts";
 import { startKeeper } from "./keeper.ts";
 import type { Watch } from "./keeper.ts";
 import { hedge, pair } from "./opening.ts";
-import { hold } from "./path.ts";
-import type { PricePath } from "./path.ts";
-import { deployVenue, enlist, open, seedFund, settle, updateFeeds } from "./venue.ts";
+import { ASSETS, hold } from "./path.ts";
+import type { Asset, PricePath } from "./path.ts";
+import { borrow, deployVenue, enlist, lend, open, refreshRates, seedFund, settle, updateFeeds } from "./venue.ts";
 import type { Answers, Party, Venue } from "./venue.ts";
 
+const PPM = 10n ** 6n;
 const SETUP = 3600; // [s] before the first minute at which the chain begins
-const KEYS = 64;
+const KEYS = 72;
 const AFTERMATH = 5; // minutes at the last prices, in which running auctions end
 const HEDGE_EVERY = 10; // minutes after which the keeper hands what it took on to market makers
+const REFRESH_EVERY = 720; // minutes after which rates get a new round
 
 /** How one account fared. Amounts are [wad]. */
 export interface Fate extends Toll {
@@ -46,6 +48,8 @@ export interface Replay {
   fates: Fate[];
   tracks: Track[]; // one of each kind that trades
   fund: bigint[]; // cash of the insurance fund by minute
+  regime: Readonly<Record<Asset, number[]>>; // factor of the maintenance requirement by minute
+  lending: LendingState; // at the end
   fundStart: bigint;
   fundEnd: bigint;
   badDebt: bigint; // still recorded at the end
@@ -81,6 +85,8 @@ async function openMarket(venue: Venue, path: PricePath): Promise<Party[]> {
   const parties = enlist(cast(), venue.book);
   await seedFund(venue);
   for (const party of parties) await open(venue, party, answers);
+  for (const party of parties) if (party.lent !== 0) await lend(venue, party);
+  for (const party of parties) if (party.borrowed !== 0) await borrow(venue, party);
   await settle(venue, pair(parties, answers), path.times[0] ?? 0);
   return parties;
 }
@@ -89,6 +95,7 @@ async function openMarket(venue: Venue, path: PricePath): Promise<Party[]> {
 interface Seen {
   fundStart: bigint;
   fund: bigint[];
+  regime: Readonly<Record<Asset, number[]>>;
   accounts: ReadonlyMap<AccountId, { equity: bigint[]; maintenance: bigint[] }>;
 }
 
@@ -103,6 +110,8 @@ async function run(venue: Venue, parties: readonly Party[], path: PricePath, pro
     fates,
     tracks: chooseTracks(fates, seen),
     fund: seen.fund,
+    regime: seen.regime,
+    lending: books.house.lending,
     fundStart: seen.fundStart,
     fundEnd: seen.fund.at(-1) ?? seen.fundStart,
     badDebt: books.markets.reduce((sum, m) => sum + m.badDebt, 0n),
@@ -122,19 +131,29 @@ async function live(venue: Venue, parties: readonly Party[], path: PricePath, pr
   const fundId = accountId(venue.book.contracts.insuranceFund);
   const fundStart = watch.account(fundId).cash;
   const fund: bigint[] = [];
+  const regime: Record<Asset, number[]> = { ETH: [], BTC: [] };
   const accounts = new Map(parties.map(({ id }) => [id, { equity: [] as bigint[], maintenance: [] as bigint[] }]));
   for (const [i, time] of path.times.entries()) {
     const answers = answersAt(path, i);
     await updateFeeds(venue, answers, time);
+    if (i % REFRESH_EVERY === 0) await refreshRates(venue);
     await watch.tick();
     observe(watch, accounts);
     fund.push(watch.account(fundId).cash);
+    for (const asset of ASSETS) regime[asset].push(factorOf(venue, watch, asset));
     if (i % HEDGE_EVERY === 0) {
-      await settle(venue, hedge(keeper, watch.account(keeper.id), venue.book, makers, answers, i / HEDGE_EVERY), time);
+      const taken = watch.account(keeper.id);
+      await settle(venue, hedge(keeper, taken, watch.house(), venue.book, makers, answers, i / HEDGE_EVERY), time);
     }
     progress(i + 1, path.times.length);
   }
-  return { fundStart, fund, accounts };
+  return { fundStart, fund, regime, accounts };
+}
+
+/** μ of the maintenance requirement of an asset. */
+function factorOf({ book }: Venue, watch: Watch, asset: Asset): number {
+  const id = book.underlyings.find(({ name }) => name === asset)?.id ?? 0;
+  return Number(watch.house().prices.get(id)?.maintenanceFactor ?? PPM) / Number(PPM);
 }
 
 function observe(watch: Watch, accounts: Seen["accounts"]): void {

@@ -13,6 +13,7 @@ import {
   InsuranceFund__factory,
   MockERC20__factory,
   MockV3Aggregator__factory,
+  PriceOracle__factory,
 } from "../../types/index.ts";
 import { accountId, isolatedAccountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
@@ -20,8 +21,8 @@ import type { AddressBook } from "../sdk/addressBook.ts";
 import { buildOrder, signOrder } from "../sdk/orders.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
 import { formatAmount, parseWad } from "../sdk/units.ts";
-import { DEPLOYER } from "./cast.ts";
-import type { Role } from "./cast.ts";
+import { DEPLOYER, TOKENS } from "./cast.ts";
+import type { Role, Token } from "./cast.ts";
 import { MNEMONIC } from "./chain.ts";
 import type { Chain } from "./chain.ts";
 import { ASSETS } from "./path.ts";
@@ -40,7 +41,8 @@ const LOTS: Readonly<Record<Asset, bigint>> = { ETH: parseWad("0.01"), BTC: pars
 /** The address of the treasury is one of its own, so that its income is seen apart. */
 const TREASURY_KEY = 99;
 
-const TOKENS: Readonly<Record<Asset, string>> = { ETH: "WETH", BTC: "WBTC" };
+/** What a token is a form of. */
+const ASSET_OF: Readonly<Record<Token, Asset>> = { WETH: "ETH", WBTC: "BTC", wstETH: "ETH" };
 
 /** An account that takes part, with the key that signs for it. */
 export interface Party extends Role {
@@ -62,6 +64,10 @@ export interface Venue {
   chain: Chain;
   book: AddressBook;
   nonce: bigint;
+  /** Feeds of rates between tokens and their assets, and what they answer all the time. */
+  rateFeeds: readonly { readonly feed: string; readonly answer: bigint }[];
+  /** Units of its asset [wad] that a unit of a token is worth. */
+  rates: Readonly<Record<Token, bigint>>;
 }
 
 /** Prices of both assets in a feed's 8 decimals. */
@@ -90,21 +96,39 @@ export async function deployVenue(chain: Chain, answers: Answers): Promise<Venue
   const addressBook = path.join(journal, "addresses.json");
   try {
     const deployment = await deployPlimsoll(connection, parameters(answers), { deploymentId, addressBook });
-    return { chain, book: deployment.addressBook, nonce: 1n };
+    return { chain, book: deployment.addressBook, nonce: 1n, ...(await readRates(chain, deployment.addressBook)) };
   } finally {
     await connection.close();
     rmSync(journal, { recursive: true, force: true });
   }
 }
 
+async function readRates({ provider }: Chain, book: AddressBook): Promise<Pick<Venue, "rateFeeds" | "rates">> {
+  const oracle = PriceOracle__factory.connect(book.contracts.priceOracle, provider);
+  const rates: Record<Token, bigint> = { WETH: WAD, WBTC: WAD, wstETH: WAD };
+  const id = collateralOf(book, "wstETH")?.id ?? 0;
+  rates.wstETH = await oracle.readRate(id);
+  const { rate, market } = await oracle.rateFeedsOf(id);
+  const read = async (feed: string) => {
+    const answer = await MockV3Aggregator__factory.connect(feed, provider).latestAnswer();
+    return { feed, answer };
+  };
+  return { rates, rateFeeds: await Promise.all([rate, market].map(read)) };
+}
+
+/** The local network with `answers` as its first prices, without what the replay has no prices of. */
 function parameters(answers: Answers) {
+  const priced = (name: string): boolean => Object.hasOwn(answers, name);
   return resolveNetwork({
     ...local,
     treasury: keyOf(TREASURY_KEY).address,
-    underlyings: local.underlyings.map((u) => ({
-      ...u,
-      feed: { ...u.feed, aggregator: { mockPrice: formatAmount(answers[u.name as Asset], FEED_DECIMALS) } },
-    })),
+    collaterals: local.collaterals.filter((c) => priced(c.underlying)),
+    underlyings: local.underlyings
+      .filter((u) => priced(u.name))
+      .map((u) => ({
+        ...u,
+        feed: { ...u.feed, aggregator: { mockPrice: formatAmount(answers[u.name as Asset], FEED_DECIMALS) } },
+      })),
   });
 }
 
@@ -124,12 +148,34 @@ export async function seedFund({ chain, book }: Venue): Promise<void> {
 export async function open(venue: Venue, party: Party, answers: Answers): Promise<void> {
   const { book } = venue;
   if (party.cash !== 0) await give(venue, party, book.cash, units(party.cash, book.cash.decimals));
-  for (const asset of ASSETS) {
-    const collateral = book.collaterals.find((c) => c.symbol === TOKENS[asset]);
-    if (collateral === undefined || party.collateral[asset] === 0) continue;
-    const amount = baseSize(party.collateral[asset], asset, answers);
+  for (const token of TOKENS) {
+    const collateral = collateralOf(book, token);
+    if (collateral === undefined || party.collateral[token] === 0) continue;
+    const amount = (baseSize(party.collateral[token], ASSET_OF[token], answers) * WAD) / venue.rates[token];
     await give(venue, party, collateral, amount / 10n ** BigInt(18 - collateral.decimals));
   }
+}
+
+/** Lends what a party begins to lend. */
+export async function lend({ chain, book }: Venue, { id, name, wallet, lent }: Party): Promise<void> {
+  const data = ClearingHouse__factory.createInterface().encodeFunctionData("lend", [
+    id,
+    units(lent, book.cash.decimals),
+  ]);
+  await chain.send(`the loan of ${name}`, wallet.address, book.contracts.clearingHouse, data);
+}
+
+/** Withdraws what a party begins to owe. */
+export async function borrow({ chain, book }: Venue, { id, name, wallet, borrowed }: Party): Promise<void> {
+  const { token, decimals } = book.cash;
+  const data = ClearingHouse__factory.createInterface().encodeFunctionData("withdraw", [
+    ...([id, token, units(borrowed, decimals), wallet.address] as const),
+  ]);
+  await chain.send(`the debt of ${name}`, wallet.address, book.contracts.clearingHouse, data);
+}
+
+function collateralOf(book: AddressBook, token: Token): AddressBook["collaterals"][number] | undefined {
+  return book.collaterals.find((c) => c.symbol === token);
 }
 
 async function give(
@@ -187,6 +233,15 @@ export async function updateFeeds({ chain, book }: Venue, answers: Answers, time
   for (const { name, feed: address } of book.underlyings) {
     const data = feed.encodeFunctionData("updateAnswer", [answers[name as Asset]]);
     await chain.send(`the ${name} feed`, sender, address, data);
+  }
+}
+
+/** Gives the rates between tokens and their assets a new round, so that none is stale. */
+export async function refreshRates({ chain, rateFeeds }: Venue): Promise<void> {
+  const sender = keyOf(DEPLOYER).address;
+  const abi = MockV3Aggregator__factory.createInterface();
+  for (const { feed, answer } of rateFeeds) {
+    await chain.send("a rate feed", sender, feed, abi.encodeFunctionData("updateAnswer", [answer]));
   }
 }
 

@@ -1,10 +1,10 @@
-import { ClearingHouse__factory, Exchange__factory } from "../../types/index.ts";
+import { ClearingHouse__factory, Exchange__factory, PriceOracle__factory } from "../../types/index.ts";
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import type { SignedOrder } from "./orders.ts";
 import { parseAmount } from "./units.ts";
 
-/** A call of the clearinghouse or the exchange: sent alone or as a part of `ClearingHouse.batch`. */
+/** A call of a contract of the house: sent alone or, of the clearinghouse and the exchange, as a part of `ClearingHouse.batch`. */
 export interface Call {
   readonly target: string;
   readonly data: string;
@@ -44,6 +44,7 @@ export class UnknownSymbol extends Error {
 
 const ledger = ClearingHouse__factory.createInterface();
 const exchange = Exchange__factory.createInterface();
+const oracle = PriceOracle__factory.createInterface();
 
 const ANY_TERMS: LiquidationTerms = {
   maxFraction: 10n ** 18n,
@@ -95,6 +96,22 @@ export function transferCall(book: AddressBook, from: AccountId, to: AccountId, 
   return toLedger(book, ledger.encodeFunctionData("transfer", [from, to, token, parseAmount(amount, decimals)]));
 }
 
+/**
+ * Lends a human `amount` of an account's cash to borrowers.
+ * @throws InvalidAmount
+ */
+export function lendCall(book: AddressBook, account: AccountId, amount: string): Call {
+  return toLedger(book, ledger.encodeFunctionData("lend", [account, parseAmount(amount, book.cash.decimals)]));
+}
+
+/**
+ * Brings a human `amount` of lent cash back into an account.
+ * @throws InvalidAmount
+ */
+export function recallCall(book: AddressBook, account: AccountId, amount: string): Call {
+  return toLedger(book, ledger.encodeFunctionData("recall", [account, parseAmount(amount, book.cash.decimals)]));
+}
+
 /** Settles matches of signed orders. */
 export function settleOrdersCall(book: AddressBook, orders: readonly SignedOrder[], matches: readonly Match[]): Call {
   return {
@@ -110,10 +127,41 @@ export function liquidateCall(
   taker: AccountId,
   terms: Partial<LiquidationTerms> = {},
 ): Call {
-  return toLedger(book, ledger.encodeFunctionData("liquidate", [account, taker, { ...ANY_TERMS, ...terms }]));
+  return toLedger(book, ledger.encodeFunctionData("liquidate", [account, taker, fullTerms(terms)]));
 }
 
-/** Observes an account: starts, advances or clears its auction. */
+/** Takes over a slice of an account whose loss has waited for cash for longer than 24 hours of observed time. */
+export function cashCallCall(
+  book: AddressBook,
+  account: AccountId,
+  taker: AccountId,
+  terms: Partial<LiquidationTerms> = {},
+): Call {
+  return toLedger(book, ledger.encodeFunctionData("cashCall", [account, taker, fullTerms(terms)]));
+}
+
+/** Writes off an account below zero that has nothing to sell. */
+export function absorbCall(book: AddressBook, account: AccountId): Call {
+  return toLedger(book, ledger.encodeFunctionData("absorb", [account]));
+}
+
+/** Settles the PnL of accounts in a market. */
+export function settleCall(book: AddressBook, market: number, accounts: readonly AccountId[]): Call {
+  return toLedger(book, ledger.encodeFunctionData("settle", [market, [...accounts]]));
+}
+
+/** Keeps the last good price of an underlying and takes up to `maxRounds` rounds of its feed into its volatility. */
+export function observeCall(book: AddressBook, underlying: number, maxRounds: number): Call {
+  const data = oracle.encodeFunctionData("observe", [underlying, maxRounds]);
+  return { target: book.contracts.priceOracle, data };
+}
+
+/** Keeps the last good rate of a collateral asset that has one. */
+export function observeRateCall(book: AddressBook, collateral: number): Call {
+  return { target: book.contracts.priceOracle, data: oracle.encodeFunctionData("observeRate", [collateral]) };
+}
+
+/** Observes an account: starts, advances or clears its auction, or calls for margin. */
 export function flagCall(book: AddressBook, account: AccountId): Call {
   return toLedger(book, ledger.encodeFunctionData("flag", [account]));
 }
@@ -121,6 +169,11 @@ export function flagCall(book: AddressBook, account: AccountId): Call {
 /** Several calls in one, with the margin checks at its end. */
 export function batchCall(book: AddressBook, calls: readonly Call[]): Call {
   return toLedger(book, ledger.encodeFunctionData("batch", [[...calls]]));
+}
+
+/** Terms under which anything goes that is not said otherwise. */
+export function fullTerms(terms: Partial<LiquidationTerms>): LiquidationTerms {
+  return { ...ANY_TERMS, ...terms };
 }
 
 function toLedger(book: AddressBook, data: string): Call {

@@ -4,8 +4,10 @@ import type { ErrorFragment, InterfaceAbi } from "ethers";
 import {
   AccessManager__factory,
   ClearingHouse__factory,
+  Custody__factory,
   Exchange__factory,
   InsuranceFund__factory,
+  Lending__factory,
   Liquidation__factory,
   Listing__factory,
   MockERC20__factory,
@@ -18,6 +20,8 @@ import {
 /** Every error that a call of the house can end in: those of its contracts, their libraries and tokens. */
 const ERRORS = errorsOf([
   ClearingHouse__factory.abi,
+  Custody__factory.abi,
+  Lending__factory.abi,
   Liquidation__factory.abi,
   Upkeep__factory.abi,
   Listing__factory.abi,

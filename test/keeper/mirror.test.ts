@@ -9,7 +9,13 @@ import type { AccountId } from "../../src/sdk/accountId.ts";
 import { BTC, ETH, freshHouse, wad, WBTC, WETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 
-const EMPTY: AccountState = { cash: 0n, positions: new Map(), collaterals: new Map() };
+const EMPTY: AccountState = {
+  cash: 0n,
+  lentShares: 0n,
+  debtShares: 0n,
+  positions: new Map(),
+  collaterals: new Map(),
+};
 
 /** A repeatable sequence of numbers in [0, 1): mulberry32. */
 function random(seed: number): () => number {

@@ -34,8 +34,8 @@ describe("Replay of a crash on a real node", () => {
 
   it("leaves every invariant whole", () => {
     expect(result.findings.filter((f) => !f.holds)).to.deep.equal([]);
-    // custody of three tokens, three of each market, overlooked accounts, both risk engines
-    expect(result.findings).to.have.length(3 + 2 * 3 + 2);
+    // custody of four tokens, three of lending, three of each market, overlooked accounts, both risk engines
+    expect(result.findings).to.have.length(4 + 3 + 2 * 3 + 2);
   });
 
   it("liquidates longs that a fall of 35 % leaves below MM, and nobody who is hedged or short", () => {
@@ -48,16 +48,16 @@ describe("Replay of a crash on a real node", () => {
 
   it("accounts for what came to the fund and left it", () => {
     const { chronicle: c, fundStart, fundEnd } = result;
-    const income = c.penaltiesToFund + c.feesToFund;
+    const income = c.penaltiesToFund + c.feesToFund + c.interestToFund;
     expect(fundEnd - fundStart).to.equal(income - c.fromFund - c.rescues - c.badDebtRepaid);
-    expect(c.deficits).to.equal(c.fromFund + c.socialised + c.badDebtRecorded);
+    expect(c.deficits).to.equal(c.fromFund + c.socialised + c.fromLenders + c.badDebtRecorded);
   });
 
   it("writes one page that needs nothing but itself and shows every plot", () => {
     const html = page(result);
     expect(html).not.to.match(/(?:src|href)\s*=|url\(|@import|https?:\/\//);
-    // prices, slices, fund, and E against MM of one account of each kind
-    expect(html.match(/<svg viewBox="0 0 \d+ \d+" role="img"/g)).to.have.length(3 + KINDS.length);
+    // prices, regime, slices, fund, and E against MM of one account of each kind
+    expect(html.match(/<svg viewBox="0 0 \d+ \d+" role="img"/g)).to.have.length(4 + KINDS.length);
     for (const kind of KINDS) expect(html).to.contain(`<span>${kind}</span>`);
     expect(html).to.contain("maintenance margin MM");
     expect(html).not.to.match(/NaN|undefined|Infinity/);
