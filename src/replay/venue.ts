@@ -25,7 +25,6 @@ import { DEPLOYER, TOKENS } from "./cast.ts";
 import type { Role, Token } from "./cast.ts";
 import { MNEMONIC } from "./chain.ts";
 import type { Chain } from "./chain.ts";
-import { ASSETS } from "./path.ts";
 import type { Asset } from "./path.ts";
 
 const WAD = 10n ** 18n;

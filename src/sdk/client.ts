@@ -12,7 +12,9 @@ import { assessAccount, freeCollateral, leverage, marginRatio, marginState } fro
 import { liquidationPrices } from "../risk/liquidationPrice.ts";
 import type { LiquidationPrices } from "../risk/liquidationPrice.ts";
 import { gather } from "../risk/portfolio.ts";
-import type { AccountState, Assessment, HouseState, MarginState } from "../risk/types.ts";
+import { positive, PPM, WAD } from "../risk/fixed.ts";
+import { liquidity } from "../risk/lending.ts";
+import type { AccountState, Assessment, HouseState, LendingState, MarginState } from "../risk/types.ts";
 import { whatIf } from "../risk/whatIf.ts";
 import type { WhatIf } from "../risk/whatIf.ts";
 import { priceOf, marketOf } from "../risk/house.ts";
@@ -24,7 +26,10 @@ import {
   batchCall,
   depositCall,
   flagCall,
+  fullTerms,
+  lendCall,
   liquidateCall,
+  recallCall,
   settleOrdersCall,
   transferCall,
   withdrawCall,
@@ -34,7 +39,7 @@ import { decodeError, withTypedErrors } from "./errors.ts";
 import { buildOrder, signOrder } from "./orders.ts";
 import type { OrderFields, SignedOrder } from "./orders.ts";
 import { parseAmount, parsePrice, parseWad } from "./units.ts";
-import { readAccount, readHouse } from "./read.ts";
+import { readAccount, readHouse, readLending } from "./read.ts";
 
 /** The client was given a runner of another chain than its address book's. */
 export class WrongChain extends Error {
@@ -83,6 +88,9 @@ export interface View {
   readonly house: HouseState;
 }
 
+const STATES: readonly MarginState[] = ["healthy", "marginCall", "liquidatable", "bankrupt"];
+const YEAR = 365n * 24n * 3600n; // [s]
+
 /** How an account stands; amounts in WAD. */
 export interface Health extends Assessment {
   readonly block: number;
@@ -90,6 +98,43 @@ export interface Health extends Assessment {
   readonly ratio: bigint | undefined; // E / MM
   readonly freeCollateral: bigint; // cash that could leave now
   readonly leverage: bigint | undefined;
+}
+
+/** How an account stands as the clearinghouse itself says; amounts in WAD. */
+export interface ChainHealth extends Assessment {
+  readonly state: MarginState;
+  readonly ratio: bigint | undefined; // E / MM, undefined where MM is zero
+  readonly freeCollateral: bigint; // USD that may leave, what is borrowed for it included
+}
+
+/** Lent cash and debt of an account [wad] with interest, and its shares in them. */
+export interface AccountLoans {
+  readonly lent: bigint;
+  readonly debt: bigint;
+  readonly lentShares: bigint;
+  readonly debtShares: bigint;
+}
+
+/** The lending pool with interest up to a block. */
+export interface LendingMarket extends LendingState {
+  readonly liquid: bigint; // [wad] what can be borrowed or called back
+  readonly utilisation: bigint; // [wad] borrowed / lent
+  readonly borrowRate: bigint; // [wad per year] paid on debt
+  readonly supplyRate: bigint; // [wad per year] earned on lent cash
+}
+
+/** What a liquidation would do. Amounts are [wad]. */
+export interface LiquidationPreview {
+  readonly fraction: bigint; // of the portfolio that moves
+  readonly payment: bigint; // cash that the taker pays, negative: receives
+  readonly after: Assessment; // the account afterwards
+}
+
+/** What an account below IM needs. Amounts are [wad]. */
+export interface MarginCallInfo {
+  readonly deposit: bigint; // cash that brings E to IM now
+  /** What closing in one market takes, as its last margin call said; `undefined` where that cures nothing or nobody has called. */
+  readonly closing: { readonly block: number; readonly market: number; readonly size: bigint } | undefined;
 }
 
 /** A hypothetical trade of an account: human size (positive buys) and price, the index price if left out. */
@@ -108,6 +153,8 @@ export interface HypotheticalTrade {
  *     const account = accountId(await signer.getAddress());
  *     await house.deposit(account, "USDC", "10000");
  *     const order = await house.order({ account, market: 0, size: "1.5", limitPrice: "2000", nonce: 1n });
+ *     await house.lend(account, "2500");
+ *     const { state, freeCollateral } = await house.health(account);
  */
 export class Plimsoll {
   readonly addressBook: AddressBook;
@@ -170,6 +217,22 @@ export class Plimsoll {
   }
 
   /**
+   * Lends cash of an account to borrowers, in units of cash such as "2500". It earns interest and counts in full.
+   * @throws ContractError (UnsettledLoss, InsufficientCash, InsufficientMargin), InvalidAmount, NoSigner
+   */
+  lend(account: AccountId, amount: string): Promise<TransactionReceipt> {
+    return this.send(lendCall(this.addressBook, account, amount));
+  }
+
+  /**
+   * Brings lent cash back into an account. What leaves it later is called back without this.
+   * @throws ContractError (InsufficientLiquidity while borrowers hold it), InvalidAmount, NoSigner
+   */
+  recall(account: AccountId, amount: string): Promise<TransactionReceipt> {
+    return this.send(recallCall(this.addressBook, account, amount));
+  }
+
+  /**
    * Settles matches of signed orders.
    * @throws ContractError, NoSigner
    */
@@ -186,7 +249,7 @@ export class Plimsoll {
   }
 
   /**
-   * Observes an account: starts, advances or clears its auction.
+   * Observes an account: starts, advances or clears its auction; between MM and IM it calls for margin.
    * @throws ContractError, NoSigner
    */
   flag(account: AccountId): Promise<TransactionReceipt> {
@@ -260,7 +323,110 @@ export class Plimsoll {
   }
 
   /**
-   * What a trade would make of an account.
+   * How an account stands, asked of the clearinghouse at the latest block.
+   * @throws ContractError if the account holds something whose price is unusable
+   */
+  async healthOnChain(id: AccountId): Promise<ChainHealth> {
+    const h = await withTypedErrors(() => this.clearingHouse.health(id));
+    const { equity, initialMargin, maintenanceMargin, freeCollateral } = h;
+    const ratio = maintenanceMargin === 0n ? undefined : h.ratio;
+    return {
+      equity,
+      initialMargin,
+      maintenanceMargin,
+      freeCollateral,
+      ratio,
+      state: STATES[Number(h.state)] ?? "healthy",
+    };
+  }
+
+  /** Lent cash and debt of an account with interest up to the latest block. */
+  async loans(id: AccountId): Promise<AccountLoans> {
+    const { lent, debt, shares } = await this.clearingHouse.loans(id);
+    return { lent, debt, lentShares: shares.lentShares, debtShares: shares.debtShares };
+  }
+
+  /**
+   * The lending pool at the latest block: what is lent and borrowed, what is liquid, and the yearly rates.
+   *
+   *     const { supplyRate, liquid } = await house.lending();
+   *     console.log(`lend at ${formatWad(supplyRate * 100n)} % a year, ${formatWad(liquid)} USD to borrow`);
+   */
+  async lending(): Promise<LendingMarket> {
+    const pool = await readLending(this, await this.#provider.getBlockNumber());
+    const borrowRate = pool.rate * YEAR;
+    const utilisation = pool.lent === 0n ? 0n : (pool.borrowed * WAD) / pool.lent;
+    const earning = pool.lent === 0n ? 0n : (positive(pool.borrowed - pool.flaggedDeficit) * WAD) / pool.lent;
+    const supplyRate = (borrowRate * earning * (PPM - pool.params.reserveFactor)) / (WAD * PPM);
+    return { ...pool, liquid: liquidity(pool), utilisation, borrowRate, supplyRate };
+  }
+
+  /**
+   * E, IM and MM of an account after a trade as the taker, or why it would be refused: the clearinghouse runs it and undoes it.
+   *
+   *     const after = await house.previewTrade(account, { market: 0, size: "-2.5", price: "1999" });
+   *
+   * @throws ContractError, MissingPrice if no price is given and the index has none, UnknownMarket, InvalidAmount
+   */
+  async previewTrade(id: AccountId, { market, size, price }: Omit<HypotheticalTrade, "maker">): Promise<Assessment> {
+    const at = price === undefined ? await this.#indexPrice(market) : parsePrice(price);
+    const { previewTrade } = this.#reader;
+    return plain(await withTypedErrors(() => previewTrade.staticCall(id, market, parseWad(size), at)));
+  }
+
+  /**
+   * E, IM and MM of an account after a withdrawal of cash or collateral by its owner, or why it would be refused.
+   * @throws ContractError, UnknownSymbol, InvalidAmount
+   */
+  async previewWithdraw(id: AccountId, symbol: string, amount: string): Promise<Assessment> {
+    const { token, decimals } = assetOf(this.addressBook, symbol);
+    const { previewWithdraw } = this.#reader;
+    const from = ownerOf(id);
+    return plain(
+      await withTypedErrors(() => previewWithdraw.staticCall(id, token, parseAmount(amount, decimals), { from })),
+    );
+  }
+
+  /**
+   * What `liquidate` would do for the owner of `taker`, or why it would be refused.
+   * @throws ContractError
+   */
+  async previewLiquidation(
+    id: AccountId,
+    taker: AccountId,
+    terms: Partial<LiquidationTerms> = {},
+  ): Promise<LiquidationPreview> {
+    const { previewLiquidation } = this.#reader;
+    const from = ownerOf(taker);
+    const { fraction, payment, a } = await withTypedErrors(() =>
+      previewLiquidation.staticCall(id, taker, fullTerms(terms), { from }),
+    );
+    return { fraction, payment, after: plain(a) };
+  }
+
+  /**
+   * What an account in a margin call needs to be healthy again; `undefined` if it is not in one.
+   *
+   *     const call = await house.marginCall(account);
+   *     if (call !== undefined) await house.deposit(account, "USDC", formatAmount(call.deposit / 10n ** 12n + 1n, 6));
+   *
+   * @throws ContractError if the account holds something whose price is unusable
+   */
+  async marginCall(id: AccountId): Promise<MarginCallInfo | undefined> {
+    const { state, equity, initialMargin } = await this.healthOnChain(id);
+    if (state !== "marginCall") return undefined;
+    const filter = this.clearingHouse.filters.MarginCall(id);
+    const last = (await this.clearingHouse.queryFilter(filter, this.addressBook.deployBlock)).at(-1);
+    const size = last?.args.cure.size ?? 0n;
+    const closing =
+      last === undefined || size === 0n
+        ? undefined
+        : { block: last.blockNumber, market: Number(last.args.cure.market), size };
+    return { deposit: initialMargin - equity, closing };
+  }
+
+  /**
+   * What a trade would make of an account, computed from its own data.
    * @throws MissingPrice, UnknownMarket, InvalidAmount
    */
   async whatIf(id: AccountId, trade: HypotheticalTrade): Promise<WhatIf> {
@@ -285,6 +451,18 @@ export class Plimsoll {
   }
 
   // ---------------------------------------------------------------- internals
+
+  /** The clearinghouse for static calls in anybody's name. */
+  get #reader(): ClearingHouse {
+    return this.clearingHouse.connect(this.#provider);
+  }
+
+  async #indexPrice(market: number): Promise<bigint> {
+    const block = await this.#provider.getBlock("latest");
+    if (block === null) throw new NodeIncomplete("latest block");
+    const house = await readHouse(this, this.addressBook, block);
+    return priceOf(house, marketOf(house, market).underlying).price;
+  }
 
   #requireSigner(): Signer {
     if (this.#signer === undefined) throw new NoSigner();
@@ -322,4 +500,9 @@ export class Plimsoll {
     }
     return undefined;
   }
+}
+
+/** The amounts of an answer, without what ethers puts around them. */
+function plain({ equity, initialMargin, maintenanceMargin }: Assessment): Assessment {
+  return { equity, initialMargin, maintenanceMargin };
 }

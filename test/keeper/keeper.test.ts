@@ -4,7 +4,7 @@ import pino from "pino";
 import type { KeeperPolicy } from "../../src/keeper/config.ts";
 import { Keeper, UnusableTaker } from "../../src/keeper/keeper.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
-import { ETH, freshHouse, wad } from "../helpers/fixture.ts";
+import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 
 const logger = pino({ level: "silent" });
@@ -130,6 +130,7 @@ describe("keeper", () => {
     const { house, bob } = await leveraged("10", "20000");
     await house.pass(3600);
     await house.setPrice(ETH, "1800");
+    await house.setPrice(BTC, "29000"); // at the price of the last accrual there is nothing to store
     // bob lost 2,000, alice won it; fees 10
     const keeper = await keeperOf(house, { sweepThreshold: wad("5") });
     const acts = await keeper.tick();

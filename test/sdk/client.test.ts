@@ -2,11 +2,12 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
-import { transferCall, UnknownSymbol, withdrawCall } from "../../src/sdk/calls.ts";
+import { lendCall, recallCall, transferCall, UnknownSymbol, withdrawCall } from "../../src/sdk/calls.ts";
 import { NoSigner, Plimsoll, WrongChain } from "../../src/sdk/client.ts";
 import { ContractError } from "../../src/sdk/errors.ts";
 import { buildOrder, hashOrder, InvalidOrder, signOrder, verifyOrder } from "../../src/sdk/orders.ts";
-import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
+import { formatAmount } from "../../src/sdk/units.ts";
+import { BTC, ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 
 const HOUR = 3600;
@@ -77,13 +78,13 @@ describe("client", () => {
     await bob.deposit(b, "USDC", "10000");
 
     const market = ETH;
-    const ask = await alice.order({ account: a, market, size: "-1.5", limitPrice: "2001", nonce: 1n, postOnly: true });
+    const ask = await alice.order({ account: a, market, size: "-1.5", limitPrice: "2000", nonce: 1n, postOnly: true });
     const bid = await bob.order({ account: b, market, size: "1.5", limitPrice: "2005", nonce: 1n });
     await bob.settleOrders([ask, bid], [{ maker: 0, taker: 1 }]);
 
-    // Bob bought 1.5 at 2001, the index is 2000, the taker's fee 1.5 · 2001 · 0.05 % = 1.50075
-    expect((await bob.health(b)).equity).to.equal(wad("9996.99925"));
-    expect((await alice.health(a)).equity).to.equal(wad("10001.5"));
+    // Bob bought 1.5 at the index of 2000, so no funding runs; the taker's fee is 1.5 · 2000 · 0.05 % = 1.5
+    expect((await bob.health(b)).equity).to.equal(wad("9998.5"));
+    expect((await alice.health(a)).equity).to.equal(wad("10000"));
 
     const second = accountId(house.bob.address, 1);
     await bob.transfer(b, second, "USDC", "500");
@@ -93,7 +94,7 @@ describe("client", () => {
     ]);
     await bob.withdraw(b, "USDC", "1000");
     expect(await house.usdc.balanceOf(house.bob)).to.equal(1_400_000_000n);
-    expect((await bob.health(b)).equity).to.equal(wad("8596.99925"));
+    expect((await bob.health(b)).equity).to.equal(wad("8598.5"));
     expect(await bob.health(second)).to.include({ equity: 0n, state: "healthy", ratio: undefined });
   });
 
@@ -183,6 +184,107 @@ describe("client", () => {
     await keeper.liquidate(id, taker);
     expect((await keeper.health(id)).state).to.equal("healthy");
     expect((await house.clearingHouse.position(taker, ETH)).size > 0n).to.equal(true);
+  });
+
+  it("lends, borrows by withdrawing, repays by depositing and recalls, with rates as the pool's utilisation says", async () => {
+    const house = await freshHouse();
+    const { alice, bob } = await clients(house);
+    const [a, b] = [accountId(house.alice.address), accountId(house.bob.address)];
+    await house.fund(house.alice, { cash: "10000" });
+    await house.fund(house.bob, { weth: "5" });
+    await alice.lend(a, "8000");
+    expect(await alice.loans(a)).to.include({ lent: wad("8000"), debt: 0n });
+    await bob.withdraw(b, "USDC", "3200");
+    // borrowed 3,200 of 8,000 is a utilisation of 40 %, half the kink: 4 % / 2 a year; lenders get 90 % of 40 % of it
+    const pool = await bob.lending();
+    expect(pool.utilisation).to.equal(wad("0.4"));
+    expect(pool.liquid).to.equal(wad("4800"));
+    expect(pool.borrowRate <= wad("0.02") && pool.borrowRate > wad("0.0199999999")).to.equal(true);
+    expect(pool.supplyRate <= wad("0.0072") && pool.supplyRate > wad("0.0071999999")).to.equal(true);
+    expect((await bob.loans(b)).debt).to.equal(wad("3200"));
+    expect((await bob.health(b)).equity).to.equal(wad("6800")); // 5 · 2,000 − 3,200
+
+    const refused: unknown = await alice.recall(a, "5000").catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(ContractError).with.property("name", "InsufficientLiquidity");
+    await alice.batch([recallCall(house.addressBook, a, "800"), lendCall(house.addressBook, a, "100")]);
+    expect((await house.clearingHouse.account(a)).cash).to.equal(wad("2700"));
+    await house.fund(house.bob, { cash: "3300" });
+    expect((await bob.loans(b)).debtShares).to.equal(0n);
+    // he kept 3,300 − 3,200 less a few seconds of interest
+    const { cash } = await house.clearingHouse.account(b);
+    expect(cash < wad("100") && cash > wad("99.99")).to.equal(true);
+  });
+
+  it("MAM-5 health with debt and lent cash, a staked and a depegged collateral equals the contract's", async () => {
+    const house = await freshHouse();
+    const { alice } = await clients(house);
+    const ids = [house.alice, house.bob, house.carol].map((s) => accountId(s.address));
+    await house.fund(house.alice, { cash: "50000", usdt: "3000" });
+    await house.fund(house.bob, { wsteth: "7.7", wbtc: "0.1" });
+    await house.fund(house.carol, { cash: "6000", usdt: "2500", weth: "1" });
+    await alice.lend(ids[0]!, "30000");
+    await (await Plimsoll.connect(house.addressBook, house.bob)).withdraw(ids[1]!, "USDC", "9000");
+    await house.trade(house.alice, house.carol, ETH, "5.5", "2004");
+    await house.feeds[2].updateAnswer(97_000_000n); // USDT at 0.97
+    await house.clearingHouse.delistCollateral(WETH);
+    for (const eth of ["1900.01", "2222.22", "1500"]) {
+      await house.pass(5 * 24 * HOUR);
+      await house.setPrice(ETH, eth);
+      for (const id of ids) {
+        const health = await alice.health(id);
+        const onChain = await alice.healthOnChain(id);
+        const { equity, initialMargin, maintenanceMargin, state, ratio } = health;
+        expect(onChain).to.include({ equity, initialMargin, maintenanceMargin, state, ratio });
+      }
+    }
+  });
+
+  it("previews trades, withdrawals and liquidations as they then come out, or with the reason of a refusal", async () => {
+    const house = await freshHouse();
+    const { bob } = await clients(house);
+    const reader = await Plimsoll.connect(house.addressBook, house.ethers.provider);
+    const [b, keeper] = [accountId(house.bob.address), accountId(house.keeper.address)];
+    await house.fund(house.alice, { cash: "50000" });
+    await house.fund(house.bob, { cash: "1001" });
+    await house.fund(house.keeper, { cash: "50000" });
+    const foretold = await reader.previewTrade(b, { market: ETH, size: "1" });
+    await house.trade(house.alice, house.bob, ETH, "1", "2000");
+    const { equity, initialMargin, maintenanceMargin } = await bob.healthOnChain(b);
+    expect(foretold).to.deep.equal({ equity, initialMargin, maintenanceMargin });
+    expect((await reader.previewWithdraw(b, "USDC", "100")).equity).to.equal(wad("900"));
+    const refused: unknown = await reader.previewWithdraw(b, "USDC", "950").catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(ContractError).with.property("name", "InsufficientMargin");
+
+    await house.setPrice(ETH, "1030");
+    const preview = await reader.previewLiquidation(b, keeper);
+    await (await Plimsoll.connect(house.addressBook, house.keeper)).liquidate(b, keeper);
+    const [event] = await house.clearingHouse.queryFilter(house.clearingHouse.filters.Liquidated());
+    expect(preview.fraction).to.equal(event!.args.fraction);
+    expect(preview.after.equity).to.equal((await bob.healthOnChain(b)).equity);
+    expect(preview.after.equity >= preview.after.initialMargin).to.equal(true);
+  });
+
+  it("says what cures a margin call", async () => {
+    const house = await freshHouse();
+    const { bob } = await clients(house);
+    const b = accountId(house.bob.address);
+    await house.fund(house.alice, { cash: "50000" });
+    await house.fund(house.bob, { cash: "1020" });
+    await house.trade(house.alice, house.bob, ETH, "10", "2000");
+    expect(await bob.marginCall(b)).to.equal(undefined);
+    await house.setPrice(ETH, "1990");
+    // 10 long: E = 1,020 − 10 fee − 100 = 910; IM = 5/3 · (19,900 · 3 % + 19,900² · 2 % / 50 M) = 995.264 and a little
+    const call = await bob.marginCall(b);
+    expect(call?.closing).to.equal(undefined);
+    expect(call!.deposit > wad("85.26") && call!.deposit < wad("85.27")).to.equal(true);
+    await bob.flag(b);
+    // closing 2 ETH costs 1.99 of fees and takes a fifth and more off IM: 908.01 against 796.2
+    const { closing } = (await bob.marginCall(b))!;
+    expect(closing!.size < 0n && closing!.size > wad("-2")).to.equal(true);
+    await house.usdc.mint(house.bob, 100_000_000n);
+    await bob.deposit(b, "USDC", formatAmount(call!.deposit / 10n ** 12n + 1n, 6));
+    expect(await bob.marginCall(b)).to.equal(undefined);
+    expect((await bob.health(b)).state).to.equal("healthy");
   });
 
   it("refuses a wrong chain, an unknown symbol, and to send without a signer", async () => {
