@@ -13,6 +13,15 @@ export function assessAccount(account: AccountState, house: HouseState): Assessm
   return judge(snapshotOf(account, house), house.risk);
 }
 
+/**
+ * E, IM and MM [wad] as a flag or a liquidation finds them: what has no usable price counts at its last good one, moved in the
+ * owner's favour.
+ * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ */
+export function assessForLiquidation(account: AccountState, house: HouseState): Assessment {
+  return judge(snapshotOf(account, house, "kindest"), house.risk);
+}
+
 /** E / MM [wad], floored; `undefined` where MM is zero. */
 export function marginRatio({ equity, maintenanceMargin }: Assessment): bigint | undefined {
   return maintenanceMargin === 0n ? undefined : divFloor(equity * WAD, maintenanceMargin);
