@@ -265,12 +265,12 @@ contract PriceOracle is IPriceOracle, AccessManaged {
         }
     }
 
-    /// @dev Strict: a second source without a usable answer is a deviation too.
+    /// @dev Strict: a second source without a usable answer, zero then, is a deviation too.
     function _judgeDeviation(uint256 underlying, uint256 price) private view returns (bytes memory failure) {
         SecondSource memory s = _seconds[underlying];
         (uint256 second, ) = _usable(s.aggregator, s.heartbeat, s.decimals);
         uint256 distance = price > second ? price - second : second - price;
-        if (second == 0 || second > MAX_PRICE || distance * PPM > s.maxDeviation * second) {
+        if (second > MAX_PRICE || distance * PPM > s.maxDeviation * second) {
             return abi.encodeWithSelector(PriceDeviates.selector, underlying, price, second, s.maxDeviation);
         }
     }

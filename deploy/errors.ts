@@ -26,6 +26,19 @@ export class MocksOnRealNetwork extends Error {
   }
 }
 
+/** Libraries call each other in a circle, so that none of them could be deployed first. */
+export class CircularLibraries extends Error {
+  readonly libraries: readonly string[];
+
+  constructor(libraries: readonly string[]) {
+    super(
+      `${libraries.join(" → ")}: make the functions that close the circle internal, or move them to another library`,
+    );
+    this.name = "CircularLibraries";
+    this.libraries = libraries;
+  }
+}
+
 /** The network has no account that could send. */
 export class NoDeployer extends Error {
   readonly chainId: number;

@@ -19,7 +19,7 @@ import {
 } from "../types/index.ts";
 import { feedsOf } from "./config.ts";
 import type { Aggregator, NetworkParameters } from "./config.ts";
-import { ChainMismatch, MocksOnRealNetwork, NoAdmin, NoDeployer } from "./errors.ts";
+import { ChainMismatch, CircularLibraries, MocksOnRealNetwork, NoAdmin, NoDeployer } from "./errors.ts";
 import { localModule } from "./modules/Local.ts";
 import { plimsollModule } from "./modules/Plimsoll.ts";
 import type { LinkedLibrary } from "./modules/Plimsoll.ts";
@@ -56,7 +56,7 @@ export interface Deployment {
  * Deploys the house, or resumes or updates it where it is deployed already: contracts through Ignition, which keeps its progress,
  * then every parameter that does not stand on the chain as wanted. Run twice it sends nothing. An in-process chain keeps no
  * progress and gets a new house each time.
- * @throws ChainMismatch, MocksOnRealNetwork, NoDeployer, NoAdmin
+ * @throws ChainMismatch, CircularLibraries, MocksOnRealNetwork, NoDeployer, NoAdmin
  */
 export async function deployPlimsoll(
   connection: DeployConnection,
@@ -159,13 +159,21 @@ async function deployContracts(
   };
 }
 
-/** The external libraries of a contract: those it links itself, and all of them in an order in which they can be deployed. */
-async function librariesOf(contract: string): Promise<{ libraries: LinkedLibrary[]; direct: string[] }> {
+/**
+ * The external libraries of a contract: those it links itself, and all of them in an order in which they can be deployed.
+ * @throws CircularLibraries
+ */
+async function librariesOf(
+  contract: string,
+  users: string[] = [],
+): Promise<{ libraries: LinkedLibrary[]; direct: string[] }> {
+  if (users.includes(contract)) throw new CircularLibraries([...users, contract]);
   const artifact = await hre.artifacts.readArtifact(contract);
   const direct = Object.values(artifact.linkReferences).flatMap((file) => Object.keys(file));
   const libraries = new Map<string, LinkedLibrary>();
   for (const name of direct) {
-    const nested = await librariesOf(name);
+    if (libraries.has(name)) continue; // another one links it too
+    const nested = await librariesOf(name, [...users, contract]);
     for (const library of nested.libraries) libraries.set(library.name, library);
     libraries.set(name, { name, libraries: nested.direct });
   }

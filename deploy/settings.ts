@@ -109,7 +109,10 @@ function prices({ priceOracle }: House, u: Underlying, feeds: Feeds): Setting[] 
     },
     {
       label: `${name} regime`,
-      holds: async () => agrees(await priceOracle.regimeOf(id), regime ?? { referenceVolatility: 0n }),
+      holds: async () => {
+        const stands = await priceOracle.regimeOf(id);
+        return regime === undefined ? stands.referenceVolatility === 0n : agrees(stands, regime);
+      },
       apply: () => priceOracle.setRegime(id, regime ?? NO_REGIME),
     },
     {

@@ -129,6 +129,16 @@ contract OracleTest is Checks {
         _nearDaily(v, 28_735_580_7e8);
     }
 
+    /// @notice MM-1: the variance saturates instead of wrapping round.
+    function testFuzz_MM1_saturates(uint64 v, uint32 elapsed) public pure {
+        uint256 most = type(uint64).max;
+        checkEq(Regimes.update(most, 1, 1e24, 0, 10 minutes), most, "did not saturate");
+        check(
+            Regimes.update(v, 1, 1e24, elapsed, 10 minutes) >= Regimes.update(0, 1, 1e24, elapsed, 10 minutes),
+            "wrapped"
+        );
+    }
+
     /// @notice MM-1: without movement, one step of time is as many as one likes; rounding adds at most one unit per step.
     function testFuzz_MM1_decayDoesNotDependOnSteps(uint64 v, uint32 a, uint32 b) public pure {
         uint256 once = Regimes.update(v, 1e18, 1e18, uint256(a) + b, DAY);

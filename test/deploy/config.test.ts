@@ -30,8 +30,6 @@ describe("network configuration", () => {
       minBalance: 5n * 10n ** 15n,
       cap: 10_000_000n,
       accountCap: 1_000_000n,
-      rate: undefined,
-      depeg: undefined,
     });
   });
 
