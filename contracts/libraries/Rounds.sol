@@ -13,10 +13,12 @@ struct Round {
     uint256 answeredInRound; // deprecated by Chainlink, unused
 }
 
-/// @notice Reads Chainlink feeds without ever reverting: a feed that reverts, has no code or answers too little is "not ok".
+/// @notice Reads Chainlink feeds without ever reverting: a feed that reverts, has no code, answers too little or takes
+/// too much gas is "not ok".
 library Rounds {
     uint256 private constant PHASE_BITS = 64;
     uint256 private constant ROUND_BYTES = 160;
+    uint256 private constant CALL_GAS = 500_000; // most that a feed can burn; Chainlink's take less than 50,000
 
     // ---------------------------------------------------------------- calls
 
@@ -61,8 +63,8 @@ library Rounds {
         return value > MAX_PRICE ? value : value * 10 ** (18 - answerDecimals);
     }
 
-    /// @dev ok = aggregator.staticcall(abi.encodeWithSelector(selector, argument)) succeeds with at least `size` bytes, which are
-    /// copied to `round`, and nothing beyond them. If it is not ok the round holds nothing of use.
+    /// @dev ok = aggregator.staticcall{gas: CALL_GAS}(abi.encodeWithSelector(selector, argument)) succeeds with at least `size`
+    /// bytes, which are copied to `round`, and nothing beyond them. If it is not ok the round holds nothing of use.
     function _ask(
         address aggregator,
         bytes4 selector,
@@ -70,11 +72,12 @@ library Rounds {
         Round memory round,
         uint256 size
     ) private view returns (bool ok) {
+        uint256 gasLimit = CALL_GAS;
         assembly ("memory-safe") {
             // The question, 4 + 32 bytes, is written where the answer goes.
             mstore(round, selector)
             mstore(add(round, 4), argument)
-            ok := staticcall(gas(), aggregator, round, 36, round, size)
+            ok := staticcall(gasLimit, aggregator, round, 36, round, size)
             ok := and(ok, iszero(lt(returndatasize(), size)))
         }
     }

@@ -212,6 +212,16 @@ describe("PriceOracle: guards", () => {
     }
   });
 
+  it("OR-5 a feed that burns all gas costs no more than its share", async () => {
+    const { oracle, anyFeed, refuses } = await freshOracle();
+    const { odd, address } = await anyFeed();
+    await oracle.setFeed(ETH, { aggregator: address, ...FEED });
+    await odd.burn();
+    await refuses("FeedUnreadable", [ETH, address]);
+    const receipt = await (await oracle.observe(ETH, 10, { gasLimit: 10_000_000 })).wait();
+    expect(receipt!.gasUsed).to.be.lessThan(600_000n);
+  });
+
   it("OR-5 changed decimals are caught by the sanity bounds, and refused by observe", async () => {
     const { oracle, anyFeed, time, refuses } = await freshOracle();
     const { odd, address } = await anyFeed();
