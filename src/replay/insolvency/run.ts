@@ -5,6 +5,7 @@ import { claimsOf, report } from "./report.ts";
 import type { Row } from "./report.ts";
 import { search } from "./search.ts";
 import type { Effort } from "./search.ts";
+import type { Strategy } from "./strategy.ts";
 import { defaultRegimes, defaultTerms, OPEN_INTEREST } from "./terms.ts";
 
 const LINES = 4; // of progress for each delay
@@ -35,11 +36,11 @@ export function insolvency(options: InsolvencyOptions, output: NodeJS.WritableSt
   const terms = defaultTerms();
   output.write(`${tracks.source}: ${tracks.minutes} minutes\n`);
   const started = performance.now();
-  const rows = delays.map((delay): Row => {
+  const rows: Row[] = [];
+  for (const delay of delays.sort((x, y) => x - y)) {
     const setting = { terms, tracks, openInterest: OPEN_INTEREST, delay, wicks: options.wicks === true };
-    const tell = progress(output, delay);
-    return { delay, ...search(setting, scaled(effort), seed, tell) };
-  });
+    rows.push({ delay, ...search(setting, scaled(effort), seed, rows.flatMap(startsOf), progress(output, delay)) });
+  }
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   output.write(`${report(rows)}\n${seconds} s\n`);
   return claimsOf(rows).every(({ holds }) => holds);
@@ -60,6 +61,15 @@ function regimesOf({ referenceVolatility, averaging }: InsolvencyOptions): Regim
     };
   };
   return { ETH: instead(regimes.ETH), BTC: instead(regimes.BTC) };
+}
+
+/** What gains from a prompt taker gains from a late one too: the attacker takes when the prompt one would have. */
+function startsOf({ delay, best, steepest }: Row): Strategy[] {
+  return [best, steepest].flatMap((found) => {
+    if (found === undefined) return [];
+    const { strategy } = found;
+    return [strategy.takesAfter < 0 ? { ...strategy, takesAfter: delay } : strategy];
+  });
 }
 
 function scaled(effort: number): Effort {

@@ -35,13 +35,20 @@ export interface Findings {
 /**
  * Looks for the strategy that gains most: a grid over the steepest moves and every hour, strategies drawn at random, then climbing
  * from the best places. The same seed finds the same.
+ * @param starts strategies that are tried too
  * @param tell is told after every play how much of the work is done, from 0 to 1
  */
-export function search(setting: Setting, effort: Effort, seed: number, tell?: (share: number) => void): Findings {
+export function search(
+  setting: Setting,
+  effort: Effort,
+  seed: number,
+  starts: readonly Strategy[] = [],
+  tell?: (share: number) => void,
+): Findings {
   const random = generator(seed);
   const assets = movingAssets(setting);
   const { minutes } = setting.tracks;
-  const grid = gridOf(setting, assets, effort.moves);
+  const grid = [...starts, ...gridOf(setting, assets, effort.moves)];
   const total = grid.length + effort.random + effort.climbs * effort.steps;
   const record = new Record();
   const attempt = (strategy: Strategy): Try => {
