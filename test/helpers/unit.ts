@@ -5,7 +5,7 @@ import type { AddressLike, BaseContract, BigNumberish } from "ethers";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
 import type { Order } from "../../src/sdk/orders.ts";
 import { parsePrice, parseWad } from "../../src/sdk/units.ts";
-import { BTC, ETH, WBTC, WETH } from "./fixture.ts";
+import { BTC, ETH, USDT, WBTC, WETH, WSTETH } from "./fixture.ts";
 import type { Fixture } from "./fixture.ts";
 
 export type Signer = Fixture["alice"];
@@ -31,11 +31,12 @@ export async function digest(h: Fixture): Promise<string> {
   const accounts = ids.map(async (id) => [
     await ch.account(id),
     await ch.auction(id),
+    (await ch.loans(id)).shares,
     await Promise.all([ETH, BTC].map((m) => ch.position(id, m))),
-    await Promise.all([WETH, WBTC].map((c) => ch.collateralBalance(id, c))),
+    await Promise.all([WETH, WBTC, WSTETH, USDT].map((c) => ch.collateralBalance(id, c))),
   ]);
   const holders = [...actors, h.vault, h.insuranceFund];
-  const tokens = [h.usdc, h.weth, h.wbtc, h.insuranceFund].map((t) =>
+  const tokens = [h.usdc, h.weth, h.wbtc, h.wsteth, h.usdt, h.insuranceFund].map((t) =>
     Promise.all(holders.map((who) => t.balanceOf(who))),
   );
   const rest = [
@@ -119,11 +120,40 @@ export async function deal(
 /** One call of a batch. */
 export const call = (target: AddressLike, data: string) => ({ target, data });
 
+/** The risk parameters of WETH. */
+export const WETH_RISK = {
+  haircut: 70_000,
+  haircutInitial: 100_000,
+  tracking: 0,
+  trackingInitial: 0,
+  underlying: ETH,
+  depegThreshold: 0,
+  depegFactor: 0,
+};
+
+/** The parameters of a collateral asset, to change one and set them again. */
+export async function collateralParams(h: Fixture, id: BigNumberish) {
+  const c = await h.clearingHouse.collateral(id);
+  const { token, decimals, underlying, hasRate, delistingEnd, cap, accountCap, minBalance } = c;
+  return { token, decimals, underlying, hasRate, delistingEnd, cap, accountCap, minBalance };
+}
+
 /** Lists one more collateral asset on the ETH index with the parameters of WETH and no dust threshold. */
 export async function listCollateral(h: Fixture, id: number, token: AddressLike): Promise<void> {
-  const risk = { haircut: 70_000, haircutInitial: 100_000, tracking: 0, trackingInitial: 0, underlying: ETH };
-  await h.riskEngine.setCollateralRisk(id, risk);
-  await h.clearingHouse.setCollateral(id, { token, decimals: 0, underlying: ETH, minBalance: 0n });
+  await h.riskEngine.setCollateralRisk(id, WETH_RISK);
+  await h.clearingHouse.setCollateral(id, { ...(await collateralParams(h, WETH)), token, minBalance: 0n });
+}
+
+/** Lent cash and debt of an account [wad], and its shares in them. */
+export async function loansOf(h: Fixture, id: bigint) {
+  const [lent, debt, { lentShares, debtShares }] = await h.clearingHouse.loans(id);
+  return { lent, debt, lentShares, debtShares };
+}
+
+/** The lending pool as it stands, with interest. */
+export async function lendingPool(h: Fixture) {
+  const [{ lent, borrowed, lentShares, debtShares, reserves, rate }] = await h.clearingHouse.lending();
+  return { lent, borrowed, lentShares, debtShares, reserves, rate };
 }
 
 /** The parameters of a market, to change one and set them again. */

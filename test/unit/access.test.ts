@@ -4,9 +4,10 @@ import type { BaseContract } from "ethers";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-import { freshHouse } from "../helpers/fixture.ts";
+import { MockERC20__factory } from "../../types/index.ts";
+import { freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
-import { refused } from "../helpers/unit.ts";
+import { collateralParams, refused, WETH_RISK } from "../helpers/unit.ts";
 
 const CONTRACTS = path.join(import.meta.dirname, "../../contracts");
 const MARKET = {
@@ -34,19 +35,47 @@ function restricted(h: Fixture): [BaseContract, string, unknown[]][] {
     initialFactor: 2_000_000_000,
     depth: 1,
   };
-  const haircut = { haircut: 0, haircutInitial: 1, tracking: 0, trackingInitial: 0, underlying: 0 };
+  const asset = {
+    token: stranger,
+    decimals: 18,
+    underlying: 0,
+    hasRate: false,
+    delistingEnd: 0,
+    cap: 1,
+    accountCap: 1,
+    minBalance: 0,
+  };
+  const none = { aggregator: ZeroAddress, heartbeat: 0, decimals: 0, maxDeviation: 0 };
+  const rates = {
+    rate: stranger,
+    rateHeartbeat: 1,
+    rateDecimals: 8,
+    market: ZeroAddress,
+    marketHeartbeat: 0,
+    marketDecimals: 0,
+    maxRate: 1,
+  };
   return [
     [h.vault, "setClearingHouse", [stranger]],
     [h.clearingHouse, "setMarket", [0, MARKET]],
-    [h.clearingHouse, "setCollateral", [0, { token: stranger, decimals: 18, underlying: 0, minBalance: 0 }]],
+    [h.clearingHouse, "setCollateral", [0, asset]],
+    [h.clearingHouse, "delistCollateral", [0]],
+    [h.clearingHouse, "setLendingParams", [{ kink: 800_000, lowSlope: 0, highSlope: 0, reserveFactor: 0 }]],
     [h.clearingHouse, "setRiskEngine", [stranger]],
     [h.clearingHouse, "setPriceOracle", [stranger]],
     [h.clearingHouse, "setExchange", [stranger]],
     [h.clearingHouse, "setInsuranceFund", [stranger]],
     [h.clearingHouse, "setTreasury", [stranger]],
     [h.priceOracle, "setFeed", [0, feed]],
+    [h.priceOracle, "setSecondSource", [0, none]],
+    [h.priceOracle, "setRateFeeds", [0, rates]],
+    [
+      h.priceOracle,
+      "setRegime",
+      [0, { referenceVolatility: 0, averaging: 3_600, maxFactor: 1_000_000, maxStep: 1_000_000 }],
+    ],
     [h.riskEngine, "setUnderlyingRisk", [0, risk]],
-    [h.riskEngine, "setCollateralRisk", [0, haircut]],
+    [h.riskEngine, "setCollateralRisk", [0, WETH_RISK]],
   ];
 }
 
@@ -116,8 +145,8 @@ describe("access", () => {
       [64, {}, "market", 64n, 0n, 63n],
       [0, { takerFee: 10_001n }, "takerFee", 10_001n, 0n, 10_000n],
       [0, { makerFee: 501n }, "makerFee", 501n, 0n, 500n],
-      [0, { priceBand: 0n }, "priceBand", 0n, 1n, 9_999n],
-      [0, { priceBand: 10_000n }, "priceBand", 10_000n, 1n, 9_999n],
+      [0, { priceBand: 0n }, "priceBand", 0n, 1n, 5_000n],
+      [0, { priceBand: 5_001n }, "priceBand", 5_001n, 1n, 5_000n],
       [0, { socialisationCap: 2_501n }, "socialisationCap", 2_501n, 0n, 2_500n],
       [0, { minFill: 0n }, "minFill", 0n, 1n, 2n ** 80n - 1n],
       [0, { softCap: 400_000_001n }, "softCap", 400_000_001n, 0n, 400_000_000n],
@@ -132,20 +161,28 @@ describe("access", () => {
     await expect(ch.setMarket(0, { ...params, takerFee: 400n })).to.emit(ch, "MarketSet");
     expect((await ch.market(0))[0].takerFee).to.equal(400n);
 
-    const weth = { token: await h.weth.getAddress(), decimals: 0, underlying: 0, minBalance: 5n };
+    const weth = { ...(await collateralParams(h, 0)), minBalance: 5n };
     await refused(h, () => ch.setCollateral(64, weth), "ParameterOutOfBounds", [name("collateral"), 64n, 0n, 63n]);
-    const risk = { haircut: 70_000, haircutInitial: 100_000, tracking: 0, trackingInitial: 0, underlying: 0 };
-    await refused(h, () => ch.setCollateral(2, weth), "UnknownCollateral", [2n], h.riskEngine);
-    await h.riskEngine.setCollateralRisk(2, risk);
-    await refused(h, () => ch.setCollateral(2, weth), "AlreadySet", []);
-    await refused(h, () => ch.setCollateral(2, { ...weth, token: h.usdc }), "AlreadySet", []);
+    await refused(h, () => ch.setCollateral(4, weth), "UnknownCollateral", [4n], h.riskEngine);
+    await h.riskEngine.setCollateralRisk(4, WETH_RISK);
+    await refused(h, () => ch.setCollateral(4, weth), "AlreadySet", []);
+    await refused(h, () => ch.setCollateral(4, { ...weth, token: h.usdc }), "AlreadySet", []);
+    await refused(h, () => ch.setCollateral(0, { ...weth, hasRate: true }), "AlreadySet", []);
     const wbtc = await h.wbtc.getAddress();
     await refused(h, () => ch.setCollateral(0, { ...weth, token: wbtc }), "UnknownAsset", [wbtc]);
     const moved = () => ch.setCollateral(0, { ...weth, underlying: 1 });
     await refused(h, moved, "UnknownCollateral", [0n], h.riskEngine);
-    const judged = () => h.riskEngine.setCollateralRisk(0, { ...risk, underlying: 1 });
+    const judged = () => h.riskEngine.setCollateralRisk(0, { ...WETH_RISK, underlying: 1 });
     await refused(h, judged, "ParameterOutOfBounds", [name("underlying"), 1n, 0n, 0n], h.riskEngine);
     await expect(ch.setCollateral(0, weth)).to.emit(ch, "CollateralSet");
     expect((await ch.collateral(0)).minBalance).to.equal(5n);
+    // A dust threshold above 1,000 USD would make slices lopsided: half an ETH.
+    const half = { ...weth, minBalance: wad("0.5") + 1n };
+    const dust = [name("minBalance"), wad("0.5") + 1n, 0n, wad("0.5")];
+    await refused(h, () => ch.setCollateral(0, half), "ParameterOutOfBounds", dust);
+    // What is worth a rate needs one before it is listed.
+    const rated = { ...weth, token: await new MockERC20__factory(h.deployer).deploy("R", "R", 18), hasRate: true };
+    await refused(h, () => ch.setCollateral(4, rated), "UnknownRate", [4n], h.priceOracle);
+    await refused(h, () => ch.delistCollateral(9), "UnknownAsset", [ZeroAddress]);
   });
 });

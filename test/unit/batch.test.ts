@@ -79,7 +79,7 @@ describe("batch", () => {
     const h = await freshHouse();
     const ch = h.clearingHouse;
     const token = await new CallbackToken__factory(h.deployer).deploy(18);
-    await listCollateral(h, 2, token);
+    await listCollateral(h, 4, token);
     await token.mint(h.alice, wad("1"));
     await token.connect(h.alice).approve(h.vault, wad("1"));
     const id = main(h.alice);
@@ -89,6 +89,11 @@ describe("batch", () => {
       ch.interface.encodeFunctionData("assess", [id]),
       ch.interface.encodeFunctionData("marginRatio", [id]),
       ch.interface.encodeFunctionData("marginState", [id]),
+      ch.interface.encodeFunctionData("health", [id]),
+      ch.interface.encodeFunctionData("freeCollateral", [id]),
+      ch.interface.encodeFunctionData("liquidationPrices", [id, ETH]),
+      ch.interface.encodeFunctionData("loans", [id]),
+      ch.interface.encodeFunctionData("lending"),
       ch.interface.encodeFunctionData("account", [id]),
       ch.interface.encodeFunctionData("positionPnl", [id, ETH]),
       ch.interface.encodeFunctionData("collateralBalance", [id, WETH]),

@@ -8,6 +8,17 @@ import { refused } from "../helpers/unit.ts";
 const PPM = 1_000_000n;
 const [ETH, BTC, WETH] = [0n, 1n, 0n];
 
+/** The risk parameters of WETH. */
+const ASSET = {
+  haircut: 70_000,
+  haircutInitial: 100_000,
+  tracking: 0,
+  trackingInitial: 0,
+  underlying: 0,
+  depegThreshold: 0,
+  depegFactor: 0,
+};
+
 interface Block {
   underlying: bigint;
   price: string;
@@ -86,20 +97,18 @@ describe("RiskEngine", () => {
 
   it("charges tracking on what is hedged, clamps haircuts, and never asks less initially than for maintenance", async () => {
     const h = await freshHouse();
-    const risk = { haircut: 70_000, haircutInitial: 100_000, tracking: 20_000, trackingInitial: 30_000, underlying: 0 };
-    await expect(h.riskEngine.setCollateralRisk(2, risk)).to.emit(h.riskEngine, "CollateralRiskSet");
     expect((await h.riskEngine.underlyingRisk(0)).maxTracking).to.equal(20_000n);
-    // hedged 1 with τ 2 %, τ_i 3 %: 20 + 40 and 60 + 60
+    expect((await h.riskEngine.underlyingRisk(0)).maxTrackingInitial).to.equal(30_000n);
+    // wstETH has τ 2 %, τ_i 3 %; hedged 1: 20 + 40 and 60 + 60
     const hedge = portfolio("0", eth("-1", { collaterals: [[2n, "2000"]] }));
     expect(await assessed(h, hedge)).to.deep.equal(numbers("2000", "120", "60"));
 
-    const other = await freshHouse();
-    const total = { ...risk, haircut: 1_000_000, haircutInitial: 1_000_000, tracking: 0, trackingInitial: 0 };
-    await other.riskEngine.setCollateralRisk(2, total);
-    // h = 1 − (3 % + 2 · 2 %) = 93 %: MM = 60.0016 + 1,860. h_i = 1 − φ · 7 %, rounded, = 88.3333 %: IM would be
-    // 100.0027 + 1,766.666, less than MM. A unit still counts for its owner: 2,000 − MM > 0.
-    const spot = portfolio("0", eth("0", { collaterals: [[2n, "2000"]] }));
-    expect(await assessed(other, spot)).to.deep.equal(numbers("2000", "1920.0016", "1920.0016"));
+    const total = { ...ASSET, haircut: 1_000_000, haircutInitial: 1_000_000 };
+    await expect(h.riskEngine.setCollateralRisk(4, total)).to.emit(h.riskEngine, "CollateralRiskSet");
+    // h = 1 − (3 % + 2 · 2 % + 2 %) = 91 %: MM = 60.0016 + 1,820. h_i = 1 − φ · 7 % − 3 %, rounded, = 85.3333 %: IM would
+    // be 100.0027 + 1,706.666, less than MM. A unit still counts for its owner: 2,000 − MM > 0.
+    const spot = portfolio("0", eth("0", { collaterals: [[4n, "2000"]] }));
+    expect(await assessed(h, spot)).to.deep.equal(numbers("2000", "1880.0016", "1880.0016"));
   });
 
   it("LIQ-2 finds the slices of the published examples: 7,500 and 6,000 of 10,000", async () => {
@@ -145,8 +154,8 @@ describe("RiskEngine", () => {
     }
     const asset = portfolio("1", eth("1", { collaterals: [[9n, "1"]] }));
     await refused(h, () => engine.assess(asset), "UnknownCollateral", [9n], engine);
-    const orphan = { haircut: 0, haircutInitial: 1, tracking: 0, trackingInitial: 0, underlying: 9 };
-    await refused(h, () => engine.setCollateralRisk(2, orphan), "UnknownUnderlying", [9n], engine);
+    const orphan = { ...ASSET, underlying: 9 };
+    await refused(h, () => engine.setCollateralRisk(4, orphan), "UnknownUnderlying", [9n], engine);
   });
 
   it("MM-5 bounds every parameter, alone and together", async () => {
@@ -165,17 +174,18 @@ describe("RiskEngine", () => {
     const phi = 10n ** 9n;
     const underlying: [bigint, Partial<typeof risk>, string, bigint, bigint, bigint][] = [
       [256n, {}, "underlying", 256n, 0n, 255n],
-      [0n, { shock: 999n }, "shock", 999n, 1_000n, 500_000n],
-      [0n, { shock: 500_001n }, "shock", 500_001n, 1_000n, 500_000n],
+      [0n, { shock: 5_000n }, "shock", 5_000n, 5_001n, 500_000n],
+      [0n, { shock: 500_001n }, "shock", 500_001n, 5_001n, 500_000n],
       [0n, { slope: 200_001n }, "slope", 200_001n, 0n, 200_000n],
       [0n, { initialFactor: phi }, "initialFactor", phi, phi + 1n, 4n * phi],
       [0n, { initialFactor: 4n * phi + 1n }, "initialFactor", 4n * phi + 1n, phi + 1n, 4n * phi],
       [0n, { depth: 0n }, "depth", 0n, 1n, 2n ** 48n - 1n],
-      [0n, { basis: 60_001n }, "basis", 60_001n, 0n, 60_000n], // 2κ
-      [0n, { basisInitial: 9_999n }, "basisInitial", 9_999n, 10_000n, 100_000n],
-      [0n, { basisInitial: 100_001n }, "basisInitial", 100_001n, 10_000n, 100_000n], // 2φκ
-      // φ · (3 · 30 % + 2 · 2 %) = 156.6667 % in the worst regime
-      [0n, { shock: 300_000n }, "shock and slope", 1_566_667n, 0n, PPM],
+      [0n, { basis: 5_000n }, "basis", 5_000n, 5_001n, 40_000n],
+      [0n, { basis: 40_001n }, "basis", 40_001n, 5_001n, 40_000n], // 2κ − τ
+      [0n, { basisInitial: 9_999n }, "basisInitial", 9_999n, 10_000n, 70_000n],
+      [0n, { basisInitial: 70_001n }, "basisInitial", 70_001n, 10_000n, 70_000n], // 2φκ − τ_i
+      // φ · (3 · 30 % + 2 · 2 %) + τ_i = 159.6667 % in the worst regime
+      [0n, { shock: 300_000n }, "shock and slope", 1_596_667n, 0n, PPM],
     ];
     for (const [id, change, name, ...bounds] of underlying) {
       const args = [encodeBytes32String(name), ...bounds];
@@ -189,8 +199,7 @@ describe("RiskEngine", () => {
     }
     await expect(engine.setUnderlyingRisk(0, risk)).to.emit(engine, "UnderlyingRiskSet");
 
-    const asset = { haircut: 70_000n, haircutInitial: 100_000n, tracking: 0n, trackingInitial: 0n, underlying: 0n };
-    const collateral: [bigint, Partial<typeof asset>, string, bigint, bigint, bigint][] = [
+    const collateral: [bigint, Partial<Record<keyof typeof ASSET, bigint>>, string, bigint, bigint, bigint][] = [
       [256n, {}, "collateral", 256n, 0n, 255n],
       [0n, { haircut: PPM + 1n }, "haircut", PPM + 1n, 0n, PPM],
       [0n, { haircutInitial: 69_999n }, "haircutInitial", 69_999n, 70_000n, PPM],
@@ -200,13 +209,17 @@ describe("RiskEngine", () => {
       [0n, { tracking: 2n, trackingInitial: 1n }, "trackingInitial", 1n, 2n, 100_000n],
       [0n, { trackingInitial: 100_001n }, "trackingInitial", 100_001n, 0n, 100_000n],
       // β + τ ≤ 2κ leaves 6 % − 6 % = 0 for a basis of 1 %
-      [0n, { tracking: 60_000n, trackingInitial: 60_000n }, "basis", 10_000n, 0n, 0n],
+      [0n, { tracking: 60_000n, trackingInitial: 60_000n }, "basis", 10_000n, 5_001n, 0n],
+      [0n, { depegThreshold: PPM + 1n }, "depegThreshold", PPM + 1n, 0n, PPM],
+      [0n, { depegThreshold: 990_000n }, "depegFactor", 0n, 1n, 100n * PPM],
+      [0n, { depegThreshold: 1n, depegFactor: 100n * PPM + 1n }, "depegFactor", 100n * PPM + 1n, 1n, 100n * PPM],
+      [0n, { depegFactor: 1n }, "depegFactor", 1n, 0n, 0n],
     ];
     for (const [id, change, name, ...bounds] of collateral) {
       const args = [encodeBytes32String(name), ...bounds];
       await refused(
         h,
-        () => engine.setCollateralRisk(id, { ...asset, ...change }),
+        () => engine.setCollateralRisk(id, { ...ASSET, ...change }),
         "ParameterOutOfBounds",
         args,
         engine,

@@ -15,17 +15,18 @@ const snapshot = (price: string) => wad(price) | (NEUTRAL << 128n) | (NEUTRAL <<
 /** A round of a feed, as the five words of `latestRoundData`. */
 const round = (...words: bigint[]) => AbiCoder.defaultAbiCoder().encode(Array(words.length).fill("int256"), words);
 
-/** Every way of using the price of ETH is refused with the same error, and nothing changes. */
+/** Everything that cannot do without the price of ETH is refused with the same error, and nothing changes. */
 async function everybodyRefuses(h: Fixture, error: string, args?: unknown[]): Promise<void> {
   const [ch, oracle] = [h.clearingHouse, h.priceOracle];
   await refused(h, () => oracle.read(ETH), error, args, oracle);
   await refused(h, () => ch.assess(main(h.alice)), error, args, oracle);
-  await refused(h, () => deal(h, [h.bob, h.alice], "1", "2000"), error, args, oracle);
   await refused(h, () => ch.settle(ETH, [main(h.alice)]), error, args, oracle);
   await refused(h, () => ch.accrueFunding(ETH), error, args, oracle);
   await refused(h, () => ch.connect(h.alice).withdraw(main(h.alice), h.usdc, 1n, h.alice), error, args, oracle);
-  await refused(h, () => ch.flag(main(h.alice)), error, args, oracle);
-  await refused(h, () => ch.connect(h.bob).liquidate(main(h.alice), main(h.bob), ANY_TERMS), error, args, oracle);
+  await refused(h, () => ch.absorb(main(h.alice)), error, args, oracle);
+  await refused(h, () => ch.health(main(h.alice)), error, args, oracle);
+  await refused(h, () => ch.liquidationPrices(main(h.alice), ETH), error, args, oracle);
+  await refused(h, () => ch.connect(h.bob).cashCall(main(h.alice), main(h.bob), ANY_TERMS), error, args, oracle);
 }
 
 /** Alice is long 1 ETH with 10,000 of cash. */

@@ -7,7 +7,7 @@ import { ETH, freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 import { ANY_TERMS, listCollateral, main, refused } from "../helpers/unit.ts";
 
-const ID = 2;
+const ID = 4;
 
 interface Token extends BaseContract {
   balanceOf: (owner: AddressLike) => Promise<bigint>;
@@ -94,6 +94,14 @@ describe("tokens", () => {
       ch.interface.encodeFunctionData("cashCall", [id, main(h.bob), ANY_TERMS]),
       ch.interface.encodeFunctionData("absorb", [id]),
       ch.interface.encodeFunctionData("batch", [[]]),
+      ch.interface.encodeFunctionData("lend", [id, 1n]),
+      ch.interface.encodeFunctionData("recall", [id, 1n]),
+      ch.interface.encodeFunctionData("sweepReserves"),
+      ch.interface.encodeFunctionData("previewTrade", [id, ETH, 1n, 1n]),
+      ch.interface.encodeFunctionData("previewWithdraw", [id, address, 1n]),
+      ch.interface.encodeFunctionData("previewLiquidation", [id, main(h.bob), ANY_TERMS]),
+      ch.interface.encodeFunctionData("simulate", [ch.interface.encodeFunctionData("settle", [ETH, []]), id]),
+      ch.interface.encodeFunctionData("simulateTrade", [[]]),
     ];
     for (const data of entries) {
       await token.setCallback(ch, data);
@@ -105,8 +113,8 @@ describe("tokens", () => {
       const tx = ch.connect(h.alice).deposit(id, token, wad("0.1"));
       await expect(tx).to.emit(token, "CalledBack").withArgs(false, reentrancy);
     }
-    // 4 − 13 · 0.1 + 2 · 0.1
-    expect(await ch.collateralBalance(id, ID)).to.equal(wad("2.9"));
+    // 4 − 21 · 0.1 + 2 · 0.1
+    expect(await ch.collateralBalance(id, ID)).to.equal(wad("2.1"));
     await covered(h, token, 18);
   });
 
@@ -137,6 +145,6 @@ describe("tokens", () => {
     await covered(h, token, 24);
     const wide = await new MockERC20__factory(h.deployer).deploy("W", "W", 25);
     const args = [encodeBytes32String("decimals"), 25n, 0n, 24n];
-    await refused(h, () => listCollateral(h, 3, wide), "ParameterOutOfBounds", args);
+    await refused(h, () => listCollateral(h, 5, wide), "ParameterOutOfBounds", args);
   });
 });

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
-import { after, deal, main, marketOf, marketParams, positionOf, refused, sign } from "../helpers/unit.ts";
+import { deal, main, marketOf, marketParams, positionOf, refused, sign } from "../helpers/unit.ts";
 
 /** Alice and Bob with 100,000 of cash each; the ETH index is 2,000. */
 async function funded(): Promise<Fixture> {
@@ -33,9 +33,12 @@ describe("trade", () => {
     expect(await positionOf(h, main(h.alice), ETH)).to.deep.equal({ size: wad("2"), quote: wad("-4004.001") });
     expect(await positionOf(h, main(h.bob), ETH)).to.deep.equal({ size: wad("-2"), quote: wad("4002") });
     await h.setPrice(ETH, "2100");
-    // 2 · 2,100 − 4,004.001 = 195.999; −2 · 2,100 + 4,002 = −198; with the fee of 2.001 that is 0
-    expect(await h.clearingHouse.positionPnl(main(h.alice), ETH)).to.equal(wad("195.999"));
-    expect(await h.clearingHouse.positionPnl(main(h.bob), ETH)).to.equal(wad("-198"));
+    // 2 · 2,100 − 4,004.001 = 195.999; −2 · 2,100 + 4,002 = −198, but for the funding of a few seconds; with the fee of 2.001
+    // that is 0, each rounded down
+    const [alice, bob] = await Promise.all([h.alice, h.bob].map((w) => h.clearingHouse.positionPnl(main(w), ETH)));
+    expect(alice).to.be.closeTo(wad("195.999"), wad("0.0000001"));
+    expect(bob).to.be.closeTo(wad("-198"), wad("0.0000001"));
+    expect(alice! + bob! + wad("2.001")).to.be.within(-2n, 0n);
     const { rate, index } = await marketOf(h, ETH);
     expect(rate.fees).to.equal(2_001_000_000n);
     expect(index.openInterest).to.equal(wad("2"));
@@ -159,34 +162,46 @@ describe("trade", () => {
 
   it("F-3 FSA-4 funding: the premium is averaged, clamped to 0.05 % per 8 h and paid per second, long to short", async () => {
     const h = await funded();
-    // A premium of 10 / 2,000 = 5,000,000 ppb; with no open interest before it the trade has full weight.
+    // A premium of 10 / 2,000 = 0.5 % counts as the cap, 0.05 %; with no open interest before it the trade has full weight.
     await deal(h, [h.bob, h.alice], "1", "2010");
-    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(5_000_000n);
-    // An hour later the average is 5,000,000 · (1 − e^-1) = 3,160,602.8; the rate is its clamp. Nothing has been paid yet.
-    await expect(after(h, 3600, () => h.clearingHouse.accrueFunding(ETH)))
-      .to.emit(h.clearingHouse, "FundingAccrued")
-      .withArgs(ETH, 0n, 500_000n, wad("2000"));
-    expect((await marketOf(h, ETH)).rate.premium).to.equal(3_160_603n);
-    // 8 h at 0.05 % of 2,000 are 1 USD per ETH, up to the remainder of the division by 28,800 s. An accrual in between
-    // changes nothing.
-    await after(h, 7200, () => h.clearingHouse.accrueFunding(ETH));
-    await after(h, 21600, () => h.clearingHouse.accrueFunding(ETH));
-    const funding = 10n ** 36n - (10n ** 36n % 28_800n);
-    expect((await marketOf(h, ETH)).index.funding).to.equal(funding);
-    expect(await h.clearingHouse.fundingIndices(ETH)).to.deep.equal([funding, funding]);
-    // Alice: 2,000 − 1 − 2,010 − fee 1.005 = −12.005; Bob: −2,000 + 1 + 2,010 = 11, each rounded down
-    expect(await h.clearingHouse.positionPnl(main(h.alice), ETH)).to.equal(wad("-12.005"));
-    expect(await h.clearingHouse.positionPnl(main(h.bob), ETH)).to.equal(wad("11") - 1n);
+    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(500_000_000n);
+    const start = await h.networkHelpers.time.latest();
+    const at = (time: number) => h.networkHelpers.time.setNextBlockTimestamp(start + time);
+    // At the price of the last accrual there is nothing to store.
+    await at(1_800);
+    await expect(h.clearingHouse.accrueFunding(ETH)).not.to.emit(h.clearingHouse, "FundingAccrued");
+    await at(3_599);
+    await h.setPrice(ETH, "2100");
+    // An hour after the trade the average is 500,000,000 · (1 − e^-1) = 316,060,279.4; until then 2,000 was the price.
+    await at(3_600);
+    await expect(h.clearingHouse.accrueFunding(ETH)).to.emit(h.clearingHouse, "FundingAccrued");
+    expect((await marketOf(h, ETH)).rate.premium).to.equal(316_060_280n);
+    // ∫ = L · (3,600 − 3,600 · (1 − e^-1)) on 2,000, then L · (28,800 − e^-1 · 3,600 · (1 − e^-8)) on 2,100, L = 0.05 % per 8 h
+    const first = (2_000 * 0.0005 * 3_600 * Math.exp(-1)) / 28_800;
+    const second = (2_100 * 0.0005 * (28_800 - Math.exp(-1) * 3_600 * (1 - Math.exp(-8)))) / 28_800;
+    const near = (usd: number) => [BigInt(Math.round(usd * 1e12)) * 10n ** 24n, 10n ** 27n] as const;
+    expect((await marketOf(h, ETH)).index.funding).to.be.closeTo(...near(first));
+    await h.networkHelpers.time.increaseTo(start + 32_400);
+    const [long, short] = await h.clearingHouse.fundingIndices(ETH);
+    expect(long).to.equal(short);
+    expect(long).to.be.closeTo(...near(first + second));
+    // Alice: 2,100 − F − 2,010 − fee 1.005; what she has paid Bob has got, each rounded down
+    const alice = await h.clearingHouse.positionPnl(main(h.alice), ETH);
+    expect(alice).to.equal(wad("88.995") - (long + 10n ** 18n - 1n) / 10n ** 18n);
+    expect(await h.clearingHouse.positionPnl(main(h.bob), ETH)).to.be.within(
+      -alice - wad("1.005") - 1n,
+      -alice - wad("1.005"),
+    );
   });
 
   it("F-1 a trade moves the premium by its notional relative to open interest, and below 100 USD not at all", async () => {
     const h = await funded();
     await deal(h, [h.bob, h.alice], "100", "2000");
     expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(0n);
-    // 1 ETH against an open interest of 100: a weight of 10 · 1/100 = 10 % of 5,000,000 ppb
+    // 1 ETH against an open interest of 100: a weight of 10 · 1/100 = 10 % of the cap, 5e8 · 1e-12
     await deal(h, [h.bob, h.alice], "1", "2010");
-    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(500_000n);
+    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(50_000_000n);
     await deal(h, [h.bob, h.alice], "0.04", "1990"); // 79.6 USD
-    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(500_000n);
+    expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(50_000_000n);
   });
 });
