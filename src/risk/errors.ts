@@ -97,6 +97,18 @@ export class NothingToSell extends RiskError {
   }
 }
 
+/** An account has no loss that has waited for cash long enough, or is worth too little for a cash call. */
+export class NoCashCall extends RiskError {
+  readonly loss: bigint;
+  readonly clock: bigint;
+
+  constructor(loss: bigint, clock: bigint) {
+    super(`no cash call: a loss of ${loss.toString()} has waited for ${clock.toString()} s`);
+    this.loss = loss;
+    this.clock = clock;
+  }
+}
+
 /** A taker can pay neither from cash, nor from lent cash, nor by borrowing. */
 export class InsufficientCash extends RiskError {
   readonly available: bigint;

@@ -1,9 +1,16 @@
 import { judge } from "./assess.ts";
 import { discount, rescueShare, sinks, type Auction } from "./auction.ts";
-import { ClaimsNotAccepted, FractionTooSmall, InsufficientCash, NothingToSell, NotLiquidatable } from "./errors.ts";
+import {
+  ClaimsNotAccepted,
+  FractionTooSmall,
+  InsufficientCash,
+  NoCashCall,
+  NothingToSell,
+  NotLiquidatable,
+} from "./errors.ts";
 import { abs, divUp, min, positive, PPM, WAD } from "./fixed.ts";
 import { collateralOf, marketOf, priceOf } from "./house.ts";
-import { currentLending, debtOf, lentOf, raiseCash, repay, sharesOf, writeOff } from "./lending.ts";
+import { currentLending, debtOf, lentOf, loansOf, raiseCash, repay, sharesOf, writeOff } from "./lending.ts";
 import {
   collateralValue,
   credit,
@@ -24,6 +31,8 @@ import type { AccountState, Assessment, Books, HouseState } from "./types.ts";
 
 const FUND_SHARE = 200_000n; // [ppm] of the cost
 const FLAGGER_SHARE = 100_000n; // [ppm] of the cost
+const CASH_CALL_DELAY = 24n * 3600n; // [s] of observed time
+const CASH_CALL_DISCOUNT = WAD / 20n;
 const DUST = 10n * WAD; // [wad] USD below which nothing is left behind
 
 /** What a liquidator asks for. */
@@ -47,11 +56,8 @@ export interface MovedLeg {
   readonly credit: bigint; // [wad] added to the account's quote and taken off the taker's, besides the size at the mark
 }
 
-/** What `ClearingHouse.liquidate` would do now. Amounts are [wad]. */
-export interface LiquidationPlan {
-  readonly assessment: Assessment; // before
-  readonly discount: bigint; // d
-  readonly needed: bigint; // fraction that makes the account whole
+/** A slice that changes hands. Amounts are [wad]. */
+export interface Deal {
   readonly fraction: bigint; // f, zero where nothing is left to sell
   readonly cost: bigint;
   readonly toFund: bigint;
@@ -59,14 +65,37 @@ export interface LiquidationPlan {
   readonly gain: bigint; // cost − toFund − toFlagger, what the taker keeps
   readonly payment: bigint; // cash to the account, negative: from it
   readonly paid: bigint; // cash that the taker pays, negative: that he gets
-  readonly rescue: bigint; // what the fund owes the taker of a sinking account, before the fund's caps
-  readonly deficit: bigint; // what goes through the waterfall first
   readonly collaterals: readonly { readonly id: number; readonly amount: bigint }[];
   readonly legs: readonly MovedLeg[];
   readonly lentShares: bigint; // of lent cash that the account pays with
   readonly debtShares: bigint; // of the debt that moves
   readonly opened: Books; // the account and its house after settlement and waterfall, before the sale
   readonly after: AccountState; // the account after the call, if its taker pays in cash
+}
+
+/** What `ClearingHouse.liquidate` would do now. Amounts are [wad]. */
+export interface LiquidationPlan extends Deal {
+  readonly assessment: Assessment; // before
+  readonly discount: bigint; // d
+  readonly needed: bigint; // fraction that makes the account whole
+  readonly rescue: bigint; // what the fund owes the taker of a sinking account, before the fund's caps
+  readonly deficit: bigint; // what goes through the waterfall first
+}
+
+/** What `ClearingHouse.cashCall` would do now. Amounts are [wad]. */
+export interface CashCallPlan extends Deal {
+  readonly assessment: Assessment; // before
+  readonly loss: bigint; // what settlement could not collect
+}
+
+/** What the taker of a cash call asks for. */
+export interface CashCallRequest {
+  /** [s] observed time plus one for which the loss has waited, as `LedgerTypes.Auction`. */
+  readonly cashCallClock: bigint;
+  /** Largest slice to take [wad]; as much as is allowed if left out. */
+  readonly maxFraction?: bigint;
+  /** Whether claims on pools are accepted where the account has nothing else to give; no if left out. */
+  readonly acceptClaims?: boolean;
 }
 
 /** A slice while it is priced. */
@@ -82,8 +111,8 @@ interface Sale {
   readonly claims: bigint; // [wad] profit that moves for the same reason
 }
 
-/** What a transfer of a slice needs to know of its plan. */
-type Transfer = Pick<LiquidationPlan, "payment" | "paid" | "collaterals" | "legs" | "lentShares" | "debtShares">;
+/** What moving a slice needs to know of its deal. */
+type Transfer = Pick<Deal, "payment" | "paid" | "collaterals" | "legs" | "lentShares" | "debtShares">;
 
 /**
  * Plans the liquidation of an account with the steps and the rounding of `ClearingHouse.liquidate`. What has no usable price stays,
@@ -118,8 +147,71 @@ export function planLiquidation(
     throw new FractionTooSmall(fraction, needed);
   }
   const cost = whole ? positive(equity) : divUp(fraction * d * base, WAD * WAD);
+  const earns = ![owner, taker].includes(auction.flagger);
+  return {
+    ...sell(opened, list, fraction, cost, earns ? FLAGGER_SHARE : 0n, acceptClaims),
+    assessment,
+    discount: d,
+    needed,
+    rescue: whole && !degraded ? rescue(list, assessment, auction, cost) : 0n,
+    deficit: degraded ? 0n : positive(-equity),
+  };
+}
+
+/**
+ * Plans a cash call with the steps and the rounding of `ClearingHouse.cashCall`: a slice of an account whose loss has waited for
+ * cash longer than a day, whatever its health.
+ * @throws NoCashCall if no loss has waited long enough, or the account is to be liquidated instead
+ * @throws NothingToSell if its collateral is worth no more than its debt
+ * @throws ClaimsNotAccepted if the account can pay the taker only in claims
+ * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice, MissingRate
+ */
+export function planCashCall(account: AccountState, house: HouseState, request: CashCallRequest): CashCallPlan {
+  const assessment = judge(snapshotOf(account, house), house.risk);
+  const opened = settleAll({ account, house });
+  const list = legs(opened.account, opened.house);
+  const loss = totalLoss(list);
+  const limit = (CASH_CALL_DISCOUNT * assessment.maintenanceMargin) / WAD;
+  if (loss === 0n || request.cashCallClock <= CASH_CALL_DELAY || assessment.equity <= limit) {
+    throw new NoCashCall(loss, request.cashCallClock);
+  }
+  const { debt } = loansOf(opened.account, opened.house.lending, house.time);
+  const value = collateralValue(opened.account, opened.house);
+  if (value <= debt) throw new NothingToSell();
+  const fraction = min(min(WAD, request.maxFraction ?? WAD), (loss * WAD) / (value - debt));
+  const cost = divUp(fraction * limit, WAD);
+  return { ...sell(opened, list, fraction, cost, 0n, request.acceptClaims ?? false), assessment, loss };
+}
+
+/**
+ * The taker's account after a planned liquidation or cash call, the rescue reward left aside.
+ * @throws InsufficientCash if he cannot raise what he has to pay
+ * @throws UnknownMarket, MissingPrice
+ */
+export function takeOver(taker: AccountState, deal: Deal): AccountState {
+  return hand(deal.opened, taker, deal).taker;
+}
+
+/** A taker who pays everything in cash, the debt that he takes over too. */
+const RICH: AccountState = {
+  cash: 2n ** 112n - 1n,
+  lentShares: 0n,
+  debtShares: 0n,
+  positions: new Map(),
+  collaterals: new Map(),
+};
+
+/** The deal on a slice at a cost [wad]; `flaggerShare` [ppm] of it is the flagger's. */
+function sell(
+  opened: Books,
+  list: readonly Leg[],
+  fraction: bigint,
+  cost: bigint,
+  flaggerShare: bigint,
+  acceptClaims: boolean,
+): Deal {
   const toFund = divUp(cost * FUND_SHARE, PPM);
-  const toFlagger = [owner, taker].includes(auction.flagger) ? 0n : (cost * FLAGGER_SHARE) / PPM;
+  const toFlagger = (cost * flaggerShare) / PPM;
   const sale = price(opened, list, fraction, cost, acceptClaims);
   const transfer: Transfer = {
     payment: sale.payment,
@@ -129,41 +221,19 @@ export function planLiquidation(
     lentShares: sale.lentShares,
     debtShares: sale.debtShares,
   };
-  const rich = { ...NOBODY, cash: positive(transfer.paid) + totalLoss(list) };
-  const sold = hand(opened, rich, transfer).books;
+  const sold = hand(opened, RICH, transfer).books;
+  const owes = sale.owed.some((owed) => owed !== 0n);
   return {
-    assessment,
-    discount: d,
-    needed,
     fraction,
     cost,
     toFund,
     toFlagger,
     gain: cost - toFund - toFlagger,
-    rescue: whole && !degraded ? rescue(list, assessment, auction, cost) : 0n,
-    deficit: degraded ? 0n : positive(-equity),
     ...transfer,
     opened,
-    after: (sale.owed.some((owed) => owed !== 0n) ? payLosses(sold) : sold).account,
+    after: (owes ? payLosses(sold) : sold).account,
   };
 }
-
-/**
- * The taker's account after a planned liquidation, the rescue reward left aside.
- * @throws InsufficientCash if he cannot raise what he has to pay
- * @throws UnknownMarket, MissingPrice
- */
-export function takeOver(taker: AccountState, plan: LiquidationPlan): AccountState {
-  return hand(plan.opened, taker, plan).taker;
-}
-
-const NOBODY: AccountState = {
-  cash: 0n,
-  lentShares: 0n,
-  debtShares: 0n,
-  positions: new Map(),
-  collaterals: new Map(),
-};
 
 /** The slice that makes the account whole, and the MM that the penalty is taken on. */
 function neededSlice(

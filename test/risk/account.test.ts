@@ -6,18 +6,20 @@ import {
   ClaimsNotAccepted,
   FractionTooSmall,
   MissingPrice,
+  NoCashCall,
+  NothingToSell,
   NotLiquidatable,
   UnknownMarket,
   UnknownUnderlying,
 } from "../../src/risk/errors.ts";
 import { WAD } from "../../src/risk/fixed.ts";
-import { planLiquidation } from "../../src/risk/liquidation.ts";
+import { planCashCall, planLiquidation } from "../../src/risk/liquidation.ts";
 import { distance } from "../../src/risk/liquidationPrice.ts";
 import { isFlat } from "../../src/risk/portfolio.ts";
 import { quoteChange } from "../../src/risk/positions.ts";
 import type { RiskParameters } from "../../src/risk/types.ts";
 import { tradingFee, whatIf } from "../../src/risk/whatIf.ts";
-import { underlyingRisk, wad } from "./engine.ts";
+import { collateralRisk, underlyingRisk, wad } from "./engine.ts";
 import { accountOf, emptyAccount, market, oneUnderlying } from "./house.ts";
 
 // κ 5 %, φ 2 and no other charge: MM = 5 % and IM = 10 % of the notional.
@@ -180,6 +182,33 @@ describe("accounts in src/risk", () => {
     expect(() => planLiquidation(claims, house, { auction, owner: "owner", taker: "t" })).to.throw(ClaimsNotAccepted);
     const plan = planLiquidation(claims, house, { auction, owner: "owner", taker: "t", acceptClaims: true });
     expect(plan.legs[0]?.credit).to.equal(-plan.cost);
+  });
+
+  it("a cash call needs a loss that has waited for a day, and collateral beyond the debt", () => {
+    const risk = { ...house.risk, collaterals: new Map([[0, collateralRisk({})]]) };
+    const waiting = emptyAccount({
+      positions: new Map([[0, { size: WAD, quote: -wad(2100) }]]),
+      collaterals: new Map([[0, WAD]]),
+    });
+    const at = { ...house, risk };
+    const day = 24n * 3600n;
+    // loss 100 on collateral of 2,000: a twentieth, at 5 % of an MM of 200
+    const plan = planCashCall(waiting, at, { cashCallClock: day + 1n });
+    expect([plan.loss, plan.fraction, plan.cost]).to.deep.equal([wad(100), WAD / 20n, wad(0.5)]);
+    expect(planCashCall(waiting, at, { cashCallClock: day + 1n, maxFraction: WAD / 40n }).cost).to.equal(wad(0.25));
+    expect(() => planCashCall(waiting, at, { cashCallClock: day })).to.throw(NoCashCall);
+    expect(() => planCashCall({ ...waiting, cash: wad(100) }, at, { cashCallClock: day + 1n })).to.throw(NoCashCall);
+    const bare = {
+      ...waiting,
+      positions: new Map([
+        [0, { size: WAD, quote: wad(1) }],
+        [1, { size: 0n, quote: -1n }],
+      ]),
+    };
+    const two = { ...at, markets: new Map([...at.markets, [1, market(0)] as const]) };
+    expect(() => planCashCall({ ...bare, collaterals: new Map() }, two, { cashCallClock: day + 1n })).to.throw(
+      NothingToSell,
+    );
   });
 
   it("says what is missing or wrong by its own error class", () => {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { assessAccount } from "../../src/risk/account.ts";
 import { loansOf } from "../../src/risk/lending.ts";
+import { planCashCall, takeOver } from "../../src/risk/liquidation.ts";
 import { settleLoss, totalLoss, legs } from "../../src/risk/pools.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { BTC, ETH, freshHouse, USDT, wad, WETH, WSTETH } from "../helpers/fixture.ts";
@@ -128,6 +129,44 @@ describe("src/risk against the ledger: lent cash and debt", () => {
     await f.clearingHouse.settle(ETH, [alice]); // takes all cash and most of what is lent
     await expectPlanned(f, alice);
   });
+
+  for (const { name, debt } of [
+    { name: "without debt", debt: "0" },
+    { name: "of a borrower whom nobody lends more", debt: "1000" },
+  ]) {
+    it(`LIQ-9 a cash call ${name}: the plan is what the ledger does to both accounts, to the wei`, async () => {
+      const f = await freshHouse();
+      const bob = await f.fund(f.bob, { cash: "300000" });
+      const alice = await f.fund(f.alice, { weth: "10" });
+      const carol = await f.fund(f.carol, { cash: "100000" });
+      if (debt !== "0") {
+        await f.clearingHouse.connect(f.bob).lend(bob, usdc(debt));
+        await f.clearingHouse.connect(f.alice).withdraw(alice, f.usdc, usdc(debt), f.alice);
+      }
+      await f.trade(f.bob, f.alice, ETH, "5", "2000");
+      await f.setPrice(ETH, "1801.07");
+      for (let hour = 0; hour < 26; ++hour) {
+        await f.pass(3600);
+        await f.clearingHouse.settle(ETH, [alice]);
+      }
+      const time = BigInt(await f.networkHelpers.time.latest()) + 9n;
+      const [house, account, before] = [
+        await readHouse(f, time),
+        await readAccount(f, alice),
+        await readAccount(f, carol),
+      ];
+      const { cashCallClock } = await f.clearingHouse.auction(alice);
+      const plan = planCashCall(account, house, { cashCallClock });
+      // f is the loss over the collateral less the debt
+      const share = Number(plan.fraction) / 1e18;
+      expect(Math.abs(share - Number(plan.loss) / (18_010.7e18 - Number(debt) * 1e18))).to.be.lessThan(0.001);
+      const terms = { maxFraction: wad("1"), maxPayment: plan.paid, minGain: plan.gain, acceptClaims: false };
+      await f.networkHelpers.time.setNextBlockTimestamp(time);
+      await f.clearingHouse.connect(f.carol).cashCall(alice, carol, terms);
+      expect(await readAccount(f, alice)).to.deep.equal(nonZero(plan.after));
+      expect(await readAccount(f, carol)).to.deep.equal(nonZero(takeOver(before, plan)));
+    });
+  }
 
   for (const { name, stale } of [
     { name: "a position", stale: BTC },
