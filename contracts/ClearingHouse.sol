@@ -171,7 +171,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         AccountId taker,
         LiquidationTerms calldata terms
     ) external house returns (uint256, int256) {
-        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.CAUTIOUS);
         if (s.degraded) return Observation.liquidateRest($, id, taker, terms);
         uint256 discount = Auctions.discountNow($, id);
         (uint256 needed, Assessment memory a) = $.riskEngine.slice(s.words, discount, Liquidation.DUST);
@@ -317,8 +317,8 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     }
 
     /// @inheritdoc IClearingHouse
-    function lending() external view settled returns (LendingPool memory, LendingParams memory, uint256) {
-        return (Lending.pool($), $.lendingParams, $.flaggedLending);
+    function lending() external view settled returns (LendingPool memory, LendingParams memory) {
+        return (Lending.pool($), $.lendingParams);
     }
 
     /// @inheritdoc IClearingHouse

@@ -250,7 +250,7 @@ interface IClearingHouse {
     /// @param amount in the settlement asset's own units
     function lend(AccountId account, uint256 amount) external;
 
-    /// @notice Brings lent cash back. Owner only. While deficits of borrowers are flagged, what is brought back bears its share of them.
+    /// @notice Brings lent cash back. Owner only. While deficits of borrowers are flagged, lent cash counts without its part of them.
     /// @dev Reverts with `InsufficientLiquidity` if borrowers hold it. Cash that leaves beyond what is there is called back, then borrowed,
     /// without this function.
     /// @param amount in the settlement asset's own units
@@ -304,7 +304,8 @@ interface IClearingHouse {
 
     /// @notice Takes a slice of an account whose loss settlement could not collect for lack of cash for longer than 24 hours of observed
     /// time, whatever its health: each `settle` that sees the loss adds the time since the last one, at most an hour. The slice is at
-    /// most loss / (collateral − debt).
+    /// most loss / (collateral − debt). Neither such a `settle` nor this call counts in
+    /// a block in which money has moved in the lending pool before it: the pool could have been emptied for the purpose.
     /// Otherwise as `liquidate`.
     function cashCall(
         AccountId account,
@@ -393,8 +394,8 @@ interface IClearingHouse {
     /// @notice Lent cash and debt of an account [wad] with interest up to now, and its shares in them.
     function loans(AccountId id) external view returns (uint256 lent, uint256 debt, Loans memory shares);
 
-    /// @notice The lending pool with interest up to now, its parameters, and deficits that flags have recorded in it [wad].
-    function lending() external view returns (LendingPool memory, LendingParams memory, uint256 flaggedDeficit);
+    /// @notice The lending pool with interest up to now, and its parameters.
+    function lending() external view returns (LendingPool memory, LendingParams memory);
 
     /// @notice What all accounts hold of a collateral asset [wad].
     function collateralTotal(uint256 id) external view returns (uint256);

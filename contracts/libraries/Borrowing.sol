@@ -16,8 +16,8 @@ library Borrowing {
     function raiseForLoss(Ledger.State storage $, AccountId id, uint256 amount) external {
         amount -= Lending.raise($, id, amount, false);
         if (amount == 0 || Lending.liquidity(Lending.current($)) == 0) return;
-        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
-        if (s.degraded) return;
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.CAUTIOUS);
+        if (s.unpriced) return;
         Assessment memory a = Margin.judge($, s);
         if (a.equity - int256(s.profit) < int256(a.maintenanceMargin)) return;
         Lending.raise($, id, amount, true);

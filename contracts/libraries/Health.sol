@@ -29,10 +29,9 @@ library Health {
         a.initialMargin += surcharge($, id, marks);
         _noteOpenings($, id);
         if (counted >= int256(a.initialMargin) && !s.unpriced) return Auctions.clear($, id);
-        Assessment memory b = Margin.judge($, Margin.gather($, id, true, Margin.ALL, Prices.LAST_GOOD));
         bool covered =
             marks & Transient.BORROWED == 0 || a.equity - int256(s.profit) >= int256(a.maintenanceMargin);
-        if (!covered || !_mayStayBelow(id, marks) || !_worsensNothing(b, a)) {
+        if (!covered || !_mayStayBelow(id, marks) || !_worsensNothing($, id, s, a)) {
             revert IClearingHouse.InsufficientMargin(id, counted, a.initialMargin);
         }
     }
@@ -83,7 +82,7 @@ library Health {
     /// @dev The account at current prices, with its profit collected as far as pools hold it: what they hold becomes cash, and only the
     /// rest is unbacked. Cash leaves only after all losses are settled.
     function _settled(Ledger.State storage $, AccountId id) private returns (Margin.Snapshot memory s) {
-        s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
+        s = Margin.gather($, id, false, Margin.ALL, Prices.CAUTIOUS);
         uint256 marks = Transient.marksOf(id);
         // Nothing leaves without the prices of all positions: the oracle says why.
         if (s.unpriced && marks & LEAVING != 0) Margin.gather($, id, false, Margin.ALL, Prices.STRICT);
@@ -91,7 +90,7 @@ library Health {
         if (mustSettle) Pools.settleAll($, id);
         else if (s.profit != 0) Pools.collectGains($, id, Pools.legs($, id));
         else return s;
-        s = Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD);
+        s = Margin.gather($, id, false, Margin.ALL, Prices.CAUTIOUS);
         if (mustSettle && s.loss != 0) revert IClearingHouse.UnsettledLoss(id, s.cash, s.loss);
     }
 
@@ -113,7 +112,7 @@ library Health {
             (market, markets) = Ledger.pop(markets);
             (int256 size, int256 pnl) = Positions.pnlOf($, id, market, false);
             if (size == 0 || pnl <= 0) continue;
-            Margin.Snapshot memory rest = Margin.gather($, id, false, market, Prices.LAST_GOOD);
+            Margin.Snapshot memory rest = Margin.gather($, id, false, market, Prices.CAUTIOUS);
             uint256 without = Margin.judge($, rest).initialMargin;
             uint256 relief = without < a.initialMargin ? a.initialMargin - without : 0;
             counted += int256(Fixed.min(uint256(pnl), relief));
@@ -127,8 +126,21 @@ library Health {
         return Transient.cashIn(id) >= Transient.collateralOut(id);
     }
 
-    /// @dev None of E − IM, E − MM, E/MM has fallen, and E is not negative.
-    function _worsensNothing(Assessment memory b, Assessment memory a) private pure returns (bool) {
+    /// @dev None of E − IM, E − MM, E/MM has fallen, and E is not negative, all at the same prices; what has none counts at its last
+    /// good one, for it has not changed. `a` is the account after the change, the opening surcharge included.
+    function _worsensNothing(
+        Ledger.State storage $,
+        AccountId id,
+        Margin.Snapshot memory s,
+        Assessment memory a
+    ) private view returns (bool) {
+        if (s.degraded) {
+            Assessment memory plain = Margin.judge($, Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD));
+            uint256 extra = a.initialMargin - Margin.judge($, s).initialMargin;
+            plain.initialMargin += extra;
+            a = plain;
+        }
+        Assessment memory b = Margin.judge($, Margin.gather($, id, true, Margin.ALL, Prices.LAST_GOOD));
         return
             a.equity >= 0 &&
             a.equity - int256(a.initialMargin) >= b.equity - int256(b.initialMargin) &&

@@ -30,12 +30,13 @@ library LastGood {
         return reach >= PPM ? 0 : (price * (PPM - reach)) / PPM;
     }
 
-    /// @notice The last good price [wad] of a collateral asset moved up by κ · μ_max; zero if there has never been one.
-    function kindestOfCollateral(Ledger.State storage $, uint256 collateral) external view returns (uint256 price) {
+    /// @notice The last good price [wad] of a collateral asset, moved up by κ · μ_max if `kind`; zero if there has never been one.
+    function ofCollateral(Ledger.State storage $, uint256 collateral, bool kind) external view returns (uint256 price) {
         CollateralParams storage params = $.collaterals[collateral];
         PriceSnapshot s = Prices.tryRead($, params.underlying);
         if (s.isEmpty()) (s, ) = $.priceOracle.lastGood(params.underlying);
-        price = (s.price() * (PPM + _reach($, params.underlying))) / PPM;
+        price = s.price();
+        if (kind) price = (price * (PPM + _reach($, params.underlying))) / PPM;
         if (!params.hasRate) return price;
         uint256 rate = Prices.tryRate($, collateral);
         if (rate == 0) (rate, ) = $.priceOracle.lastGoodRate(collateral);

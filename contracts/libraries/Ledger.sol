@@ -55,7 +55,6 @@ library Ledger {
         mapping(address token => uint256 idPlusOne) collateralIds;
         LendingPool lending;
         LendingParams lendingParams;
-        uint256 flaggedLending; // [wad] deficits that flags have recorded in the lending pool
         uint256 totalFlaggedDeficit; // [wad]
         IRiskEngine riskEngine;
         IPriceOracle priceOracle;

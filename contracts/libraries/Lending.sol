@@ -9,7 +9,6 @@ import {LendingParams, LendingPool, PPM, WAD} from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
 import {TokenUnits} from "./TokenUnits.sol";
-import {Transient} from "./Transient.sol";
 
 /// @notice The market in the settlement asset: what owners lend, others borrow against their margin.
 ///
@@ -35,8 +34,7 @@ library Lending {
         uint256 exponent = Fixed.min(uint256(p.rate) * (block.timestamp - p.time), MAX_EXPONENT);
         p.time = uint32(block.timestamp);
         if (exponent == 0) return p;
-        uint256 flagged = $.flaggedLending;
-        uint256 earning = p.borrowed > flagged ? p.borrowed - flagged : 0;
+        uint256 earning = p.borrowed > p.flaggedDeficit ? p.borrowed - p.flaggedDeficit : 0;
         uint256 growth = uint256(FixedPointMathLib.expWad(int256(exponent))) + 1 - WAD; // rounded up
         uint256 interest = Fixed.divUp(earning * growth, WAD);
         uint256 reserved = Fixed.divUp(interest * $.lendingParams.reserveFactor, PPM);
@@ -57,18 +55,24 @@ library Lending {
         return (lentOf(p, lentShares), debtOf(p, debtShares));
     }
 
+    /// @notice Whether no money has moved in this block.
+    function isCalm(Ledger.State storage $) internal view returns (bool) {
+        return $.lending.time != block.timestamp;
+    }
+
     /// @notice What can leave the pool [wad].
     function liquidity(LendingPool memory p) internal pure returns (uint256) {
         return uint256(p.lent) + p.reserves - p.borrowed;
     }
 
+    /// @notice What shares of lent cash are worth, flagged deficits of borrowers left out: nobody runs from one.
     function lentOf(LendingPool memory p, uint256 shares) internal pure returns (uint256) {
-        return (shares * (uint256(p.lent) + 1)) / (uint256(p.lentShares) + VIRTUAL_SHARES);
+        return (shares * (_netLent(p) + 1)) / (uint256(p.lentShares) + VIRTUAL_SHARES);
     }
 
     /// @notice Shares worth at least `amount` of lent cash.
     function sharesOf(LendingPool memory p, uint256 amount) internal pure returns (uint256) {
-        return Fixed.divUp(amount * (uint256(p.lentShares) + VIRTUAL_SHARES), uint256(p.lent) + 1);
+        return Fixed.divUp(amount * (uint256(p.lentShares) + VIRTUAL_SHARES), _netLent(p) + 1);
     }
 
     function debtOf(LendingPool memory p, uint256 shares) internal pure returns (uint256) {
@@ -106,7 +110,6 @@ library Lending {
         if (amount == 0) revert IClearingHouse.ZeroAmount();
         uint256 raised = _raise($, id, amount, false);
         if (raised < amount) revert IClearingHouse.InsufficientLiquidity(id, raised, amount);
-        if ($.flaggedLending != 0) Transient.mark(id, 0); // it has left part of its claim behind
     }
 
     // ---------------------------------------------------------------- what money does on its own
@@ -129,7 +132,7 @@ library Lending {
         uint256 debt = debtOf(p, debtShares);
         // Calling back to repay needs no liquidity: what leaves the lender comes in from the borrower.
         uint256 fromLent = 0;
-        (fromLent, lentShares) = _callBack($, p, lentShares, debt);
+        (fromLent, lentShares) = _callBack(p, lentShares, debt);
         uint256 fromCash = Fixed.min(debt - fromLent, $.accounts[id].cash);
         uint256 paid = fromLent + fromCash;
         if (paid == 0) return;
@@ -173,8 +176,9 @@ library Lending {
 
     /// @notice Adds to the deficits that flags have recorded; the debt they are part of earns nothing from now on.
     function flag(Ledger.State storage $, int256 amount) external {
-        $.lending = current($);
-        $.flaggedLending = uint256(int256($.flaggedLending) + amount);
+        LendingPool memory p = current($);
+        p.flaggedDeficit = uint256(int256(uint256(p.flaggedDeficit)) + amount).toUint128();
+        $.lending = p;
     }
 
     /// @notice Takes what the pool can pay of its reserves out of it.
@@ -207,7 +211,7 @@ library Lending {
         LendingPool memory p = current($);
         uint256 liquid = liquidity(p);
         (uint256 lentShares, uint256 debtShares) = Ledger.readLoans($, id, false);
-        (raised, lentShares) = _callBack($, p, lentShares, Fixed.min(amount, liquid));
+        (raised, lentShares) = _callBack(p, lentShares, Fixed.min(amount, liquid));
         uint256 borrowed = mayBorrow ? Fixed.min(amount, liquid) - raised : 0;
         if (borrowed != 0) {
             uint256 shares =
@@ -222,25 +226,23 @@ library Lending {
         _store($, p);
     }
 
-    /// @dev Takes up to `amount` of lent cash out of the pool. Who leaves pays for flagged deficits, so that nobody runs from one.
+    /// @dev Takes up to `amount` of lent cash out of the pool.
     function _callBack(
-        Ledger.State storage $,
         LendingPool memory p,
         uint256 lentShares,
         uint256 amount
-    ) private view returns (uint256 paid, uint256 sharesLeft) {
-        if (lentShares == 0 || amount == 0) return (0, lentShares);
-        uint256 flagged = $.flaggedLending;
-        uint256 net = (p.lent > flagged ? p.lent - flagged : 0) + 1;
-        uint256 all = (lentShares * net) / (uint256(p.lentShares) + VIRTUAL_SHARES);
-        paid = Fixed.min(amount, Fixed.min(all, p.lent));
-        uint256 shares =
-            paid == all
-                ? lentShares
-                : Fixed.min(lentShares, Fixed.divUp(paid * (uint256(p.lentShares) + VIRTUAL_SHARES), net));
+    ) private pure returns (uint256 paid, uint256 sharesLeft) {
+        uint256 all = lentOf(p, lentShares);
+        paid = Fixed.min(amount, all);
+        if (paid == 0) return (0, lentShares);
+        uint256 shares = paid == all ? lentShares : Fixed.min(lentShares, sharesOf(p, paid));
         p.lent -= uint128(paid);
         p.lentShares -= uint128(shares);
         sharesLeft = lentShares - shares;
+    }
+
+    function _netLent(LendingPool memory p) private pure returns (uint256) {
+        return p.lent > p.flaggedDeficit ? p.lent - p.flaggedDeficit : 0;
     }
 
     /// @dev What is paid beyond the total, a rounding of wei, becomes a reserve.

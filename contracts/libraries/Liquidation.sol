@@ -81,6 +81,7 @@ library Liquidation {
         Auction memory x = Auctions.advance($, id, a, msg.sender);
         Pools.Leg[] memory legs = _open($, id, taker);
         if (a.equity < 0 && !degraded) {
+            Auctions.recordDeficit($, id, x, 0);
             Waterfall.absorb($, id, uint256(-a.equity));
             legs = Pools.legs($, id);
         }
@@ -90,14 +91,14 @@ library Liquidation {
             return (0, 0);
         }
         uint256 discount = Auctions.discount(x.clock);
-        bool sinks = a.equity <= int256((discount * base) / WAD);
+        bool sinks = !degraded && a.equity <= int256((discount * base) / WAD);
         Sale memory sale = _newSale(id, taker, x.flagger);
         sale.fraction = Fixed.min(needed, terms.maxFraction);
         if (sale.fraction != needed) _requireNoDust($, sale, legs, sinks, needed);
         sale.cost = sinks ? Fixed.positive(a.equity) : Fixed.divUp(sale.fraction * discount * base, WAD * WAD);
         int256 paid = _sell($, sale, legs, a, terms, false);
-        if (sinks && !degraded) _payRescue($, sale, legs, a, x);
-        if (x.cashCallClock != 0) Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST);
+        if (sinks) _payRescue($, sale, legs, a, x);
+        if (x.cashCallClock != 0) Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST, false);
         if (sale.fraction == needed && !degraded) {
             Auctions.clear($, id);
         } else {
@@ -115,13 +116,16 @@ library Liquidation {
         AccountId taker,
         LiquidationTerms calldata terms
     ) external returns (uint256, int256) {
+        bool calm = Lending.isCalm($);
         _requireTaker(id, taker);
-        Assessment memory a = Margin.assess($, id);
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.CAUTIOUS);
+        Assessment memory a = Margin.judge($, s);
         Pools.Leg[] memory legs = _open($, id, taker);
         uint256 loss = Pools.totalLoss(legs);
         uint256 clock = $.auctions[id].cashCallClock;
-        uint256 limit = (CASH_CALL_DISCOUNT * a.maintenanceMargin) / WAD;
-        if (loss == 0 || clock <= CASH_CALL_DELAY || a.equity <= int256(limit)) {
+        uint256 limit =
+            (CASH_CALL_DISCOUNT * (a.maintenanceMargin - Fixed.min(Margin.stuckMargin($, s), a.maintenanceMargin))) / WAD;
+        if (!calm || loss == 0 || clock <= CASH_CALL_DELAY || a.equity <= int256(limit)) {
             revert IClearingHouse.NoCashCall(id, loss, clock);
         }
         uint256 value = Pools.collateralValue($, id);
@@ -131,7 +135,7 @@ library Liquidation {
         sale.fraction = Fixed.min(Fixed.min(WAD, terms.maxFraction), (loss * WAD) / (value - debt));
         sale.cost = Fixed.divUp(sale.fraction * limit, WAD);
         int256 paid = _sell($, sale, legs, a, terms, true);
-        Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST);
+        Auctions.trackUnsettledLoss($, id, Pools.totalLoss(Pools.legs($, id)), DUST, false);
         return (sale.fraction, paid);
     }
 

@@ -47,6 +47,7 @@ library Listing {
             $.rates[id] = rate;
         }
         _inBounds("underlying", params.underlying, rate.underlying, rate.underlying);
+        $.priceOracle.observe(params.underlying, 0); // there is a last good price from now on
         $.params[id] = params;
         emit IClearingHouse.MarketSet(id, params);
     }
@@ -76,6 +77,8 @@ library Listing {
         if (params.hasRate != listed.hasRate) revert IClearingHouse.AlreadySet();
         (listed.cap, listed.accountCap, listed.minBalance) = (params.cap, params.accountCap, params.minBalance);
         $.collaterals[id] = listed;
+        $.priceOracle.observe(params.underlying, 0); // there is a last good price from now on
+        if (params.hasRate) $.priceOracle.observeRate(id);
         // A dust threshold worth having would make slices lopsided.
         _inBounds("minBalance", params.minBalance, 0, (MAX_DUST * WAD) / Prices.ofCollateral($, id));
         emit IClearingHouse.CollateralSet(id, listed);

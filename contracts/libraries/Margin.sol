@@ -53,6 +53,11 @@ library Margin {
         if (s.flat) (a.initialMargin, a.maintenanceMargin) = (0, 0);
     }
 
+    /// @notice MM of what has no usable price and stays where it is.
+    function stuckMargin(Ledger.State storage $, Snapshot memory s) internal view returns (uint256) {
+        return s.degraded ? $.riskEngine.assess(Portfolios.scale(s.words, 0)).maintenanceMargin : 0;
+    }
+
     /// @notice No size, no debt and no negative quote. Needs no price.
     function isFlat(Ledger.State storage $, AccountId id) internal view returns (bool) {
         Account memory a = $.accounts[id];
@@ -82,9 +87,9 @@ library Margin {
     /// needs no price.
     function verify(Ledger.State storage $, AccountId id) internal {
         Account memory a = $.accounts[id];
-        Snapshot memory s = _gatherMarkets($, id, false, ALL, Prices.LAST_GOOD, a);
+        Snapshot memory s = _gatherMarkets($, id, false, ALL, Prices.CAUTIOUS, a);
         if (s.flat) return;
-        _gatherCollaterals($, id, false, Prices.LAST_GOOD, a, s);
+        _gatherCollaterals($, id, false, Prices.CAUTIOUS, a, s);
         Assessment memory result = judge($, s);
         bool plain =
             a.flags & (FLAG_AUCTION | FLAG_OPENED) == 0 &&
@@ -212,7 +217,7 @@ library Margin {
         if (stuck) {
             if (mode == Prices.STRICT) price = Prices.ofCollateral($, collateral);
             s.degraded = true;
-            if (mode == Prices.KINDEST) price = LastGood.kindestOfCollateral($, collateral);
+            if (mode > Prices.CAUTIOUS) price = LastGood.ofCollateral($, collateral, mode == Prices.KINDEST);
             if (price == 0) return;
         }
         (uint256 at, ) = _block($, s, params.underlying, mode);

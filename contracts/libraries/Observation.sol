@@ -44,8 +44,14 @@ library Observation {
         if (a.equity >= int256(a.maintenanceMargin)) {
             revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
         }
-        (uint256 needed, uint256 base) = _sliceOfRest($, s, a, Auctions.discountNow($, id));
-        return Liquidation.liquidate($, id, taker, terms, needed, base, a, true);
+        uint256 stuck = Margin.stuckMargin($, s);
+        // A rest that hedges what is stuck would be worse off without it.
+        if (a.maintenanceMargin <= stuck) revert IClearingHouse.NothingToSell(id);
+        // At no more than E/MM of what the rest adds to MM: so the ratio never falls.
+        uint256 discount = Auctions.discountNow($, id);
+        uint256 ratio = (Fixed.positive(a.equity) * WAD) / a.maintenanceMargin;
+        uint256 base = ((a.maintenanceMargin - stuck) * Fixed.min(ratio, discount)) / discount;
+        return Liquidation.liquidate($, id, taker, terms, _sliceOfRest($, s, a, discount * base), base, a, true);
     }
 
     function absorb(Ledger.State storage $, AccountId id) external {
@@ -53,30 +59,27 @@ library Observation {
         Assessment memory a = Margin.assess($, id);
         if (a.equity >= 0 || Auctions.hasAssets($, id, Pools.legs($, id))) revert IClearingHouse.NotAbsorbable(id, a.equity);
         Transient.markLater(id, Transient.STRICT);
+        Auctions.clear($, id);
         Pools.settleAll($, id);
         Waterfall.absorb($, id, uint256(-a.equity));
-        Auctions.clear($, id);
     }
 
     // ---------------------------------------------------------------- internals
 
-    /// @dev The slice of the rest that lands at IM, found by halving and rounded up; all of it if that is not enough. The penalty is
-    /// taken on what the rest adds to MM.
+    /// @dev The slice of the rest that lands at IM, found by halving and rounded up; all of it if that is not enough. All of it costs
+    /// `cost` [wad · wad].
     function _sliceOfRest(
         Ledger.State storage $,
         Margin.Snapshot memory s,
         Assessment memory a,
-        uint256 discount
-    ) private view returns (uint256 fraction, uint256 base) {
-        uint256 stuck = $.riskEngine.assess(Portfolios.scale(s.words, 0)).maintenanceMargin;
-        base = a.maintenanceMargin > stuck ? a.maintenanceMargin - stuck : 0;
+        uint256 cost
+    ) private view returns (uint256 fraction) {
         fraction = WAD;
-        if (a.equity <= int256((discount * base) / WAD)) return (fraction, base);
         uint256 low = 0;
         for (uint256 step = 0; step < HALVINGS; ++step) {
             uint256 f = (low + fraction) / 2;
             uint256 required = $.riskEngine.assess(Portfolios.scale(s.words, WAD - f)).initialMargin;
-            if (a.equity - int256(Fixed.divUp(f * discount * base, WAD * WAD)) >= int256(required)) fraction = f;
+            if (a.equity - int256(Fixed.divUp(f * cost, WAD * WAD)) >= int256(required)) fraction = f;
             else low = f;
         }
     }

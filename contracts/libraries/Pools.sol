@@ -43,13 +43,6 @@ library Pools {
         for (uint256 i = 0; i < list.length; ++i) loss += Fixed.positive(-list[i].pnl);
     }
 
-    function anyStuck(Leg[] memory list) internal pure returns (bool) {
-        for (uint256 i = 0; i < list.length; ++i) {
-            if (list[i].stuck) return true;
-        }
-        return false;
-    }
-
     /// @notice Spreads an amount over the losing markets, in proportion to what was lost in each, and an uncovered debt; the parts
     /// add up exactly.
     function split(
@@ -115,19 +108,16 @@ library Pools {
     }
 
     /// @notice Settles a loss in one market: from cash if that covers all of the account's losses, else all of them pro rata, so that
-    /// no order of calls favours a market. Returns false, and does nothing, if another market has no usable price.
-    function settleLoss(Ledger.State storage $, AccountId id, uint256 market, uint256 loss) internal returns (bool) {
+    /// no order of calls favours a market. Markets without a usable price are left out.
+    function settleLoss(Ledger.State storage $, AccountId id, uint256 market, uint256 loss) internal {
         Account memory a = $.accounts[id];
         if (a.markets == 1 << market) {
             raise($, id, loss);
-            payLoss($, id, market, Fixed.min($.accounts[id].cash, loss));
-            return true;
+            return payLoss($, id, market, Fixed.min($.accounts[id].cash, loss));
         }
         Leg[] memory list = legs($, id);
-        if (anyStuck(list)) return false;
         if (a.cash >= totalLoss(list)) payLoss($, id, market, loss);
         else payLosses($, id, list);
-        return true;
     }
 
     /// @notice Brings an account's cash up to `amount` as far as `Borrowing.raiseForLoss` can.

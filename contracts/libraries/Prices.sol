@@ -9,11 +9,12 @@ import {Transient} from "./Transient.sol";
 /// @notice One price per underlying and one rate per collateral asset in a transaction: the first answer of the oracle is kept in
 /// transient storage, the answer that there is none included.
 library Prices {
-    /// @dev How a missing price is met. STRICT: revert with the oracle's error. LAST_GOOD: positions count at the last good price,
-    /// collateral at zero. KINDEST: both at the last good price moved in the owner's favour.
+    /// @dev How a missing price is met. STRICT: revert with the oracle's error. CAUTIOUS: positions count at the last good price,
+    /// collateral at zero. LAST_GOOD: both at the last good price. KINDEST: both at that price moved in the owner's favour.
     uint256 internal constant STRICT = 0;
-    uint256 internal constant LAST_GOOD = 1;
-    uint256 internal constant KINDEST = 2;
+    uint256 internal constant CAUTIOUS = 1;
+    uint256 internal constant LAST_GOOD = 2;
+    uint256 internal constant KINDEST = 3;
 
     uint256 private constant RATES = 256; // keys of rates follow those of underlyings
     uint256 private constant UNUSABLE = 1; // no snapshot: its factors are at least one

@@ -24,7 +24,8 @@ library Upkeep {
 
     function settle(Ledger.State storage $, uint256 market, AccountId[] calldata accounts) external {
         Positions.requireListed($, market);
-        for (uint256 i = 0; i < accounts.length; ++i) _settleOne($, market, accounts[i]);
+        bool calm = Lending.isCalm($);
+        for (uint256 i = 0; i < accounts.length; ++i) _settleOne($, market, accounts[i], calm);
     }
 
     /// @notice Settles what two accounts have just closed whole, the loser first: he may be whom the winner is paid from.
@@ -118,20 +119,17 @@ library Upkeep {
         if (!winner && p.quote < 0) Pools.settleLoss($, id, market, uint256(-int256(p.quote)));
     }
 
-    /// @dev An account whose other prices are unusable is passed over, so that it never stops the rest.
-    function _settleOne(Ledger.State storage $, uint256 market, AccountId id) private {
+    function _settleOne(Ledger.State storage $, uint256 market, AccountId id, bool calm) private {
         (, int256 pnl) = Positions.pnlOf($, id, market, false);
         if (pnl > 0) {
             Pools.payGain($, id, market, uint256(pnl));
         } else if (pnl < 0) {
-            if (!Pools.settleLoss($, id, market, uint256(-pnl))) return;
+            Pools.settleLoss($, id, market, uint256(-pnl));
         }
         bool known = $.accounts[id].flags & FLAG_AUCTION != 0 && $.auctions[id].cashCallClock != 0;
         if (!known && (pnl >= 0 || $.accounts[id].cash != 0)) return;
-        Pools.Leg[] memory legs = Pools.legs($, id);
-        if (Pools.anyStuck(legs)) return;
-        uint256 loss = Pools.totalLoss(legs);
+        uint256 loss = Pools.totalLoss(Pools.legs($, id));
         uint256 cash = $.accounts[id].cash;
-        Auctions.trackUnsettledLoss($, id, loss > cash ? loss - cash : 0, Liquidation.DUST);
+        Auctions.trackUnsettledLoss($, id, loss > cash ? loss - cash : 0, Liquidation.DUST, calm);
     }
 }

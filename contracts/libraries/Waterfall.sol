@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {LENDING, MARKET_HAS_LOSS, MarketLoss, MarketRate, PPM} from "../types/LedgerTypes.sol";
+import {LENDING, MARKET_HAS_LOSS, MarketLoss, MarketRate, MAX_ACCOUNT_COLLATERALS, PPM} from "../types/LedgerTypes.sol";
 import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
 import {Lending} from "./Lending.sol";
+import {Margin} from "./Margin.sol";
 import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
@@ -25,6 +27,7 @@ library Waterfall {
 
     /// @notice Sends the deficit of an account through the waterfall: its quotes rise and its debt falls by `deficit` in total.
     function absorb(Ledger.State storage $, AccountId id, uint256 deficit) external {
+        _forfeit($, id);
         Pools.Leg[] memory legs = Pools.legs($, id);
         (uint256[] memory parts, uint256 ofDebt) = Pools.split(legs, Pools.uncoveredDebt($, id), deficit);
         if (ofDebt != 0) {
@@ -74,6 +77,22 @@ library Waterfall {
 
     function fundAccount(Ledger.State storage $) internal view returns (AccountId) {
         return AccountIds.main($.insuranceFund);
+    }
+
+    /// @dev Nobody keeps what counts zero while others pay for him: delisted collateral goes to the treasury, as far as it has room.
+    function _forfeit(Ledger.State storage $, AccountId id) private {
+        AccountId treasury = AccountIds.main($.treasury);
+        for (uint64 bits = $.accounts[id].collaterals; bits != 0;) {
+            uint256 collateral;
+            (collateral, bits) = Ledger.pop(bits);
+            uint64 held = $.accounts[treasury].collaterals | uint64(1 << collateral);
+            bool room = LibBit.popCount(held) <= MAX_ACCOUNT_COLLATERALS;
+            if (Margin.delistingRamp($.collaterals[collateral]) != PPM || !room || id.equals(treasury)) continue;
+            uint256 balance = $.balances[id][collateral];
+            Ledger.setBalance($, id, collateral, 0);
+            Ledger.setBalance($, treasury, collateral, $.balances[treasury][collateral] + balance);
+            emit IClearingHouse.CollateralTaken(id, treasury, collateral, balance);
+        }
     }
 
     function _absorbPart(Ledger.State storage $, AccountId id, Pools.Leg memory leg, uint256 part) private {

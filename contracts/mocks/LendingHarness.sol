@@ -51,7 +51,7 @@ contract LendingHarness {
     /// @return current with interest up to now
     /// @return flagged deficits [wad]
     function pool() external view returns (LendingPool memory stored, LendingPool memory current, uint256 flagged) {
-        return ($.lending, Lending.current($), $.flaggedLending);
+        return ($.lending, Lending.current($), $.lending.flaggedDeficit);
     }
 
     function rateOf(LendingParams memory params, uint256 borrowed, uint256 lent) external pure returns (uint256) {

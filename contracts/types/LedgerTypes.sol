@@ -81,7 +81,7 @@ struct Loans {
     uint128 debtShares;
 }
 
-/// @notice The market in the settlement asset. Liquid is lent + reserves − borrowed. Three words.
+/// @notice The market in the settlement asset. Liquid is lent + reserves − borrowed. Four words.
 struct LendingPool {
     uint128 lent; // [wad] what lenders own at `time`
     uint128 borrowed; // [wad] what borrowers owe at `time`
@@ -90,6 +90,7 @@ struct LendingPool {
     uint128 reserves; // [wad] the insurance fund's share of interest, unswept
     uint64 rate; // [wad per second] continuously compounded, of the utilisation after the last movement
     uint32 time; // [s] last accrual
+    uint128 flaggedDeficit; // [wad] that flags have recorded of borrowers: it earns nothing, and who leaves bears his part of it
 }
 
 /// @notice Interest rate as a function of utilisation, kinked. 24 + 32 + 32 + 24 = 112 bits.

@@ -39,8 +39,8 @@ export default {
         depth: "50000000", // exposure at which the concentration charge stops growing
       },
       regime: {
-        referenceVolatility: "100%", // a year, at which requirements begin to rise
-        averaging: "24h",
+        referenceVolatility: "80%", // a year, at which requirements begin to rise
+        averaging: "4h",
         maxFactor: "3",
         maxStep: "25%", // of maintenance margin per hour
       },
@@ -61,7 +61,7 @@ export default {
         initialFactor: "1.666666667",
         depth: "100000000",
       },
-      regime: { referenceVolatility: "100%", averaging: "24h", maxFactor: "3", maxStep: "25%" },
+      regime: { referenceVolatility: "80%", averaging: "4h", maxFactor: "3", maxStep: "25%" },
     },
     {
       name: "USDT",

@@ -17,7 +17,7 @@ export default {
         initialFactor: "1.666666667",
         depth: "50000000",
       },
-      regime: { referenceVolatility: "100%", averaging: "24h", maxFactor: "3", maxStep: "25%" },
+      regime: { referenceVolatility: "80%", averaging: "4h", maxFactor: "3", maxStep: "25%" },
     },
     {
       name: "BTC",
@@ -30,7 +30,7 @@ export default {
         initialFactor: "1.666666667",
         depth: "100000000",
       },
-      regime: { referenceVolatility: "100%", averaging: "24h", maxFactor: "3", maxStep: "25%" },
+      regime: { referenceVolatility: "80%", averaging: "4h", maxFactor: "3", maxStep: "25%" },
     },
     {
       name: "USDT",
