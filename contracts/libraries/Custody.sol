@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {IVault} from "../interfaces/IVault.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {CollateralParams, PPM, WAD} from "../types/LedgerTypes.sol";
+import {CollateralParams, WAD} from "../types/LedgerTypes.sol";
 import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
@@ -135,8 +135,7 @@ library Custody {
         Ledger.setBalance($, id, collateral, balance - amount);
         bool strict = !Transient.isBatching() || Margin.isFlat($, id);
         Transient.mark(id, strict ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);
-        if (strict || Margin.delistingRamp($.collaterals[collateral]) == PPM) return;
-        Transient.addCollateralOut(id, Fixed.divUp(amount * Prices.ofCollateral($, collateral), WAD));
+        if (!strict) Transient.addCollateralOut(id, Fixed.divUp(amount * Prices.ofCollateral($, collateral), WAD));
     }
 
     function _requireNoDust(AccountId id, uint256 collateral, uint256 balance, uint256 minimum) private pure {

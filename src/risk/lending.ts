@@ -27,14 +27,14 @@ export function liquidity(pool: LendingState): bigint {
   return pool.lent + pool.reserves - pool.borrowed;
 }
 
-/** Lent cash [wad] that shares are worth, floored. */
+/** Lent cash [wad] that shares are worth, floored; flagged deficits of borrowers are left out, so that nobody runs from one. */
 export function lentOf(pool: LendingState, shares: bigint): bigint {
-  return (shares * (pool.lent + 1n)) / (pool.lentShares + VIRTUAL_SHARES);
+  return (shares * (netLent(pool) + 1n)) / (pool.lentShares + VIRTUAL_SHARES);
 }
 
 /** Shares worth at least `amount` [wad] of lent cash. */
 export function sharesOf(pool: LendingState, amount: bigint): bigint {
-  return divUp(amount * (pool.lentShares + VIRTUAL_SHARES), pool.lent + 1n);
+  return divUp(amount * (pool.lentShares + VIRTUAL_SHARES), netLent(pool) + 1n);
 }
 
 /** Debt [wad] that shares stand for, rounded up. */
@@ -135,22 +135,25 @@ export function writeOff({ account, house }: Books, amount: bigint, fromFund: bi
   );
 }
 
-/** Takes up to `amount` [wad] of lent cash out of the pool. Who leaves pays for flagged deficits, so that nobody runs from one. */
+/** Takes up to `amount` [wad] of lent cash out of the pool. */
 function callBack(
   pool: LendingState,
   lentShares: bigint,
   amount: bigint,
 ): { pool: LendingState; paid: bigint; left: bigint } {
-  if (lentShares === 0n || amount === 0n) return { pool, paid: 0n, left: lentShares };
-  const net = positive(pool.lent - pool.flaggedDeficit) + 1n;
-  const all = (lentShares * net) / (pool.lentShares + VIRTUAL_SHARES);
-  const paid = min(amount, min(all, pool.lent));
-  const shares = paid === all ? lentShares : min(lentShares, divUp(paid * (pool.lentShares + VIRTUAL_SHARES), net));
+  const all = lentOf(pool, lentShares);
+  const paid = min(amount, all);
+  if (paid === 0n) return { pool, paid, left: lentShares };
+  const shares = paid === all ? lentShares : min(lentShares, sharesOf(pool, paid));
   return {
     pool: { ...pool, lent: pool.lent - paid, lentShares: pool.lentShares - shares },
     paid,
     left: lentShares - shares,
   };
+}
+
+function netLent(pool: LendingState): bigint {
+  return positive(pool.lent - pool.flaggedDeficit);
 }
 
 /** What is paid beyond the total, a rounding of wei, becomes a reserve. */

@@ -96,8 +96,8 @@ export async function readHouse(
 
 /** The lending pool with interest up to a block, its parameters, and the deficits that flags have recorded in it. */
 export async function readLending({ clearingHouse }: Readable, blockTag: number): Promise<LendingState> {
-  const [pool, params, flaggedDeficit] = await clearingHouse.lending({ blockTag });
-  const { lent, borrowed, lentShares, debtShares, reserves, rate, time } = pool;
+  const [pool, params] = await clearingHouse.lending({ blockTag });
+  const { lent, borrowed, lentShares, debtShares, reserves, rate, time, flaggedDeficit } = pool;
   const { kink, lowSlope, highSlope, reserveFactor } = params;
   return {
     ...{ lent, borrowed, lentShares, debtShares, reserves, rate, time, flaggedDeficit },

@@ -55,8 +55,8 @@ describe("network configuration", () => {
       maxDeviation: 25_000n,
     });
     expect(underlyings[0]?.regime).to.deep.equal({
-      referenceVolatility: 1_000_000n,
-      averaging: 86_400n,
+      referenceVolatility: 800_000n,
+      averaging: 14_400n,
       maxFactor: 3_000_000n,
       maxStep: 250_000n,
     });

@@ -61,36 +61,38 @@ describe("Trading with oneself into insolvency", () => {
   describe("one strategy, worked out by hand, size charge left aside", () => {
     const flat = new Map([...TERMS.risk.underlyings].map(([id, u]) => [id, { ...u, slope: 0n }]));
     const terms = { ...TERMS, risk: { ...TERMS.risk, underlyings: flat } };
-    const usd = (wad: bigint) => Number(wad / 10n ** 9n) / 1e9;
+    const wadOf = (usd: number) => BigInt(Math.round(usd * 1e9)) * 10n ** 9n;
+    const near = (actual: bigint, usd: number, tolerance: number) =>
+      expect(actual).to.be.closeTo(wadOf(usd), wadOf(tolerance));
     const outcomeOf = (closes: readonly number[], delay: number, part: Partial<Strategy> = {}) =>
       play({ ...PLAIN, ...part }, settingOf(ethAt(closes), delay, { terms }));
 
     it("a gap of 10 % costs fund and other shorts what the long cannot pay", () => {
       const { gain, bound, losses } = outcomeOf([2000, 1800, 1800], 0);
       // The long pays in IM of 5 % and a fee of 5 bp: 50,000 + 500. At 1,800 it has lost 100,000: a deficit of 50,000.
-      expect(usd(losses.fees)).to.be.closeTo(500, 1e-6);
-      expect(usd(losses.deficits)).to.be.closeTo(50_000, 0.01);
+      near(losses.fees, 500, 1e-6);
+      near(losses.deficits, 50_000, 0.01);
       expect(losses.penalties).to.equal(0n);
       // The fund of 400,000 pays a tenth, the shorts the rest: 500 ETH of the pair's and 25,000 of others, 0.39 USD each.
-      expect(usd(losses.fromFund)).to.be.closeTo(40_000, 1e-6);
-      expect(usd(losses.socialised)).to.be.closeTo(10_000, 0.01);
+      near(losses.fromFund, 40_000, 1e-6);
+      near(losses.socialised, 10_000, 0.01);
       expect(losses.badDebt).to.equal(0n);
       // gain = 40,000 + 10,000 · 25,000 / 25,500 − 500 = 49,303.92
-      expect(usd(gain)).to.be.closeTo(49_303.92, 0.01);
+      near(gain, 49_303.92, 0.01);
       // caps: 40,000 and 0.25 % of 25,000 · 1,800 = 112,500
-      expect(usd(bound)).to.be.closeTo(152_500, 1e-6);
+      near(bound, 152_500, 1e-6);
     });
 
     it("beyond the caps the others' winners pay, if he is paid from their losers first", () => {
       const { gain, bound, losses } = outcomeOf([2000, 1800, 1800], 0, { notional: 1 });
       // Fifty times the same: a deficit of 2,500,000. The fund pays 40,000; 50,000 ETH of shorts pay 4.50 each, half of it his own.
-      expect(usd(losses.fromFund)).to.be.closeTo(40_000, 1e-6);
-      expect(usd(losses.socialised)).to.be.closeTo(225_000, 1e-6);
-      expect(usd(losses.badDebt)).to.be.closeTo(2_235_000, 1);
+      near(losses.fromFund, 40_000, 1e-6);
+      near(losses.socialised, 225_000, 1e-6);
+      near(losses.badDebt, 2_235_000, 1);
       // His short was paid 5,000,000 out of the 5,000,000 that other longs lost, before anybody could know of the deficit.
       // gain = 40,000 + 112,500 + 2,235,000 − a fee of 25,000
-      expect(usd(gain)).to.be.closeTo(2_362_500, 1);
-      expect(usd(bound)).to.be.closeTo(152_500, 1e-6);
+      near(gain, 2_362_500, 1);
+      near(bound, 152_500, 1e-6);
     });
 
     it("a fall of 3 % costs the penalty of a slice and the fees", () => {
@@ -98,23 +100,23 @@ describe("Trading with oneself into insolvency", () => {
       // E = 20,000, MM = 3 % · 970,000 = 29,100, d = 5 %, IM = 48,500. E − f·1,455 = IM·(1 − f) at f = 28,500 / 47,045 = 0.6058,
       // at 1.001·IM 0.6062: cost f·1,455 = 881.4 to 882.0. Closing what is left: 197.1 ETH at 1,940 with 5 bp = 191.2 to 191.0.
       expect(losses.slices).to.equal(1);
-      expect(usd(losses.penalties)).to.be.within(881.4, 882.1);
-      expect(usd(losses.fees)).to.be.within(690.9, 691.3);
+      expect(losses.penalties).to.be.within(wadOf(881.4), wadOf(882.1));
+      expect(losses.fees).to.be.within(wadOf(690.9), wadOf(691.3));
       expect(losses.deficits).to.equal(0n);
-      expect(usd(gain)).to.be.closeTo(usd(-losses.penalties - losses.fees), 1e-6);
+      expect(gain).to.be.closeTo(-losses.penalties - losses.fees, wadOf(1e-6));
     });
 
     it("his own taker gets all of the penalty but the fund's fifth", () => {
       const { gain, losses } = outcomeOf([2000, 1940, 1940], 0, { takesAfter: 0 });
-      expect(usd(gain)).to.be.closeTo(usd(-losses.penalties / 5n - losses.fees), 1e-6);
+      expect(gain).to.be.closeTo(-losses.penalties / 5n - losses.fees, wadOf(1e-6));
     });
 
     it("a rescue is paid once the loser has been under water on the clock", () => {
       const { gain, losses } = outcomeOf([2000, 1900, 1900, 1900, 1900], 5, { flags: true, takesAfter: 2 });
       // E = 0 (50,000 − 50,000 and less than a cent). First seen below d·MM at the first flag, taken two minutes of clock later:
       // 120 / 180 of half of MM = 3 % · 950,000: 9,500.
-      expect(usd(losses.rescues)).to.be.closeTo(9500, 0.01);
-      expect(usd(gain)).to.be.closeTo(9000, 0.01);
+      near(losses.rescues, 9500, 0.01);
+      near(gain, 9000, 0.01);
     });
 
     it("in cash centred every minute, a slow fall costs the opening and closing fee", () => {
@@ -122,7 +124,7 @@ describe("Trading with oneself into insolvency", () => {
       const { gain, losses } = outcomeOf(closes, 0, { release: 59, hold: 59, every: 1 });
       // 500 ETH: 5 bp of 1,000,000 and of 500 · 1,764 = 882,000
       expect(losses.slices).to.equal(0);
-      expect(usd(gain)).to.be.closeTo(-941, 0.01);
+      near(gain, -941, 0.01);
     });
   });
 

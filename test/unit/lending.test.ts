@@ -121,7 +121,7 @@ describe("lend and recall", () => {
     await h.setPrice(ETH, "1500");
     const id = main(h.alice); // E = 1,500 − 1,600
     await expect(h.clearingHouse.flag(id)).to.emit(h.clearingHouse, "DeficitRecorded").withArgs(id, wad("100"));
-    expect((await h.clearingHouse.lending())[2]).to.equal(wad("100"));
+    expect((await h.clearingHouse.lending())[0].flaggedDeficit).to.equal(wad("100"));
     // The pool's 2,000 are worth 1,900: for 380 Carol gives up 400.
     await h.clearingHouse.connect(h.carol).recall(main(h.carol), usdc("380"));
     expect((await loansOf(h, main(h.carol))).lentShares).to.be.closeTo(wad("600") * SHARES, SHARES);
@@ -131,7 +131,7 @@ describe("lend and recall", () => {
       .withArgs(id, LENDING, wad("100"), 0n, wad("100"), 0n);
     expect((await loansOf(h, main(h.carol))).lent).to.be.closeTo(wad("570"), 2n); // 950 with what she took
     expect((await loansOf(h, main(h.dave))).lent).to.be.closeTo(wad("950"), 2n);
-    expect((await h.clearingHouse.lending())[2]).to.equal(0n);
+    expect((await h.clearingHouse.lending())[0].flaggedDeficit).to.equal(0n);
     expect(await cashOf(h, main(h.bob))).to.equal(wad("98500"));
     expect((await h.clearingHouse.account(id)).flags).to.equal(0n);
   });
@@ -333,7 +333,7 @@ describe("interest", () => {
     await h.setPrice(ETH, "1500");
     await h.clearingHouse.flag(main(h.alice));
     const start = await h.networkHelpers.time.latest();
-    const [{ borrowed }, , flagged] = await h.clearingHouse.lending();
+    const [{ borrowed, flaggedDeficit: flagged }] = await h.clearingHouse.lending();
     expect(flagged).to.be.closeTo(wad("100"), wad("0.0001"));
     await h.networkHelpers.time.increaseTo(start + Number(YEAR));
     // e^0.04 − 1 = 0.04081077419238…
