@@ -63,8 +63,8 @@ export async function readHouse(f: Fixture, time: bigint): Promise<HouseState> {
       lastGoodRate: hasRate ? (await f.priceOracle.lastGoodRate(id))[0] : WAD,
     });
   }
-  const [pool, params, flaggedDeficit] = await f.clearingHouse.lending({ blockTag: await lastMovement(f) });
-  const { lent, borrowed, lentShares, debtShares, reserves, rate, time: accrued } = pool;
+  const [pool, params] = await f.clearingHouse.lending({ blockTag: await lastMovement(f) });
+  const { lent, borrowed, lentShares, debtShares, reserves, rate, time: accrued, flaggedDeficit } = pool;
   const { kink, lowSlope, highSlope, reserveFactor } = params;
   const lending = {
     ...{ lent, borrowed, lentShares, debtShares, reserves, rate, time: accrued, flaggedDeficit },

@@ -74,7 +74,7 @@ describe("a market without a price", () => {
     await refused(h, reduce, ...NOT_POSITIVE, h.priceOracle);
   });
 
-  it("OR-3 a price that nobody has observed stands in for nothing", async () => {
+  it("OR-3 has a last good price from its listing on: both can reduce at it, at no other, and neither can open", async () => {
     const h = await freshHouse();
     for (const who of [h.alice, h.bob]) await h.fund(who, { cash: "10000" });
     const feed = await new MockV3Aggregator__factory(h.deployer).deploy(8, 2_000n * 10n ** 8n);
@@ -87,14 +87,10 @@ describe("a market without a price", () => {
     await h.clearingHouse.setMarket(2, { ...(await marketParams(h, ETH)), underlying: 7 });
     await deal(h, [h.bob, h.alice], "5", "2000", { market: 2 });
     await feed.updateAnswer(0n);
-    const ch = h.clearingHouse;
-    for (const call of [
-      () => deal(h, [h.bob, h.alice], "-1", "2000", { market: 2 }),
-      () => ch.flag(main(h.alice)),
-      () => ch.connect(h.bob).liquidate(main(h.alice), main(h.bob), ANY_TERMS),
-    ]) {
-      await refused(h, call, "PriceNotPositive", [7n, 0n], h.priceOracle);
-    }
+    await refused(h, () => deal(h, [h.bob, h.alice], "-1", "2001", { market: 2 }), "PriceOutOfBand");
+    await refused(h, () => deal(h, [h.bob, h.alice], "1", "2000", { market: 2 }), "NotReducing");
+    await deal(h, [h.bob, h.alice], "-1", "2000", { market: 2 });
+    expect((await positionOf(h, main(h.alice), 2)).size).to.equal(wad("4"));
   });
 
   it("OR-3 is not settled, and nothing accrues in it", async () => {

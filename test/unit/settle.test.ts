@@ -74,7 +74,7 @@ describe("settle", () => {
     expect((await marketOf(h, ETH)).pool.cash).to.equal(wad("300"));
   });
 
-  it("settles an account whose other market has no price not at all, and everybody else", async () => {
+  it("settles what has a price: an account's other market without one does not shield it", async () => {
     const h = await traded("1000", "1000");
     await deal(h, [h.bob, h.alice], "0.01", "30000", { market: BTC });
     await h.fund(h.carol, { cash: "1000" });
@@ -82,7 +82,7 @@ describe("settle", () => {
     await h.setPrice(ETH, "1990");
     await h.feeds[BTC].updateAnswer(0n);
     await h.clearingHouse.settle(ETH, [main(h.alice), main(h.carol)]);
-    expect(await cashOf(h, main(h.alice))).to.equal(wad("1000"));
+    expect(await cashOf(h, main(h.alice))).to.equal(wad("989")); // 1 · 10 + fee 1
     expect(await cashOf(h, main(h.carol))).to.equal(wad("998.9")); // 0.1 · 10 + fee 0.1
   });
 });

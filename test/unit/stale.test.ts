@@ -4,7 +4,7 @@ import { AbiCoder, ZeroAddress } from "ethers";
 import { EACAggregatorProxy__factory, MockFeed__factory, MockV3Aggregator__factory } from "../../types/index.ts";
 import { ETH, freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
-import { ANY_TERMS, deal, main, refused, usdc } from "../helpers/unit.ts";
+import { deal, main, refused, usdc } from "../helpers/unit.ts";
 
 const DAY = 86_400;
 const NEUTRAL = 1_000_000n; // both factors [ppm]
@@ -26,7 +26,6 @@ async function everybodyRefuses(h: Fixture, error: string, args?: unknown[]): Pr
   await refused(h, () => ch.absorb(main(h.alice)), error, args, oracle);
   await refused(h, () => ch.health(main(h.alice)), error, args, oracle);
   await refused(h, () => ch.liquidationPrices(main(h.alice), ETH), error, args, oracle);
-  await refused(h, () => ch.connect(h.bob).cashCall(main(h.alice), main(h.bob), ANY_TERMS), error, args, oracle);
 }
 
 /** Alice is long 1 ETH with 10,000 of cash. */
