@@ -35,7 +35,7 @@ async function borrower(f: Fixture, debt: string): Promise<bigint> {
 }
 
 describe("src/risk against the ledger: lent cash and debt", () => {
-  it("CRA-1 lent cash, debt, liquid-staking tokens and their interest count as they do on chain", async () => {
+  it("MMS-5 lent cash, debt, liquid-staking tokens and their interest count as they do on chain", async () => {
     const f = await freshHouse();
     const alice = await borrower(f, "9000");
     await expectAlike(f, alice);
@@ -134,7 +134,7 @@ describe("src/risk against the ledger: lent cash and debt", () => {
     { name: "without debt", debt: "0" },
     { name: "of a borrower whom nobody lends more", debt: "1000" },
   ]) {
-    it(`LIQ-9 a cash call ${name}: the plan is what the ledger does to both accounts, to the wei`, async () => {
+    it(`LIQ-1 a cash call ${name}: the plan is what the ledger does to both accounts, to the wei`, async () => {
       const f = await freshHouse();
       const bob = await f.fund(f.bob, { cash: "300000" });
       const alice = await f.fund(f.alice, { weth: "10" });

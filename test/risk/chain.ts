@@ -76,9 +76,15 @@ export async function readHouse(f: Fixture, time: bigint): Promise<HouseState> {
 /** The block in which the lending pool was last stored: the view adds interest up to the block it is asked at. */
 async function lastMovement({ clearingHouse }: Fixture): Promise<number> {
   const { LendingChanged, LendingParamsSet, DeficitRecorded } = clearingHouse.filters;
-  const filters = [LendingChanged(), LendingParamsSet(), DeficitRecorded()];
-  const logs = await Promise.all(filters.map((filter) => clearingHouse.queryFilter(filter)));
-  return Math.max(...logs.flat().map((log) => log.blockNumber));
+  const moved = [LendingChanged(), LendingParamsSet()];
+  const logs = (await Promise.all(moved.map((filter) => clearingHouse.queryFilter(filter)))).flat();
+  for (const log of await clearingHouse.queryFilter(DeficitRecorded())) {
+    const [before, after] = await Promise.all(
+      [log.blockNumber - 1, log.blockNumber].map(async (blockTag) => (await clearingHouse.lending({ blockTag }))[2]),
+    );
+    if (before !== after) logs.push(log);
+  }
+  return Math.max(...logs.map((log) => log.blockNumber));
 }
 
 /** An account as the ledger has it. */
