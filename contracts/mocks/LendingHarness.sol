@@ -49,9 +49,8 @@ contract LendingHarness {
 
     /// @return stored the pool as it is stored
     /// @return current with interest up to now
-    /// @return flagged deficits [wad]
-    function pool() external view returns (LendingPool memory stored, LendingPool memory current, uint256 flagged) {
-        return ($.lending, Lending.current($), $.lending.flaggedDeficit);
+    function pool() external view returns (LendingPool memory stored, LendingPool memory current) {
+        return ($.lending, Lending.current($));
     }
 
     function rateOf(LendingParams memory params, uint256 borrowed, uint256 lent) external pure returns (uint256) {

@@ -27,7 +27,7 @@ export function liquidity(pool: LendingState): bigint {
   return pool.lent + pool.reserves - pool.borrowed;
 }
 
-/** Lent cash [wad] that shares are worth, floored; flagged deficits of borrowers are left out, so that nobody runs from one. */
+/** Lent cash [wad] that shares are worth, floored, flagged deficits of borrowers left out: nobody runs from one. */
 export function lentOf(pool: LendingState, shares: bigint): bigint {
   return (shares * (netLent(pool) + 1n)) / (pool.lentShares + VIRTUAL_SHARES);
 }
@@ -133,6 +133,13 @@ export function writeOff({ account, house }: Books, amount: bigint, fromFund: bi
       reserves: reduced.reserves - (amount - fromFund - lost),
     },
   );
+}
+
+/** The books after a deficit [wad] that a flag had recorded of a borrower is no longer recorded. */
+export function unflag({ account, house }: Books, amount: bigint): Books {
+  if (amount === 0n) return { account, house };
+  const pool = currentLending(house.lending, house.time);
+  return { account, house: { ...house, lending: { ...pool, flaggedDeficit: pool.flaggedDeficit - amount } } };
 }
 
 /** Takes up to `amount` [wad] of lent cash out of the pool. */

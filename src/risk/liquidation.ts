@@ -10,7 +10,7 @@ import {
 } from "./errors.ts";
 import { abs, divUp, min, positive, PPM, WAD } from "./fixed.ts";
 import { collateralOf, marketOf, priceOf } from "./house.ts";
-import { currentLending, debtOf, lentOf, loansOf, raiseCash, repay, sharesOf, writeOff } from "./lending.ts";
+import { currentLending, debtOf, lentOf, loansOf, raiseCash, repay, sharesOf, unflag, writeOff } from "./lending.ts";
 import {
   collateralValue,
   credit,
@@ -25,8 +25,8 @@ import {
 } from "./pools.ts";
 import { snapshotOf, valueOf, type Snapshot } from "./portfolio.ts";
 import { change, sides } from "./positions.ts";
-import { saleablePrice } from "./prices.ts";
-import { degradedSlice, slice } from "./slice.ts";
+import { delistingRamp, saleablePrice } from "./prices.ts";
+import { slice, sliceOfRest, stuckMargin } from "./slice.ts";
 import type { AccountState, Assessment, Books, HouseState } from "./types.ts";
 
 const FUND_SHARE = 200_000n; // [ppm] of the cost
@@ -47,6 +47,10 @@ export interface LiquidationRequest {
   readonly maxFraction?: bigint;
   /** Whether claims on pools are accepted where the account has nothing else to give; no if left out. */
   readonly acceptClaims?: boolean;
+  /** Deficit [wad] that the last flag recorded of the account in the lending pool; none if left out. */
+  readonly recordedDebt?: bigint;
+  /** What the insurance fund can pay of a debt now [wad]; all of it if left out. */
+  readonly fundRoom?: bigint;
 }
 
 /** A leg that moves from the account to the taker. */
@@ -119,7 +123,7 @@ type Transfer = Pick<Deal, "payment" | "paid" | "collaterals" | "legs" | "lentSh
  * and MM is then what the rest adds to it.
  * @throws NotLiquidatable if E ≥ MM
  * @throws FractionTooSmall if `maxFraction` would take or leave dust, or is less than the whole of an account with E ≤ d · MM
- * @throws NothingToSell if nothing has a usable price
+ * @throws NothingToSell if nothing has a usable price, or what has none needs all the margin
  * @throws ClaimsNotAccepted if the account can pay the taker only in claims
  * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
  */
@@ -135,13 +139,13 @@ export function planLiquidation(
   const { auction, owner, taker, acceptClaims = false } = request;
   const d = discount(auction.clock);
   const { degraded } = s;
-  const { needed, base } = neededSlice(s, house, d, maintenanceMargin);
+  const { needed, base } = neededSlice(s, house, d, assessment);
   const settled = settleAll({ account, house });
-  const opened = degraded ? settled : absorb(settled, positive(-equity));
+  const opened = degraded || equity >= 0n ? settled : absorb(settled, -equity, request);
   const list = legs(opened.account, opened.house);
   const hasAssets = canSell(opened, list);
   if (!hasAssets && degraded) throw new NothingToSell();
-  const whole = sinks(equity, base, auction.clock);
+  const whole = !degraded && sinks(equity, base, auction.clock);
   const fraction = hasAssets ? min(needed, request.maxFraction ?? WAD) : 0n;
   if (hasAssets && fraction !== needed && (whole || isDust(opened, list, fraction))) {
     throw new FractionTooSmall(fraction, needed);
@@ -153,25 +157,27 @@ export function planLiquidation(
     assessment,
     discount: d,
     needed,
-    rescue: whole && !degraded ? rescue(list, assessment, auction, cost) : 0n,
+    rescue: whole ? rescue(list, assessment, auction, cost) : 0n,
     deficit: degraded ? 0n : positive(-equity),
   };
 }
 
 /**
  * Plans a cash call with the steps and the rounding of `ClearingHouse.cashCall`: a slice of an account whose loss has waited for
- * cash longer than a day, whatever its health.
+ * cash longer than a day, whatever its health. The ledger also wants no money to have moved in the lending pool in the same block.
  * @throws NoCashCall if no loss has waited long enough, or the account is to be liquidated instead
  * @throws NothingToSell if its collateral is worth no more than its debt
  * @throws ClaimsNotAccepted if the account can pay the taker only in claims
  * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice, MissingRate
  */
 export function planCashCall(account: AccountState, house: HouseState, request: CashCallRequest): CashCallPlan {
-  const assessment = judge(snapshotOf(account, house), house.risk);
+  const s = snapshotOf(account, house, "cautious");
+  const assessment = judge(s, house.risk);
   const opened = settleAll({ account, house });
   const list = legs(opened.account, opened.house);
   const loss = totalLoss(list);
-  const limit = (CASH_CALL_DISCOUNT * assessment.maintenanceMargin) / WAD;
+  const stuck = s.degraded ? stuckMargin(s.portfolio, house.risk) : 0n;
+  const limit = (CASH_CALL_DISCOUNT * positive(assessment.maintenanceMargin - stuck)) / WAD;
   if (loss === 0n || request.cashCallClock <= CASH_CALL_DELAY || assessment.equity <= limit) {
     throw new NoCashCall(loss, request.cashCallClock);
   }
@@ -235,16 +241,22 @@ function sell(
   };
 }
 
-/** The slice that makes the account whole, and the MM that the penalty is taken on. */
+/**
+ * The slice that makes the account whole, and the MM that the penalty is taken on: of a degraded account what the rest adds to it,
+ * at no more than E / MM of that, so that the ratio never falls.
+ */
 function neededSlice(
   { portfolio, degraded }: Snapshot,
   { risk }: HouseState,
   d: bigint,
-  maintenanceMargin: bigint,
+  { equity, maintenanceMargin }: Assessment,
 ): { needed: bigint; base: bigint } {
   if (!degraded) return { needed: slice(portfolio, risk, d, DUST), base: maintenanceMargin };
-  const { fraction, base } = degradedSlice(portfolio, risk, d);
-  return { needed: fraction, base };
+  const stuck = stuckMargin(portfolio, risk);
+  if (maintenanceMargin <= stuck) throw new NothingToSell();
+  const ratio = (positive(equity) * WAD) / maintenanceMargin;
+  const base = ((maintenanceMargin - stuck) * min(ratio, d)) / d;
+  return { needed: sliceOfRest(portfolio, risk, d * base), base };
 }
 
 function canSell({ account, house }: Books, list: readonly Leg[]): boolean {
@@ -265,12 +277,20 @@ function markOf(house: HouseState, market: number): bigint {
   return priceOf(house, marketOf(house, market).underlying).price;
 }
 
-/** The books after a deficit has gone through the waterfall; what of it is debt is taken to be paid by the fund. */
-function absorb(books: Books, deficit: bigint): Books {
-  if (deficit === 0n) return books;
-  const list = legs(books.account, books.house);
-  const { parts, ofDebt } = split(list, uncoveredDebt(books), deficit);
-  const { account, house } = ofDebt === 0n ? books : writeOff(books, ofDebt, ofDebt);
+/** The books after a deficit [wad] has gone through the waterfall. Delisted collateral is forfeited. */
+function absorb(
+  books: Books,
+  deficit: bigint,
+  { recordedDebt = 0n, fundRoom }: Pick<LiquidationRequest, "recordedDebt" | "fundRoom">,
+): Books {
+  const { account: before, house: unflagged } = unflag(books, recordedDebt);
+  const kept = [...before.collaterals].filter(
+    ([id]) => delistingRamp(collateralOf(unflagged, id), unflagged.time) !== PPM,
+  );
+  const forfeited = { account: { ...before, collaterals: new Map(kept) }, house: unflagged };
+  const list = legs(forfeited.account, unflagged);
+  const { parts, ofDebt } = split(list, uncoveredDebt(forfeited), deficit);
+  const { account, house } = ofDebt === 0n ? forfeited : writeOff(forfeited, ofDebt, min(ofDebt, fundRoom ?? ofDebt));
   const positions = new Map(account.positions);
   list.forEach(({ market }, i) => {
     const position = positions.get(market);

@@ -47,10 +47,6 @@ export function totalProfit(list: readonly Leg[]): bigint {
   return list.reduce((sum, leg) => sum + positive(leg.pnl), 0n);
 }
 
-export function anyStuck(list: readonly Leg[]): boolean {
-  return list.some((leg) => leg.stuck);
-}
-
 /**
  * Spreads an amount [wad] over the losing markets, in proportion to what was lost in each, and an uncovered debt [wad]; the parts
  * add up exactly.
@@ -131,7 +127,7 @@ export function payLosses(books: Books): Books {
 
 /**
  * The books after an account has paid a loss [wad] in one market: from cash if that covers all of its losses, else all of them pro
- * rata. They are unchanged if another market has no usable price.
+ * rata. Markets without a usable price are left out.
  * @throws UnknownMarket, UnknownCollateral, UnknownUnderlying, MissingPrice
  */
 export function settleLoss(books: Books, market: number, loss: bigint): Books {
@@ -140,7 +136,6 @@ export function settleLoss(books: Books, market: number, loss: bigint): Books {
     const raised = raise(books, loss);
     return payLoss(raised, market, min(raised.account.cash, loss));
   }
-  if (anyStuck(list)) return books;
   return books.account.cash >= totalLoss(list) ? payLoss(books, market, loss) : payLosses(books);
 }
 
@@ -155,8 +150,8 @@ export function raise(books: Books, amount: bigint): Books {
   const { account, house } = called;
   const missing = amount - account.cash;
   if (missing === 0n || liquidity(currentLending(house.lending, house.time)) === 0n) return called;
-  const s = snapshotOf(account, house, "lastGood");
-  if (s.degraded) return called;
+  const s = snapshotOf(account, house, "cautious");
+  if (s.unpriced) return called;
   const { equity, maintenanceMargin } = judge(s, house.risk);
   return equity - s.profit < maintenanceMargin ? called : raiseCash(called, missing, true);
 }

@@ -7,8 +7,8 @@ import {
   collateralPrice,
   delistingRamp,
   kindest,
-  kindestOfCollateral,
   lastGoodOf,
+  lastGoodOfCollateral,
   requireCollateralPrice,
   type MissingPrices,
 } from "./prices.ts";
@@ -145,7 +145,7 @@ function gatherCollateral(g: Gathering, id: number, balance: bigint): void {
   if (stuck) {
     if (g.mode === "strict") price = requireCollateralPrice(g.house, id);
     g.degraded = true;
-    if (g.mode === "kindest") price = kindestOfCollateral(g.house, id);
+    if (g.mode === "lastGood" || g.mode === "kindest") price = lastGoodOfCollateral(g.house, id, g.mode === "kindest");
     if (price === 0n) return;
   }
   const value = { id, ramp, value: valueOf(balance, price) };

@@ -7,10 +7,10 @@ const MAX_REGIME = 3n; // largest μ
 const DELISTING_RAMP = 14n * 24n * 3600n; // [s] a haircut takes this long to reach 100 %
 
 /**
- * How a missing price is met. Strict: it is an error. Last good: positions count at the last good price, collateral at zero.
- * Kindest: both at the last good price moved in the owner's favour.
+ * How a missing price is met. Strict: it is an error. Cautious: positions count at the last good price, collateral at zero. Last
+ * good: both at the last good price. Kindest: both at that price moved in the owner's favour.
  */
-export type MissingPrices = "strict" | "lastGood" | "kindest";
+export type MissingPrices = "strict" | "cautious" | "lastGood" | "kindest";
 
 /** USD per unit [wad] of a collateral asset, floored; zero if it has no usable price. */
 export function collateralPrice(house: HouseState, collateral: number): bigint {
@@ -58,11 +58,11 @@ export function kindest(house: HouseState, market: number, price: bigint, long: 
   return (price * (long ? PPM + distance : positive(PPM - distance))) / PPM;
 }
 
-/** The last good price [wad] of a collateral asset moved up by κ · μ_max; zero if there has never been one. */
-export function kindestOfCollateral(house: HouseState, collateral: number): bigint {
+/** The last good price [wad] of a collateral asset, moved up by κ · μ_max if `kind`; zero if there has never been one. */
+export function lastGoodOfCollateral(house: HouseState, collateral: number, kind: boolean): bigint {
   const { underlying, rate, lastGoodRate } = collateralOf(house, collateral);
   const price = (house.prices.get(underlying) ?? house.lastGood.get(underlying))?.price ?? 0n;
-  const moved = (price * (PPM + reach(house, underlying))) / PPM;
+  const moved = kind ? (price * (PPM + reach(house, underlying))) / PPM : price;
   return (moved * (rate ?? lastGoodRate)) / WAD;
 }
 

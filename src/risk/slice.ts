@@ -1,5 +1,5 @@
 import { assess, margins, measure, type Measure } from "./assess.ts";
-import { divUp, positive, WAD } from "./fixed.ts";
+import { divUp, WAD } from "./fixed.ts";
 import { scale } from "./portfolio.ts";
 import type { Portfolio, RiskParameters } from "./types.ts";
 
@@ -27,28 +27,26 @@ export function slice(portfolio: Portfolio, risk: RiskParameters, discount: bigi
   return (m.gross * (WAD - fraction)) / WAD < dust ? WAD : fraction;
 }
 
+/** MM [wad] of what has no usable price and stays where it is. */
+export function stuckMargin(portfolio: Portfolio, risk: RiskParameters): bigint {
+  return assess(scale(portfolio, 0n), risk).maintenanceMargin;
+}
+
 /**
- * The slice that an account needs which has something without a usable price: of the rest, found by halving, upwards; 1e18 if even
- * all of the rest is not enough. `base` [wad] is what the rest adds to MM: the penalty is taken on it. As
- * `Observation.liquidateRest`.
+ * The slice of what has a usable price that lands at IM, found by halving and rounded up; 1e18 if even all of it is not enough. All
+ * of it costs `cost` [wad · wad]. As `Observation.liquidateRest`.
  * @throws UnknownUnderlying, UnknownCollateral if parameters are missing
  */
-export function degradedSlice(
-  portfolio: Portfolio,
-  risk: RiskParameters,
-  discount: bigint,
-): { fraction: bigint; base: bigint } {
-  const { equity, maintenanceMargin } = assess(portfolio, risk);
-  const base = positive(maintenanceMargin - assess(scale(portfolio, 0n), risk).maintenanceMargin);
+export function sliceOfRest(portfolio: Portfolio, risk: RiskParameters, cost: bigint): bigint {
+  const { equity } = assess(portfolio, risk);
   let [low, fraction] = [0n, WAD];
-  if (equity <= (discount * base) / WAD) return { fraction, base };
   for (let step = 0; step < HALVINGS; ++step) {
     const f = (low + fraction) / 2n;
     const required = assess(scale(portfolio, WAD - f), risk).initialMargin;
-    if (equity - divUp(f * discount * base, WAD * WAD) >= required) fraction = f;
+    if (equity - divUp(f * cost, WAD * WAD) >= required) fraction = f;
     else low = f;
   }
-  return { fraction, base };
+  return fraction;
 }
 
 /**

@@ -126,7 +126,7 @@ export interface LendingState {
   readonly reserves: bigint; // [wad]
   readonly rate: bigint; // [wad per second]
   readonly time: bigint; // [s]
-  readonly flaggedDeficit: bigint; // [wad] deficits of borrowers that flags have recorded
+  readonly flaggedDeficit: bigint; // [wad] that flags have recorded of borrowers: it earns nothing, and lent cash counts without it
   readonly params: LendingParameters;
 }
 

@@ -80,7 +80,9 @@ async function lastMovement({ clearingHouse }: Fixture): Promise<number> {
   const logs = (await Promise.all(moved.map((filter) => clearingHouse.queryFilter(filter)))).flat();
   for (const log of await clearingHouse.queryFilter(DeficitRecorded())) {
     const [before, after] = await Promise.all(
-      [log.blockNumber - 1, log.blockNumber].map(async (blockTag) => (await clearingHouse.lending({ blockTag }))[2]),
+      [log.blockNumber - 1, log.blockNumber].map(
+        async (blockTag) => (await clearingHouse.lending({ blockTag }))[0].flaggedDeficit,
+      ),
     );
     if (before !== after) logs.push(log);
   }
@@ -125,7 +127,10 @@ export async function expectPlanned(f: Fixture, id: bigint, acceptClaims = false
   const flagged = { flagger, maintenanceAtFlag, clock, rescueClock, lastCall };
   const auction = advance(flagged, assessForLiquidation(account, house), f.carol.address, time);
   const owner = f.alice.address;
-  const plan = planLiquidation(account, house, { auction, owner, taker: f.carol.address, acceptClaims });
+  const plan = planLiquidation(account, house, {
+    ...{ auction, owner, taker: f.carol.address, acceptClaims },
+    ...{ recordedDebt: house.lending.flaggedDeficit, fundRoom: 0n }, // the only flagged account, and an empty fund
+  });
   await f.networkHelpers.time.setNextBlockTimestamp(time);
   await f.clearingHouse
     .connect(f.carol)

@@ -138,8 +138,11 @@ async function shake(f: Fixture, s: Scenario, alice: bigint): Promise<boolean> {
   }
   const [house, [account]] = await readBoth(f, BigInt(await f.networkHelpers.time.latest()), [alice]);
   const price = breakingPrice(account!, house, s.overshoot);
-  if (price !== undefined) await f.setPrice(ETH, price.toFixed(8));
-  return price !== undefined;
+  if (price === undefined) return false;
+  await f.setPrice(ETH, price.toFixed(8));
+  const [shaken] = await readBoth(f, BigInt(await f.networkHelpers.time.latest()), []);
+  const { equity, maintenanceMargin } = assessForLiquidation(account!, shaken);
+  return equity < maintenanceMargin; // beyond a crossing there may be another one
 }
 
 /** Carol's account: she pays from cash, from lent cash, or by borrowing. */
@@ -174,6 +177,8 @@ describe(`src/risk against the ledger: scenarios (seed ${SEED})`, () => {
         taker: f.carol.address,
         maxFraction: s.maxFraction,
         acceptClaims: s.acceptClaims,
+        recordedDebt: house.lending.flaggedDeficit, // the only flagged account
+        fundRoom: 0n,
       };
       const planned = outcome(() => planLiquidation(account!, house, request));
       const after = typeof planned === "string" ? planned : outcome(() => takeOver(taker!, planned));
