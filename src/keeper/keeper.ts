@@ -161,7 +161,7 @@ export class Keeper {
     let changed = false;
     for (const job of dueUpkeep(this.mirror, this.#book, this.#taker, this.#policy)) {
       const result = await this.#maintain(job);
-      changed ||= result === "done" || result === "lost";
+      changed ||= job.action !== "observe" && (result === "done" || result === "lost");
     }
     if (changed) await this.mirror.sync();
     this.metrics.block.set(this.mirror.head);

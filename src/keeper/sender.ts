@@ -9,6 +9,7 @@ import type { KeeperPolicy } from "./config.ts";
 
 const BUMP = 1125n; // [‰ of the last fees] nodes replace a transaction by one that pays an eighth more
 const LONGEST_POLL = 250; // [ms]
+const OFFER_LIFETIME = 2000; // [ms] for which a node's advice on fees is taken
 
 /** What became of a call. */
 export interface Outcome {
@@ -36,6 +37,7 @@ export class Sender {
   readonly #provider: Provider;
   readonly #policy: SenderPolicy;
   #nonce: number | undefined;
+  #advice: { readonly fees: Fees; readonly until: number } | undefined;
   /** The nonce and the fees of a transaction that was sent and is not known to be mined. */
   #open: { readonly nonce: number; readonly fees: Fees } | undefined;
 
@@ -84,7 +86,7 @@ export class Sender {
 
   /** The next nonce and its fees: those of a transaction that was given up and is still there, which has to be outbid. */
   async #place(): Promise<{ nonce: number; fees: Fees }> {
-    const offer = this.#bounded(feesOf(await this.#provider.getFeeData()));
+    const offer = await this.#offer();
     const open = this.#open;
     if (open !== undefined && (await this.#signer.getNonce("latest")) <= open.nonce) {
       return { nonce: open.nonce, fees: this.#dearer(open.fees, offer) ?? open.fees };
@@ -110,7 +112,7 @@ export class Sender {
         await sleep(Math.min(this.#policy.pollInterval, LONGEST_POLL));
         continue;
       }
-      const more = this.#dearer(fees, this.#bounded(feesOf(await this.#provider.getFeeData())));
+      const more = this.#dearer(fees, await this.#offer());
       sentAt = block;
       if (more === undefined) continue;
       fees = more;
@@ -142,17 +144,20 @@ export class Sender {
     return max(maxFeePerGas, maxPriorityFeePerGas) > most ? undefined : { maxFeePerGas, maxPriorityFeePerGas };
   }
 
-  #bounded(fees: Fees): Fees {
-    const most = this.#policy.maxGasPrice;
-    if ("gasPrice" in fees) return { gasPrice: min(fees.gasPrice, most) };
-    const { maxFeePerGas, maxPriorityFeePerGas } = fees;
-    return { maxFeePerGas: min(maxFeePerGas, most), maxPriorityFeePerGas: min(maxPriorityFeePerGas, most) };
+  /** What the node advises to offer, within the bound. */
+  async #offer(): Promise<Fees> {
+    const now = Date.now();
+    if (this.#advice === undefined || this.#advice.until <= now) {
+      const fees = bounded(await this.#provider.getFeeData(), this.#policy.maxGasPrice);
+      this.#advice = { fees, until: now + OFFER_LIFETIME };
+    }
+    return this.#advice.fees;
   }
 }
 
-function feesOf({ gasPrice, maxFeePerGas, maxPriorityFeePerGas }: FeeData): Fees {
-  if (maxFeePerGas === null || maxPriorityFeePerGas === null) return { gasPrice: gasPrice ?? 0n };
-  return { maxFeePerGas, maxPriorityFeePerGas };
+function bounded({ gasPrice, maxFeePerGas, maxPriorityFeePerGas }: FeeData, most: bigint): Fees {
+  if (maxFeePerGas === null || maxPriorityFeePerGas === null) return { gasPrice: min(gasPrice ?? 0n, most) };
+  return { maxFeePerGas: min(maxFeePerGas, most), maxPriorityFeePerGas: min(maxPriorityFeePerGas, most) };
 }
 
 /** What ethers says in one line, without the request that it appends. */

@@ -4,7 +4,7 @@ import pino from "pino";
 import type { KeeperPolicy } from "../../src/keeper/config.ts";
 import { Keeper, UnusableTaker } from "../../src/keeper/keeper.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
-import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
+import { BTC, ETH, freshHouse, wad, WBTC, WETH, WSTETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 
 const logger = pino({ level: "silent" });
@@ -142,6 +142,122 @@ describe("keeper", () => {
     await keeper.tick();
     expect((await house.clearingHouse.market(ETH))[2].fees).to.equal(0n);
     expect(await keeper.tick()).to.deep.equal([]);
+  });
+
+  it("ends the auction of an account that has recovered", async () => {
+    const { house, bob } = await leveraged();
+    await house.setPrice(ETH, "1945");
+    await house.clearingHouse.flag(bob);
+    await house.setPrice(ETH, "2100");
+    const keeper = await keeperOf(house);
+    const own = async () => (await keeper.tick()).filter(({ account }) => account === bob);
+    expect((await own()).map(({ action, result }) => `${action} ${result}`)).to.deep.equal(["clear done"]);
+    expect((await house.clearingHouse.auction(bob)).lastCall).to.equal(0n);
+    expect(await own()).to.deep.equal([]);
+  });
+
+  it("calls for margin once, again after a recovery, and not for accounts that are too small", async () => {
+    const { house, bob } = await leveraged();
+    const keeper = await keeperOf(house);
+    const modest = await keeperOf(house, { callThreshold: wad("1000") });
+    const actions = async () =>
+      (await keeper.tick()).filter(({ account }) => account === bob).map(({ action, result }) => `${action} ${result}`);
+    expect(await actions()).to.deep.equal([]);
+    // 10 long at 1,980: E = 1,100 − 10 fee − 200 = 890, IM = 5/3 · 19,800 · (3 % + …) = 990.26, MM = 594.16
+    await house.setPrice(ETH, "1980");
+    expect((await modest.tick()).map(({ action }) => action)).to.not.include("call");
+    expect(await actions()).to.deep.equal(["call done"]);
+    expect(await actions()).to.deep.equal([]);
+    expect(keeper.mirror.accounts.get(bob)?.cure?.deposit).to.satisfy(
+      (d: bigint) => d > wad("100.2") && d < wad("100.3"),
+    );
+    await house.setPrice(ETH, "2050");
+    expect(await actions()).to.deep.equal([]);
+    await house.setPrice(ETH, "1980");
+    const restarted = await keeperOf(house); // does not know of the recovery, and does not call again
+    expect((await restarted.tick()).map(({ action }) => action)).to.not.include("call");
+    expect(await actions()).to.deep.equal(["call done"]);
+    const calls = await house.clearingHouse.queryFilter(house.clearingHouse.filters.MarginCall());
+    expect(calls.map(({ args }) => args.account)).to.deep.equal([bob, bob]);
+    expect(await keeper.metrics.registry.metrics()).to.include("plimsoll_keeper_margin_calls_total 2");
+  });
+
+  it("observes prices and rates when the last good ones have grown old", async () => {
+    const { house } = await leveraged();
+    const keeper = await keeperOf(house, { observeInterval: 600n });
+    const observed = async () => (await keeper.tick()).filter(({ action }) => action === "observe");
+    await observed();
+    expect(await observed()).to.deep.equal([]);
+    await house.pass(700);
+    await house.setPrice(ETH, "2010");
+    expect((await observed()).map(({ underlying, result }) => `${underlying} ${result}`)).to.deep.equal([
+      "0 done",
+      "1 done",
+      "2 done",
+    ]);
+    const { round, roundPrice } = await house.priceOracle.volatilityOf(ETH);
+    expect(round).to.equal(await house.feeds[ETH].latestRound());
+    expect(roundPrice).to.equal(wad("2010"));
+    await house.pass(3600);
+    expect((await observed()).map(({ collateral }) => collateral)).to.include(WSTETH);
+    await house.networkHelpers.time.increase(25 * 3600); // every price is stale: there is nothing to keep
+    expect(await observed()).to.deep.equal([]);
+  });
+
+  it("LIQ-5 a speck of something stale protects nobody", async () => {
+    const { house, bob } = await leveraged();
+    await house.fund(house.bob, { wbtc: "0.001" });
+    const keeper = await keeperOf(house);
+    await keeper.tick();
+    await house.networkHelpers.time.increase(24 * 3600 + 1);
+    // 0.001 BTC at its last good price adds 30 to E = 540; MM = 583.65 and 3 for it
+    await house.setPrice(ETH, "1940");
+    const take = (await keeper.tick()).find(({ account }) => account === bob);
+    expect(take).to.include({ action: "take", result: "done" });
+    expect(await house.clearingHouse.collateralBalance(bob, WBTC)).to.equal(wad("0.001"));
+  });
+
+  it("writes off a debt that nothing is left to pay for", async () => {
+    const house = await freshHouse();
+    const { clearingHouse: ch } = house;
+    const alice = await house.fund(house.alice, { cash: "10000" });
+    const bob = await house.fund(house.bob, { weth: "2" });
+    await ch.connect(house.alice).lend(alice, 10_000_000_000n);
+    await ch.connect(house.bob).withdraw(bob, house.usdc, 2_000_000_000n, house.bob);
+    await ch.delistCollateral(WETH);
+    await house.pass(14 * 24 * 3600); // from now on WETH counts zero
+    const keeper = await keeperOf(house);
+    const acts = (await keeper.tick()).filter(({ account }) => account === bob);
+    expect(acts.map(({ action, result }) => `${action} ${result}`)).to.deep.equal(["absorb done"]);
+    expect(await ch.assess(bob)).to.deep.equal([0n, 0n, 0n]);
+    // nobody has given anything to the fund: the lender bears the 2,000 and its interest, of which the fund's tenth was reserved
+    const { lent } = await ch.loans(alice);
+    expect(lent <= wad("8000") && lent > wad("7999")).to.equal(true);
+    expect((await keeper.tick()).filter(({ account }) => account === bob)).to.deep.equal([]);
+  });
+
+  it("looks at a loss that waits for cash every hour and takes the cash call when it may", async () => {
+    const house = await freshHouse();
+    await house.fund(house.alice, { cash: "50000" });
+    await house.fund(house.keeper, { cash: "50000" });
+    const bob = await house.fund(house.bob, { weth: "5" });
+    await house.trade(house.alice, house.bob, ETH, "-2", "2000");
+    await house.setPrice(ETH, "2200"); // short 2: 400 lost, and 2 of fees; 5 WETH are worth 11,000
+    const keeper = await keeperOf(house, { settleThreshold: wad("100"), minProfit: wad("0.1") });
+    const done: string[] = [];
+    for (let hour = 0; hour < 27 && !done.includes("cashCall"); ++hour) {
+      await keeper.tick();
+      done.push(...(await keeper.tick()).filter(({ account }) => account === bob).map(({ action }) => action));
+      await house.pass(3600);
+    }
+    expect(done).to.deep.equal(["cashCall"]);
+    const [event] = await house.clearingHouse.queryFilter(house.clearingHouse.filters.Liquidated());
+    expect(event!.args.cashCall).to.equal(true);
+    // f = 402 / 11,000, funding aside
+    expect(event!.args.fraction > wad("0.036") && event!.args.fraction < wad("0.037")).to.equal(true);
+    expect(await house.clearingHouse.positionPnl(bob, ETH)).to.satisfy((pnl: bigint) => pnl > wad("-20"));
+    const seen = await house.clearingHouse.queryFilter(house.clearingHouse.filters.UnsettledLossSeen());
+    expect(seen.length >= 25 && seen.length <= 28, `${seen.length} looks`).to.equal(true);
   });
 
   it("runs until it is stopped, whatever the node does, and says what failed", async () => {
