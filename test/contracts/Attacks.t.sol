@@ -6,7 +6,7 @@ import {IExchange, Match, Order, SignedOrder} from "../../contracts/interfaces/I
 import {IPriceOracle} from "../../contracts/interfaces/IPriceOracle.sol";
 import {MockWallet} from "../../contracts/mocks/MockWallet.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
-import {Assessment, LiquidationTerms, MarketParams, WAD} from "../../contracts/types/LedgerTypes.sol";
+import {Assessment, LiquidationTerms, WAD} from "../../contracts/types/LedgerTypes.sol";
 import {House} from "./support/House.sol";
 import {vm} from "./support/Vm.sol";
 
@@ -140,7 +140,7 @@ contract AttacksTest is House {
     /// @dev Long and short 100 ETH in two markets, IM 3 %, MM 1 % of 240,000. Swapped for 2.2 BTC, IM 5 %, MM 3 % of 132,000:
     /// E − IM rises from −1,200 to −606, E − MM falls from 3,600 to 2,040.
     function test_ATTACK_02_HotForCold() public {
-        ch.setMarket(2, MarketParams(500, 0, 5_000, 2_500, 0.01e18, 50_000_000, 100_000_000, uint8(ETH)));
+        ch.setMarket(2, marketParams(ETH, 0.01e18));
         giveCash(main(alice), 10_100e18);
         giveCash(main(bob), 1_000_000e18);
         trade(main(alice), main(bob), ETH, -100e18);
@@ -367,7 +367,7 @@ contract AttacksTest is House {
 
     /// @dev +100 and −100 ETH in two markets are a hedge that has to be unwound: 1 % and 3 % of 200,000.
     function test_ATTACK_19_TwoMarketsOneUnderlying() public {
-        ch.setMarket(2, MarketParams(500, 0, 5_000, 2_500, 0.01e18, 50_000_000, 100_000_000, uint8(ETH)));
+        ch.setMarket(2, marketParams(ETH, 0.01e18));
         giveCash(main(alice), 5_999e18);
         giveCash(main(bob), 1_000_000e18);
         trade(main(alice), main(bob), ETH, -50e18);

@@ -10,9 +10,23 @@ import {PriceOracle} from "../../../contracts/PriceOracle.sol";
 import {Vault} from "../../../contracts/Vault.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {Match, SignedOrder} from "../../../contracts/interfaces/IExchange.sol";
+import {CallbackToken} from "../../../contracts/mocks/CallbackToken.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
 import {AccountId, AccountIds} from "../../../contracts/types/AccountId.sol";
-import {Assessment, Auction, Call, LiquidationTerms, WAD} from "../../../contracts/types/LedgerTypes.sol";
+import {
+    Assessment,
+    Auction,
+    Call,
+    Cure,
+    FLAG_AUCTION,
+    FLAG_LOANS,
+    FLAG_OPENED,
+    LENDING,
+    LendingPool,
+    LiquidationTerms,
+    MarketParams,
+    WAD
+} from "../../../contracts/types/LedgerTypes.sol";
 import {House} from "./House.sol";
 import {Lens} from "./Lens.sol";
 import {Vm, vm} from "./Vm.sol";
@@ -21,6 +35,9 @@ import {Vm, vm} from "./Vm.sol";
 /// action checks what must hold of itself by name; what must hold of the books is for the invariants.
 contract Handler is House {
     uint256 private constant MARKETS = 2;
+    uint256 private constant COLLATERALS = 7; // the house's four and three that misbehave
+    uint256 private constant FEE = 4; // takes 1 % of each transfer
+    uint256 private constant CALLBACK = 5; // calls the ledger in the middle of each transfer
     uint256 private constant ACTORS = 8;
     uint256 private constant TRADERS = 14; // accounts of actors; behind them two takers, the fund and the treasury
     uint256 private constant TAKER = 14; // its means are limited
@@ -30,7 +47,7 @@ contract Handler is House {
 
     /// @dev What the events of an action say.
     struct Seen {
-        uint256 charges; // socialised, bitmap of markets
+        uint256 charges; // socialised, bitmap of markets; bit LENDING: charged to lenders
         uint256 rescue;
         uint256 absorbed; // Σ parts of deficits
         uint256 carried; // Σ of what fund, sides and bad debt took of it
@@ -46,6 +63,8 @@ contract Handler is House {
     mapping(AccountId => uint256) public recorded; // deficit by the last event
     uint256 public recordedSum;
     mapping(AccountId => uint256) private _hadCollateral; // bitmap before the last liquidation
+    mapping(AccountId => mapping(uint256 market => uint256)) private _openedAt; // [s] last opening above the soft cap
+    uint256 private _flaggedLending; // deficits of borrowers that were flagged before the last action
     mapping(string action => uint256) public done; // successes
 
     constructor(ClearingHouse ch_) {
@@ -76,10 +95,12 @@ contract Handler is House {
         fund = InsuranceFund(ch.insuranceFund());
         usdc = MockERC20(ch.cashToken());
         treasury = ch.treasury();
-        for (uint256 i = 0; i < 2; ++i) {
-            tokens[i] = MockERC20(ch.collateral(i).token);
-            feeds[i] = MockV3Aggregator(oracle.feedOf(i).aggregator);
-        }
+        for (uint256 i = 0; i < COLLATERALS; ++i) tokens.push(MockERC20(ch.collateral(i).token));
+        for (uint256 u = 0; u < UNDERLYINGS; ++u) feeds[u] = MockV3Aggregator(oracle.feedOf(u).aggregator);
+        rateFeeds[0] = MockV3Aggregator(oracle.rateFeedsOf(WSTETH).rate);
+        rateFeeds[1] = MockV3Aggregator(oracle.rateFeedsOf(WSTETH).market);
+        oracle.observe(ETH, 1);
+        oracle.observe(BTC, 1);
     }
 
     /// @dev About ten times leverage nearly everywhere, so that a few per cent sink somebody.
@@ -92,6 +113,9 @@ contract Handler is House {
         giveCash(_ids[TAKER], 6_000e18);
         giveCash(_ids[WHALE], 1_000_000_000e18);
         giveFund(_ids[WHALE].ownerOf(), 20_000e18);
+        lend(_ids[WHALE], 30_000e18);
+        giveCollateral(_ids[7], WSTETH, 5e18);
+        giveCollateral(_ids[0], USDT, 3_000e18);
         trade(_ids[1], _ids[0], ETH, 60e18);
         trade(_ids[2], _ids[3], ETH, 40e18);
         trade(_ids[4], _ids[3], BTC, 1.5e18);
@@ -126,11 +150,7 @@ contract Handler is House {
             vm.prank(payer);
             ch.deposit(id, address(usdc), units);
         } else {
-            giveCollateral(
-                id,
-                kind - 2,
-                kind == 2 ? 0.006e18 + (_roll(seed, 3) % 2e18) : 0.0003e18 + (_roll(seed, 3) % 0.1e18)
-            );
+            _depositCollateral(id, seed);
         }
         Assessment memory a = assess(id);
         Assessment memory was = b[_indexOf(id)];
@@ -144,17 +164,41 @@ contract Handler is House {
         _digest("deposit");
     }
 
-    function withdraw(uint256 seed) external {
-        AccountId id = _trader(seed, 0);
-        uint256 kind = _roll(seed, 1) % 4;
-        if (kind < 2) _withdrawCash(id, seed);
-        else _withdrawCollateral(id, kind - 2, seed);
+    /// @dev Between one and a hundred times the dust threshold. A token that calls back finds the house locked.
+    function _depositCollateral(AccountId id, uint256 seed) private {
+        uint256 c = _roll(seed, 2) % COLLATERALS;
+        uint256 amount = uint256(ch.collateral(c).minBalance) * (2 + (_roll(seed, 3) % 100));
+        if (c == CALLBACK) {
+            bytes[4] memory tricks = [
+                abi.encodeCall(ch.sweepReserves, ()),
+                abi.encodeCall(ch.flag, (id)),
+                abi.encodeCall(ch.deposit, (id, address(usdc), 1)),
+                abi.encodeCall(ch.batch, (new Call[](0)))
+            ];
+            CallbackToken(address(tokens[c])).setCallback(address(ch), tricks[_roll(seed, 4) % 4]);
+        }
+        if (ch.collateral(c).delistingEnd == 0) {
+            giveCollateral(id, c, amount);
+            if (c == FEE) ++done["fee token"];
+        } else {
+            _mustFail(
+                id.ownerOf(),
+                address(ch),
+                abi.encodeCall(ch.deposit, (id, address(tokens[c]), 1e18)),
+                IClearingHouse.Delisted.selector
+            );
+        }
     }
 
-    function _withdrawCash(AccountId id, uint256 seed) private {
-        Lens.View memory b = lens.viewOf(id, MARKETS);
-        uint256 units = _part(b.cash / USDC_UNIT, seed);
+    function withdraw(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        if (_roll(seed, 1) % 2 == 0) _withdrawCash(id, _part(cashOf(id) / USDC_UNIT, seed));
+        else _withdrawCollateral(id, _roll(seed, 2) % COLLATERALS, seed);
+    }
+
+    function _withdrawCash(AccountId id, uint256 units) private {
         if (units == 0) return;
+        Lens.View memory b = lens.viewOf(id, MARKETS);
         Assessment[] memory all = _assessAll();
         uint256 held = usdc.balanceOf(id.ownerOf());
         vm.recordLogs();
@@ -165,13 +209,13 @@ contract Handler is House {
             _mayHaveLeft(id, all[_indexOf(id)]);
             _lossesCovered(id);
             _othersUnchanged(all, id, id, id, 0, "WITHDRAW_LEAVES_OTHERS");
-            _digest("withdraw cash");
+            _digest(debtOf(id) > b.debt ? "borrow" : "withdraw cash");
         } catch (bytes memory reason) {
             _requireTyped(reason);
             int256 left = b.risk.equity - int256(b.profit) - int256(units * USDC_UNIT);
             bool allowed = b.cash >= units * USDC_UNIT + b.loss && left >= int256(b.risk.initialMargin);
-            check(!allowed, "WITHDRAW_WITHIN_MARGIN refused");
-            if (b.cash < units * USDC_UNIT) _requireReason(reason, IClearingHouse.InsufficientCash.selector);
+            if (ch.account(id).flags & FLAG_OPENED == 0) check(!allowed, "WITHDRAW_WITHIN_MARGIN refused");
+            else if (allowed) ++done["surcharge refuses"];
         }
     }
 
@@ -200,8 +244,10 @@ contract Handler is House {
         AccountId to = _trader(seed, 1);
         for (uint256 i = 0; i < TRADERS && (to.equals(from) || to.ownerOf() != from.ownerOf()); ++i) to = _ids[i];
         Assessment[] memory all = _assessAll();
-        address token = _roll(seed, 2) % 3 == 0 ? address(tokens[WETH]) : address(usdc);
-        uint256 held = token == address(usdc) ? cashOf(from) / USDC_UNIT : ch.collateralBalance(from, WETH);
+        uint256 c = _roll(seed, 3) % COLLATERALS;
+        bool isCash = _roll(seed, 2) % 3 != 0;
+        address token = isCash ? address(usdc) : address(tokens[c]);
+        uint256 held = isCash ? cashOf(from) / USDC_UNIT : toUnits(c, ch.collateralBalance(from, c));
         uint256 units = 1 + _part(held, seed);
         vm.recordLogs();
         vm.prank(from.ownerOf());
@@ -209,7 +255,9 @@ contract Handler is House {
             check(to.ownerOf() == from.ownerOf() && !to.equals(from), "TRANSFER to another owner");
             _mayHaveLeft(from, all[_indexOf(from)]);
             int256 sum = all[_indexOf(from)].equity + all[_indexOf(to)].equity;
-            checkNear(assess(from).equity + assess(to).equity, sum, 2, "TRANSFER_KEEPS_EQUITY");
+            checkLe(assess(from).equity + assess(to).equity, sum + WEI, "TRANSFER_KEEPS_EQUITY");
+            if (_flaggedLending == 0)
+                checkLe(sum - WEI, assess(from).equity + assess(to).equity, "TRANSFER_KEEPS_EQUITY");
             _othersUnchanged(all, from, to, to, 0, "TRANSFER_LEAVES_OTHERS");
             _digest("transfer");
         } catch (bytes memory reason) {
@@ -221,7 +269,7 @@ contract Handler is House {
 
     /// @notice Tokens sent to the house without asking belong to nobody.
     function donate(uint256 seed) external {
-        MockERC20 token = seed % 3 == 0 ? usdc : tokens[seed % 2];
+        MockERC20 token = seed % 3 == 0 ? usdc : tokens[seed % COLLATERALS];
         uint256 units = _roll(seed, 0) % 1e9;
         Assessment[] memory all = _assessAll();
         token.mint(address(vault), units);
@@ -236,7 +284,7 @@ contract Handler is House {
         AccountId id = _trader(seed, 0);
         address thief = _actors[_roll(seed, 1) % ACTORS];
         if (thief == id.ownerOf()) thief = _ids[TAKER].ownerOf();
-        uint256 way = _roll(seed, 2) % 7;
+        uint256 way = _roll(seed, 2) % 10;
         bytes memory data;
         bytes4 expected = IClearingHouse.NotOwner.selector;
         if (way == 0) data = abi.encodeCall(ch.withdraw, (id, address(usdc), 1, thief));
@@ -249,6 +297,13 @@ contract Handler is House {
             calls[0] = Call(address(ch), abi.encodeCall(ch.withdraw, (id, address(usdc), 1, thief)));
             data = abi.encodeCall(ch.batch, (calls));
         }
+        if (way == 7) data = abi.encodeCall(ch.lend, (id, 1));
+        if (way == 8) data = abi.encodeCall(ch.recall, (id, 1));
+        if (way == 9) {
+            bytes4 foreign = bytes4(keccak256("AccessManagedUnauthorized(address)"));
+            _mustFail(thief, address(ch), abi.encodeCall(ch.delistCollateral, (0)), foreign);
+            return;
+        }
         if (way == 6) {
             (data, expected) = (abi.encodeCall(vault.push, (address(usdc), thief, 1)), bytes4(0));
             _mustFail(thief, address(vault), data, expected);
@@ -258,6 +313,106 @@ contract Handler is House {
             expected = IClearingHouse.NotLiquidatable.selector;
         }
         _mustFail(thief, address(ch), data, expected);
+    }
+
+    // ---------------------------------------------------------------- lending
+
+    /// @notice Lends a part of an account's cash, or more than it has.
+    function lendAny(uint256 seed) external {
+        AccountId id = _borrower(seed, 0);
+        uint256 units = _part(_least(cashOf(id), 50_000e18) / USDC_UNIT, seed);
+        if (units == 0) return;
+        Lens.View memory b = lens.viewOf(id, MARKETS);
+        Assessment[] memory all = _assessAll();
+        vm.recordLogs();
+        vm.prank(id.ownerOf());
+        try ch.lend(id, units) {
+            Lens.View memory a = lens.viewOf(id, MARKETS);
+            checkNear(a.risk.equity, b.risk.equity, uint256(WEI), "LENDING_KEEPS_EQUITY");
+            checkEq(a.loss, 0, "LENDING while a loss is unsettled");
+            _mayHaveLeft(id, all[_indexOf(id)]);
+            _othersUnchanged(all, id, id, id, 0, "LENDING_LEAVES_OTHERS");
+            _digest("lend");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+            bool allowed =
+                b.cash >= units * USDC_UNIT + b.loss &&
+                    b.risk.equity - int256(b.profit) >= int256(b.risk.initialMargin);
+            if (ch.account(id).flags & FLAG_OPENED == 0) check(!allowed, "LEND_WITHIN_MARGIN refused");
+        }
+    }
+
+    /// @notice Lent cash can be recalled as far as the pool is liquid.
+    function recallAny(uint256 seed) external {
+        AccountId id = _borrower(seed, 0);
+        for (uint256 i = 0; i <= WHALE && lentOf(id) == 0; ++i) id = _ids[(i + _roll(seed, 0)) % (WHALE + 1)];
+        uint256 lent = lentOf(id);
+        uint256 units = _part(lent / USDC_UNIT, seed);
+        if (units == 0) return;
+        Assessment[] memory all = _assessAll();
+        uint256 liquid = _liquidity();
+        int256 equity = all[_indexOf(id)].equity;
+        vm.recordLogs();
+        vm.prank(id.ownerOf());
+        try ch.recall(id, units) {
+            checkLe(units * USDC_UNIT, liquid, "RECALL beyond what is liquid");
+            checkLe(units * USDC_UNIT, lent, "RECALL of more than is lent");
+            checkLe(assess(id).equity, equity + WEI, "RECALL gains nothing");
+            if (_flaggedLending == 0) checkLe(equity - WEI, assess(id).equity, "RECALL_KEEPS_EQUITY");
+            _othersUnchanged(all, id, id, id, 0, "RECALL_LEAVES_OTHERS");
+            _digest("recall");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+            bool allowed = units * USDC_UNIT <= liquid && units * USDC_UNIT <= lent && _flaggedLending == 0;
+            check(!allowed, "LENT_IS_RECALLABLE");
+        }
+    }
+
+    /// @notice Withdraws more cash than there is: about what the account's margin allows.
+    function borrowAny(uint256 seed) external {
+        AccountId id = _borrower(seed, 0);
+        Lens.View memory v = lens.viewOf(id, MARKETS);
+        int256 free = v.risk.equity - int256(v.profit) - int256(v.risk.initialMargin);
+        if (free <= 0) return;
+        uint256 units = (uint256(free) * (50 + (_roll(seed, 1) % 55))) / 100 / USDC_UNIT;
+        uint256 most = (cashOf(id) + v.lent + _liquidity()) / USDC_UNIT;
+        if (_roll(seed, 2) % 4 != 0) units = _least(units, most);
+        _withdrawCash(id, units);
+    }
+
+    /// @notice Whatever comes in repays debt first.
+    function repay(uint256 seed) external {
+        AccountId id = _borrower(seed, 0);
+        for (uint256 i = 0; i <= WHALE && debtOf(id) == 0; ++i) id = _ids[(i + _roll(seed, 0)) % (WHALE + 1)];
+        uint256 debt = debtOf(id);
+        if (debt == 0) return;
+        uint256 amount = (1 + (_roll(seed, 1) % (2 * (debt / USDC_UNIT + 1)))) * USDC_UNIT;
+        Assessment[] memory all = _assessAll();
+        vm.recordLogs();
+        giveCash(id, amount);
+        uint256 left = amount < debt ? debt - amount : 0;
+        checkNear(int256(debtOf(id)), int256(left), 2, "REPAY first");
+        checkEq(cashOf(id), amount < debt ? 0 : amount - debt, "REPAY leaves the rest as cash");
+        _othersUnchanged(all, id, id, id, 0, "REPAY_LEAVES_OTHERS");
+        _digest("repay");
+    }
+
+    function sweepReserves(uint256) external {
+        Assessment[] memory all = _assessAll();
+        uint256 liquid = _liquidity();
+        uint256 reserves = lendingPool().reserves;
+        uint256 cash = cashOf(_ids[FUND]);
+        vm.recordLogs();
+        uint256 swept = ch.sweepReserves();
+        checkEq(swept, _least(reserves, liquid), "RESERVES swept as far as the pool is liquid");
+        checkEq(cashOf(_ids[FUND]) - cash, swept, "RESERVES go to the fund");
+        _othersUnchanged(all, FUND, "SWEEP_LEAVES_OTHERS");
+        _digest(swept == 0 ? "nothing to sweep" : "sweep reserves");
+    }
+
+    function _liquidity() private view returns (uint256) {
+        LendingPool memory p = lendingPool();
+        return uint256(p.lent) + p.reserves - p.borrowed;
     }
 
     // ---------------------------------------------------------------- trading
@@ -311,10 +466,13 @@ contract Handler is House {
         Match[] memory matches = new Match[](1);
         matches[0] = Match(0, 1);
         Assessment[] memory all = _assessAll();
+        int256[2] memory sizes = [sizeOf(maker, market), sizeOf(taker, market)];
         vm.recordLogs();
         try exchange.settle(orders, matches) {
             _riskTaken(maker, all[_indexOf(maker)], "RISK_TAKEN_ABOVE_IM trade, maker");
             _riskTaken(taker, all[_indexOf(taker)], "RISK_TAKEN_ABOVE_IM trade, taker");
+            _opened(maker, market, sizes[0]);
+            _opened(taker, market, sizes[1]);
             uint256 index = priceOf(market);
             uint256 distance = price > index ? price - index : index - price;
             checkLe(distance * 1e6, index * 5_000, "PRICE_BAND");
@@ -323,6 +481,41 @@ contract Handler is House {
         } catch (bytes memory reason) {
             _requireTyped(reason);
         }
+    }
+
+    /// @dev Who raised a size above the soft cap has the surcharge beyond IM.
+    function _opened(AccountId id, uint256 market, int256 before) private {
+        int256 size = sizeOf(id, market);
+        if ((size < 0 ? -size : size) <= (before < 0 ? -before : before)) return;
+        uint256 surcharge = _surcharge(id, market);
+        if (surcharge == 0) return;
+        _openedAt[id][market] = block.timestamp;
+        Assessment memory a = assess(id);
+        ++done["open above the soft cap"];
+        checkLe(int256(a.initialMargin + surcharge), a.equity + WEI, "OPENING_SURCHARGE");
+    }
+
+    /// @dev Notional · (1 − φκμ) · (open interest − soft) / (hard − soft), rounded down.
+    function _surcharge(AccountId id, uint256 market) private view returns (uint256) {
+        (MarketParams memory p, , , , ) = ch.market(market);
+        uint256 soft = uint256(p.softCap) * WAD;
+        uint256 hard = uint256(p.hardCap) * WAD;
+        uint256 interest = (openInterestOf(market) * priceOf(market)) / WAD;
+        if (interest <= soft) return 0;
+        uint256 base = (uint256(oracle.read(market).initialFactor()) * 50_001) / 1e6; // φκ = 5 %
+        int256 size = sizeOf(id, market);
+        uint256 notional = (uint256(size < 0 ? -size : size) * priceOf(market)) / WAD;
+        return (((notional * (1e6 - base)) / 1e6) * (_least(interest, hard) - soft)) / (hard - soft);
+    }
+
+    /// @notice Flash-margin: deposits, opens under the surcharge, and tries to leave with the deposit at once or after an hour.
+    function crowd(uint256 seed) external {
+        AccountId id = _trader(seed, 0);
+        giveCash(id, 60_000e18);
+        int256 size = int256(_roll(seed, 1) % 1e9) * 1e9 + 0.1e18;
+        _trade(_ids[WHALE], id, BTC, _roll(seed, 2) % 2 == 0 ? size : -size, priceOf(BTC), 0);
+        if (_roll(seed, 3) % 3 == 0) passTime(1 hours);
+        _withdrawCash(id, _least(cashOf(id), 60_000e18) / USDC_UNIT);
     }
 
     /// @notice Several acts of one owner with one check at the end: cash out and in around a trade, or collateral against cash.
@@ -356,11 +549,13 @@ contract Handler is House {
             if (wanted & (1 << i) != 0) calls[count++] = Call(i == 2 ? address(exchange) : address(ch), acts[i]);
         }
         Assessment[] memory all = _assessAll();
+        int256 sizeBefore = sizeOf(id, market);
         vm.recordLogs();
         vm.prank(owner);
         try ch.batch(calls) {
             if (wanted & 7 != 0) _riskTaken(id, all[_indexOf(id)], "RISK_TAKEN_ABOVE_IM batch");
             if (wanted & 1 != 0) _mayHaveLeft(id, all[_indexOf(id)]);
+            if (wanted & 4 != 0) _opened(id, market, sizeBefore);
             _riskTaken(_ids[WHALE], all[WHALE], "RISK_TAKEN_ABOVE_IM batch, maker");
             _othersUnchanged(all, id, _ids[WHALE], id, 0, "BATCH_LEAVES_OTHERS");
             _digest("batch");
@@ -376,13 +571,20 @@ contract Handler is House {
         AccountId[] memory list = new AccountId[](1 + (_roll(seed, 0) % 8));
         for (uint256 i = 0; i < list.length; ++i) list[i] = _ids[_roll(seed, 1 + i) % _ids.length];
         Assessment[] memory all = _assessAll();
+        uint256[] memory debts = new uint256[](all.length);
+        for (uint256 i = 0; i < all.length; ++i) debts[i] = debtOf(_ids[i]);
         uint256 pool = poolOf(market).cash;
         bool owing = lossOf(market).badDebt != 0;
         vm.recordLogs();
         ch.settle(market, list);
         if (owing) checkLe(pool, poolOf(market).cash, "NO_GAINS_WHILE_BAD_DEBT stands");
         for (uint256 i = 0; i < all.length; ++i) {
-            checkEq(assess(_ids[i]).equity, all[i].equity, "SETTLEMENT_KEEPS_EQUITY");
+            _sameOf(_ids[i], assess(_ids[i]), all[i], "SETTLEMENT_KEEPS_EQUITY");
+            if (debtOf(_ids[i]) <= debts[i] + uint256(WEI)) continue;
+            Lens.View memory v = lens.viewOf(_ids[i], MARKETS);
+            ++done["borrow to settle"];
+            int256 worth = v.risk.equity - int256(v.profit) + WEI;
+            checkLe(int256(v.risk.maintenanceMargin), worth, "SETTLEMENT_BORROWS above MM only");
         }
         _digest("settle");
     }
@@ -395,19 +597,20 @@ contract Handler is House {
         uint256 amount = _part(pnl > 0 ? uint256(pnl) : 1e18, seed);
         Assessment[] memory all = _assessAll();
         uint256 cash = cashOf(id);
+        uint256 debt = debtOf(id);
         uint256 pool = poolOf(market).cash;
         uint256 badDebt = lossOf(market).badDebt;
         vm.recordLogs();
         vm.prank(id.ownerOf());
         try ch.claim(id, market, amount) returns (uint256 paid) {
             check(int256(amount) <= pnl, "CLAIM of more than profit");
-            checkLe(cash + paid, cashOf(id), "CLAIM pays what it says");
+            if (debtOf(id) == 0) checkLe(cash + paid, cashOf(id) + debt, "CLAIM pays what it says");
             // Given up: paid / s. Nobody gets a wei more than his share of the pool.
-            uint256 given = uint256(all[_indexOf(id)].equity - assess(id).equity) + paid;
+            uint256 given = uint256(all[_indexOf(id)].equity - assess(id).equity + WEI) + paid;
             checkLe(paid * (pool + badDebt), given * pool, "CLAIM pays at most s");
             // Without bad debt a claim is a settlement, which changes no equity and is allowed in every state.
             if (badDebt != 0) _riskTaken(id, all[_indexOf(id)], "RISK_TAKEN_ABOVE_IM claim");
-            else checkEq(assess(id).equity, all[_indexOf(id)].equity, "CLAIM without bad debt settles");
+            else _sameOf(id, assess(id), all[_indexOf(id)], "CLAIM without bad debt settles");
             _othersUnchanged(all, id, id, id, 0, "CLAIM_LEAVES_OTHERS");
             _digest(badDebt != 0 ? "claim against bad debt" : "claim");
         } catch (bytes memory reason) {
@@ -434,6 +637,7 @@ contract Handler is House {
     // ---------------------------------------------------------------- prices and time
 
     function movePrice(uint256 seed) external {
+        if (seed % 8 == 0) return _moveStable(seed);
         uint256 underlying = seed % 2;
         uint256 kind = _roll(seed, 0) % 8;
         uint256 most =
@@ -451,6 +655,42 @@ contract Handler is House {
         setPrice(underlying, (price * (up ? 1e6 + ppm : 1e6 - ppm)) / 1e6);
     }
 
+    /// @dev USDT between 0.90 and 1.05, wstETH's rates upwards and up to 5 % apart.
+    function _moveStable(uint256 seed) private {
+        feeds[USD].updateAnswer(int256(0.9e8 + (_roll(seed, 1) % 0.15e8)));
+        int256 rate = rateFeeds[0].latestAnswer();
+        if (rate < 1.8e18) rateFeeds[0].updateAnswer(rate + int256(_roll(seed, 2) % 0.001e18));
+        rateFeeds[1].updateAnswer((rate * int256(950_000 + (_roll(seed, 3) % 51_000))) / 1e6);
+        ++done["depeg"];
+    }
+
+    /// @notice Takes rounds into the volatility: IM may rise at once, MM does not move in the same block.
+    function observeAny(uint256 seed) external {
+        uint256 underlying = seed % 2;
+        Assessment[] memory b = _assessAll();
+        oracle.observe(underlying, 1 + (_roll(seed, 0) % 30));
+        oracle.observeRate(WSTETH);
+        Assessment[] memory a = lens.assessAll(_ids);
+        for (uint256 i = 0; i < a.length; ++i) {
+            checkEq(a[i].equity, b[i].equity, "REGIME_KEEPS_EQUITY");
+            checkEq(a[i].maintenanceMargin, b[i].maintenanceMargin, "REGIME_NEVER_LIQUIDATES at once");
+            checkLe(a[i].maintenanceMargin, a[i].initialMargin, "IM_ABOVE_MM");
+        }
+        if (oracle.read(underlying).maintenanceFactor() > 1e6) ++done["regime above one"];
+        ++done["observe"];
+    }
+
+    /// @notice Starts the ramp of an asset that nobody needs to have.
+    function delist(uint256 seed) external {
+        if (_roll(seed, 0) % 6 != 0) return;
+        uint256 c = WSTETH + (_roll(seed, 1) % (COLLATERALS - WSTETH));
+        if (c == USDT || ch.collateral(c).delistingEnd != 0) return;
+        Assessment[] memory all = _assessAll();
+        ch.delistCollateral(c);
+        _othersUnchanged(all, all.length, "DELISTING_STARTS_GENTLY");
+        ++done["delist"];
+    }
+
     function wait(uint256 seed) external {
         uint24[8] memory times = [1, 12, 45, 90, 600, 1 hours, 25 hours, 3 days + 1];
         passTime(times[_roll(seed, 0) % 8]);
@@ -462,20 +702,41 @@ contract Handler is House {
         AccountId id = seed % 3 == 0 ? _trader(seed, 0) : _below(seed);
         Assessment[] memory all = _assessAll();
         Assessment memory a = all[_indexOf(id)];
-        bool known = ch.account(id).flags != 0;
+        bool known = ch.account(id).flags & FLAG_AUCTION != 0;
         uint256 clock = _clock(ch.auction(id));
         vm.recordLogs();
         vm.prank(_actors[_roll(seed, 1) % ACTORS]);
         try ch.flag(id) {
-            check(a.equity < int256(a.maintenanceMargin) || known, "FLAG of a healthy account");
+            check(a.equity < int256(a.initialMargin) || known, "FLAG of a healthy account");
             _othersUnchanged(all, all.length, "FLAG_CHANGES_NO_EQUITY");
-            if (a.equity < int256(a.maintenanceMargin))
+            if (a.equity < int256(a.maintenanceMargin)) {
                 checkEq(ch.auction(id).clock, clock, "CLOCK_STEPS at most 60 s");
+            } else if (!known) {
+                check(ch.auction(id).flagger == address(0), "MARGIN_CALL starts no auction");
+            }
             _digest("flag");
             checkEq(recorded[id], a.equity < 0 ? uint256(-a.equity) : 0, "FLAG records the deficit");
         } catch (bytes memory reason) {
-            check(a.equity >= int256(a.maintenanceMargin), "FLAG refused below MM");
+            check(a.equity >= int256(a.initialMargin) && !known, "FLAG refused below IM");
             _requireReason(reason, IClearingHouse.NotLiquidatable.selector);
+        }
+    }
+
+    /// @notice Observes somebody between MM and IM: his deposit cures what it says.
+    function callMargin(uint256 seed) external {
+        for (uint256 i = 0; i < TRADERS; ++i) {
+            AccountId id = _ids[((_roll(seed, 0) % TRADERS) + i) % TRADERS];
+            Assessment memory a = assess(id);
+            if (a.equity >= int256(a.initialMargin) || a.equity < int256(a.maintenanceMargin)) continue;
+            vm.recordLogs();
+            ch.flag(id);
+            _digest("margin call");
+            if (_roll(seed, 1) % 2 == 0) return;
+            uint256 shortfall = a.initialMargin - uint256(a.equity);
+            giveCash(id, ((shortfall - 1) / USDC_UNIT + 1) * USDC_UNIT);
+            a = assess(id);
+            checkLe(int256(a.initialMargin), a.equity + 1, "CURE by its deposit");
+            return;
         }
     }
 
@@ -538,7 +799,7 @@ contract Handler is House {
         uint256 penalty = (_discount(x) * b.maintenanceMargin) / WAD;
         ++done[b.equity <= int256(penalty) ? "sunk" : "slice"];
         if (b.equity <= int256(penalty)) {
-            check(!v.sized && ch.account(id).collaterals == 0, "LIQUIDATION_IMPROVES: what sinks is sold whole");
+            check(!v.sized && !_hasAssets(id), "LIQUIDATION_IMPROVES: what sinks is sold whole");
             checkNear(v.risk.equity, 0, uint256(WEI), "LIQUIDATION_IMPROVES: nothing is left");
             return;
         }
@@ -553,18 +814,18 @@ contract Handler is House {
             linear /= int256(b.initialMargin) - int256(penalty);
             checkLe(int256(0.95e18), linear, "LIQUIDATION_LANDS: all is sold without need");
         }
-        int256 dust = WEI + int256(_dust(id) / 10);
+        int256 dust = WEI + int256(_dust(id));
         checkLe(int256(v.risk.initialMargin), v.risk.equity + dust, "LIQUIDATION_LANDS at IM");
         if (fraction == WAD) return;
         int256 most = (int256(v.risk.initialMargin) * 1001) / 1000 + dust;
         checkLe(v.risk.equity, most, "LIQUIDATION_LANDS below 1.001 IM");
     }
 
-    /// @dev [wad] USD: what would be left of a collateral as dust moves too, which shifts IM by less than a tenth of it.
+    /// @dev [wad] USD: what would be left of a collateral as dust moves too, which shifts IM by less than that.
     function _dust(AccountId id) private view returns (uint256 value) {
-        for (uint256 c = 0; c < 2; ++c) {
+        for (uint256 c = 0; c < COLLATERALS; ++c) {
             if (_hadCollateral[id] & (1 << c) == 0) continue;
-            value += (ch.collateral(c).minBalance * priceOf(c)) / WAD;
+            value += (2 * uint256(ch.collateral(c).minBalance) * priceOf(ch.collateral(c).underlying)) / WAD;
         }
     }
 
@@ -578,15 +839,20 @@ contract Handler is House {
     ) private view {
         Assessment memory a = assess(taker);
         checkLe(int256(a.initialMargin), a.equity, "TAKER_ABOVE_IM");
-        uint256 clock = x.rescueClock == 0 ? 0 : x.rescueClock - 1 + _step(x);
-        uint256 rescue = (b.maintenanceMargin * (clock < 180 ? clock : 180)) / 360;
-        uint256 cost = b.equity > 0 ? uint256(b.equity) : 0;
-        checkLe(s.rescue, rescue > cost ? rescue - cost : 0, "RESCUE_BOUNDED");
+        checkLe(s.rescue, _mostRescue(b, x), "RESCUE_BOUNDED");
         int256 gain = a.equity - all[_indexOf(taker)].equity - int256(s.rescue);
         uint256 most = (_discount(x) * b.maintenanceMargin) / WAD;
         checkLe(gain, int256((most * fraction) / WAD) + WEI, "LIQUIDATION_IMPROVES: taker gains more than f d MM");
         checkLe(gain, (b.equity > 0 ? b.equity : int256(0)) + WEI, "LIQUIDATION_IMPROVES: taker gains more than E");
-        if (s.charges == 0) checkLe(-WEI, gain, "LIQUIDATION costs its taker nothing at the index");
+        bool haircut = s.charges != 0 || _flaggedLending != 0;
+        if (!haircut) checkLe(-WEI, gain, "LIQUIDATION costs its taker nothing at the index");
+    }
+
+    function _mostRescue(Assessment memory b, Auction memory x) private view returns (uint256) {
+        uint256 clock = x.rescueClock == 0 ? 0 : x.rescueClock - 1 + _step(x);
+        uint256 rescue = (b.maintenanceMargin * (clock < 180 ? clock : 180)) / 360;
+        uint256 cost = b.equity > 0 ? uint256(b.equity) : 0;
+        return rescue > cost ? rescue - cost : 0;
     }
 
     function absorb(uint256 seed) external {
@@ -601,7 +867,7 @@ contract Handler is House {
             check(b.equity < 0 && !assets, "ABSORB of an account that is not bankrupt and empty");
             checkEq(s.absorbed, uint256(-b.equity), "WATERFALL_ADDS_UP deficit");
             checkEq(s.absorbed, s.carried, "WATERFALL_ADDS_UP parts");
-            checkEq(assess(id).equity, int256(0), "ABSORB leaves nothing");
+            checkNear(assess(id).equity, 0, uint256(WEI), "ABSORB leaves nothing");
             _othersUnchanged(all, id, id, id, s.charges, "ABSORB_LEAVES_OTHERS");
         } catch (bytes memory reason) {
             check(b.equity >= 0 || assets, "ABSORB refused");
@@ -609,9 +875,26 @@ contract Handler is House {
         }
     }
 
+    /// @notice Watches a loss that waits for cash for a day and an hour, then takes a slice for it.
     function cashCall(uint256 seed) external {
-        AccountId id = _trader(seed, 0);
-        for (uint256 i = 0; i < TRADERS && ch.auction(id).cashCallClock == 0; ++i) id = _ids[i];
+        for (uint256 i = 0; i < TRADERS; ++i) {
+            AccountId id = _ids[((_roll(seed, 0) % TRADERS) + i) % TRADERS];
+            Lens.View memory v = lens.viewOf(id, MARKETS);
+            if (v.loss <= v.cash + v.lent + 10e18 || v.risk.equity < int256(v.risk.maintenanceMargin)) continue;
+            _watchLoss(id);
+            return _cashCall(id);
+        }
+    }
+
+    function _watchLoss(AccountId id) private {
+        uint256 market = ch.positionPnl(id, ETH) < 0 ? ETH : BTC;
+        for (uint256 hour = 0; hour < 26; ++hour) {
+            passTime(1 hours);
+            settle(market, id);
+        }
+    }
+
+    function _cashCall(AccountId id) private {
         uint256 clock = ch.auction(id).cashCallClock;
         Assessment[] memory all = _assessAll();
         Assessment memory b = all[_indexOf(id)];
@@ -628,6 +911,146 @@ contract Handler is House {
         } catch (bytes memory reason) {
             _requireTyped(reason);
         }
+    }
+
+    // ---------------------------------------------------------------- without a price
+
+    /// @notice A fill without a feed: only what reduces both sides at exactly the last good price goes through.
+    function reduceAtLastGood(uint256 seed) external {
+        uint256 market = seed % 2;
+        (AccountId long, AccountId short) = _opposites(seed, market);
+        if (long.equals(short)) return;
+        int256 most = sizeOf(long, market) < -sizeOf(short, market) ? sizeOf(long, market) : -sizeOf(short, market);
+        int256 size = (int256(_part(uint256(most), seed)) / 1e9) * 1e9;
+        if (size == 0) return;
+        uint256 price = priceOf(market);
+        uint256 asked = _roll(seed, 1) % 4 == 0 ? price + 1e10 : price;
+        (SignedOrder[] memory orders, Match[] memory matches) = pair(short, long, market, -size, asked);
+        oracle.observe(market, 100);
+        uint256 age = _roll(seed, 2) % 14 hours;
+        vm.warp(block.timestamp + age);
+        refreshFeeds();
+        int256[2] memory before = [sizeOf(long, market), sizeOf(short, market)];
+        _failFeed(feeds[market], _roll(seed, 3));
+        vm.recordLogs();
+        try exchange.settle(orders, matches) {
+            check(asked == price && age <= 12 hours, "LAST_GOOD_PRICE exactly, and not for long");
+            checkLe(int256(0), sizeOf(long, market), "LAST_GOOD_REDUCES the long side");
+            checkLe(sizeOf(short, market), int256(0), "LAST_GOOD_REDUCES the short side");
+            checkLe(sizeOf(long, market), before[0], "LAST_GOOD_REDUCES the long side");
+            checkLe(before[1], sizeOf(short, market), "LAST_GOOD_REDUCES the short side");
+            _digest("reduce at the last good price");
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+        }
+        _mendFeed(feeds[market], price);
+    }
+
+    /// @notice What has a price is sold of an account that is below MM even where the rest counts at its kindest.
+    function liquidateWithoutPrice(uint256 seed) external {
+        AccountId id = _below(seed);
+        AccountId taker = _ids[WHALE];
+        uint256 underlying = _roll(seed, 1) % UNDERLYINGS;
+        uint256 price = priceOf(underlying);
+        Assessment[] memory all = _assessAll();
+        Assessment memory b = all[_indexOf(id)];
+        uint256 most = (_discount(ch.auction(id)) * b.maintenanceMargin) / WAD;
+        uint256[COLLATERALS] memory held = _held(id);
+        int256 size = underlying < MARKETS ? sizeOf(id, underlying) : int256(0);
+        if (underlying < MARKETS) oracle.observe(underlying, 100);
+        else oracle.observe(USD, 1);
+        LiquidationTerms memory terms = anyTerms();
+        terms.acceptClaims = true;
+        _failFeed(feeds[underlying], _roll(seed, 2));
+        bool through = false;
+        vm.recordLogs();
+        vm.prank(taker.ownerOf());
+        try ch.liquidate(id, taker, terms) {
+            through = true;
+        } catch (bytes memory reason) {
+            _requireTyped(reason);
+        }
+        _mendFeed(feeds[underlying], price);
+        if (!through) return;
+        check(b.equity < int256(b.maintenanceMargin), "LIQUIDATION of an account at or above MM");
+        if (size != 0 || _holds(held, underlying)) {
+            Seen memory s = _digest("liquidate the rest");
+            checkEq(s.absorbed, 0, "STUCK: nothing is written off on a guess");
+            if (underlying < MARKETS) checkEq(sizeOf(id, underlying), size, "STUCK: a size stays");
+            for (uint256 c = 0; c < COLLATERALS; ++c) {
+                if (ch.collateral(c).underlying != underlying) continue;
+                checkEq(ch.collateralBalance(id, c), held[c], "STUCK: a collateral stays");
+            }
+            // What is stuck may have counted for up to half as much again.
+            checkLe(b.equity - (int256(most) * 3) / 2 - WEI, assess(id).equity, "STUCK: costs at most d MM");
+            _othersUnchanged(all, id, taker, _flaggerOf(id, taker), s.charges, "LIQUIDATION_LEAVES_OTHERS");
+        } else {
+            _digest("liquidate beside a feed");
+        }
+    }
+
+    /// @notice Without the price of a position nothing leaves, nothing settles and nobody fills; cash comes in as ever.
+    function withoutPrice(uint256 seed) external {
+        uint256 market = seed % 2;
+        AccountId id = _trader(seed, 0);
+        for (uint256 i = 0; i < TRADERS && sizeOf(id, market) == 0; ++i) id = _ids[i];
+        if (sizeOf(id, market) == 0) return;
+        uint256 price = priceOf(market);
+        uint256 way = _roll(seed, 1) % 5;
+        bytes memory data;
+        AccountId[] memory list = new AccountId[](1);
+        list[0] = id;
+        if (way == 0) data = abi.encodeCall(ch.withdraw, (id, address(usdc), 1, id.ownerOf()));
+        if (way == 1) data = abi.encodeCall(ch.settle, (market, list));
+        if (way == 2) data = abi.encodeCall(ch.claim, (id, market, 1));
+        if (way == 3) data = abi.encodeCall(ch.lend, (id, 1));
+        if (way == 4) data = abi.encodeCall(ch.accrueFunding, (market));
+        _failFeed(feeds[market], _roll(seed, 2));
+        if (way == 0 && seed % 3 == 0) giveCash(id, 1e18);
+        else _mustFail(id.ownerOf(), address(ch), data, bytes4(0));
+        _mendFeed(feeds[market], price);
+        ++done["refused without a price"];
+    }
+
+    /// @dev Stale, negative, zero or reverting.
+    function _failFeed(MockV3Aggregator feed, uint256 kind) private {
+        if (kind % 4 == 0) stopFeed(feed);
+        if (kind % 4 == 1) feed.updateAnswer(-1);
+        if (kind % 4 == 2) feed.updateAnswer(0);
+        if (kind % 4 == 3) vm.mockCallRevert(address(feed), abi.encodeCall(feed.latestRoundData, ()), "down");
+    }
+
+    function _mendFeed(MockV3Aggregator feed, uint256 price) private {
+        vm.clearMockedCalls();
+        feed.updateAnswer(int256(price / 1e10));
+    }
+
+    function _held(AccountId id) private view returns (uint256[COLLATERALS] memory held) {
+        for (uint256 c = 0; c < COLLATERALS; ++c) held[c] = ch.collateralBalance(id, c);
+    }
+
+    function _holds(uint256[COLLATERALS] memory held, uint256 underlying) private view returns (bool) {
+        for (uint256 c = 0; c < COLLATERALS; ++c) {
+            uint256 end = ch.collateral(c).delistingEnd;
+            bool counts = end == 0 || end > block.timestamp;
+            if (held[c] != 0 && counts && ch.collateral(c).underlying == underlying) return true;
+        }
+        return false;
+    }
+
+    function _opposites(uint256 seed, uint256 market) private view returns (AccountId long, AccountId short) {
+        long = short = _trader(seed, 0);
+        for (uint256 i = 0; i <= WHALE; ++i) {
+            AccountId id = _ids[((_roll(seed, 0) % (WHALE + 1)) + i) % (WHALE + 1)];
+            if (sizeOf(id, market) > 0) long = id;
+            if (sizeOf(id, market) < 0) short = id;
+        }
+        if (sizeOf(long, market) <= 0 || sizeOf(short, market) >= 0) return (long, long);
+    }
+
+    function _flaggerOf(AccountId id, AccountId taker) private view returns (AccountId) {
+        address flagger = ch.auction(id).flagger;
+        return flagger == address(0) ? taker : main(flagger);
     }
 
     // ---------------------------------------------------------------- the fund
@@ -678,17 +1101,20 @@ contract Handler is House {
 
     function _leave(AccountId id) private {
         uint256 cash = cashOf(id) / USDC_UNIT;
-        uint256[2] memory held = [ch.collateralBalance(id, WETH), ch.collateralBalance(id, WBTC) / 1e10];
+        uint256[COLLATERALS] memory held = _held(id);
         stopFeeds();
         if (cash != 0) _mustLeave(id, address(usdc), cash);
-        for (uint256 c = 0; c < 2; ++c) if (held[c] != 0) _mustLeave(id, address(tokens[c]), held[c]);
+        for (uint256 c = 0; c < COLLATERALS; ++c) {
+            if (held[c] != 0) _mustLeave(id, address(tokens[c]), toUnits(c, held[c]));
+        }
         checkLe(cashOf(id), USDC_UNIT - 1, "FLAT_CAN_LEAVE: cash stays behind");
         check(ch.account(id).collaterals == 0, "FLAT_CAN_LEAVE: collateral stays behind");
         refreshFeeds();
         ++done["leave"];
         if (cash != 0) giveCash(id, cash * USDC_UNIT);
-        if (held[0] != 0) giveCollateral(id, WETH, held[0]);
-        if (held[1] != 0) giveCollateral(id, WBTC, held[1] * 1e10);
+        for (uint256 c = 0; c < COLLATERALS; ++c) {
+            if (held[c] != 0 && ch.collateral(c).delistingEnd == 0) giveCollateral(id, c, 2 * held[c]);
+        }
     }
 
     function _mustLeave(AccountId id, address token, uint256 units) private {
@@ -706,6 +1132,7 @@ contract Handler is House {
         if (a.equity >= int256(a.initialMargin)) return;
         ++done["below IM, not worse"];
         checkLe(int256(0), a.equity, name);
+        if (ch.account(id).flags & FLAG_LOANS != 0) a.equity += WEI; // a share's rounding
         checkLe(b.equity - int256(b.initialMargin), a.equity - int256(a.initialMargin), name);
         checkLe(b.equity - int256(b.maintenanceMargin), a.equity - int256(a.maintenanceMargin), name);
         checkLe(b.equity * int256(a.maintenanceMargin), a.equity * int256(b.maintenanceMargin), name);
@@ -716,7 +1143,12 @@ contract Handler is House {
         _riskTaken(id, b, "RISK_TAKEN_ABOVE_IM outflow");
         Lens.View memory v = lens.viewOf(id, MARKETS);
         if (v.flat) return;
-        checkLe(int256(v.risk.initialMargin), v.risk.equity - int256(v.profit), "RISK_TAKEN_ABOVE_IM without profit");
+        uint256 required = v.risk.initialMargin;
+        for (uint256 m = 0; m < MARKETS; ++m) {
+            bool recent = _openedAt[id][m] != 0 && block.timestamp < _openedAt[id][m] + 1 hours;
+            if (recent && sizeOf(id, m) != 0) required += _surcharge(id, m);
+        }
+        checkLe(int256(required), v.risk.equity - int256(v.profit) + WEI, "RISK_TAKEN_ABOVE_IM without profit");
     }
 
     /// @dev Cash leaves only if what stays covers unsettled losses.
@@ -738,17 +1170,21 @@ contract Handler is House {
         for (uint256 i = 0; i < FUND; ++i) {
             if (_ids[i].equals(x) || _ids[i].equals(y) || _ids[i].equals(z)) continue;
             if (charged != 0 && ch.account(_ids[i]).markets & charged != 0) continue;
-            _same(a[i], b[i], name);
+            if (charged >> LENDING != 0 && lentOf(_ids[i]) != 0) continue;
+            _sameOf(_ids[i], a[i], b[i], name);
         }
     }
 
     function _othersUnchanged(Assessment[] memory b, uint256 count, string memory name) private view {
         Assessment[] memory a = lens.assessAll(_ids);
-        for (uint256 i = 0; i < count; ++i) _same(a[i], b[i], name);
+        for (uint256 i = 0; i < count; ++i) _sameOf(_ids[i], a[i], b[i], name);
     }
 
-    function _same(Assessment memory a, Assessment memory b, string memory name) private pure {
-        checkEq(a.equity, b.equity, name);
+    /// @dev To the wei, but for roundings of shares. Lenders gain from one who leaves while deficits of borrowers are flagged.
+    function _sameOf(AccountId id, Assessment memory a, Assessment memory b, string memory name) private view {
+        bool shares = ch.account(id).flags & FLAG_LOANS != 0;
+        if (!shares) checkEq(a.equity, b.equity, name);
+        else if (_flaggedLending == 0) checkNear(a.equity, b.equity, uint256(WEI), name);
         checkEq(a.initialMargin, b.initialMargin, name);
         checkEq(a.maintenanceMargin, b.maintenanceMargin, name);
     }
@@ -777,7 +1213,18 @@ contract Handler is House {
                 );
                 s.absorbed += part;
                 s.carried += fromFund + socialised + badDebt;
+                if (uint256(logs[i].topics[2]) == LENDING) {
+                    ++done["lenders bear"];
+                    if (socialised != 0) s.charges |= 1 << LENDING;
+                }
                 if (badDebt != 0) ++done["bad debt"];
+            } else if (topic == IClearingHouse.MarginCall.selector) {
+                _readMarginCall(logs[i].data);
+            } else if (topic == CallbackToken.CalledBack.selector) {
+                (bool went, bytes memory reason) = abi.decode(logs[i].data, (bool, bytes));
+                check(!went, "CALLBACK went through");
+                _requireReason(reason, IClearingHouse.Reentrancy.selector);
+                ++done["callback refused"];
             } else if (topic == IClearingHouse.DeficitRecorded.selector) {
                 AccountId id = AccountId.wrap(uint256(logs[i].topics[1]));
                 uint256 deficit = abi.decode(logs[i].data, (uint256));
@@ -785,6 +1232,16 @@ contract Handler is House {
                 recorded[id] = deficit;
             }
         }
+    }
+
+    function _readMarginCall(bytes memory data) private {
+        (int256 equity, uint256 initialMargin, uint256 maintenanceMargin, Cure memory cure) = abi.decode(
+            data,
+            (int256, uint256, uint256, Cure)
+        );
+        ++done["margin call event"];
+        checkLe(int256(maintenanceMargin), equity, "MARGIN_CALL below MM");
+        checkEq(cure.deposit, uint256(int256(initialMargin) - equity), "MARGIN_CALL deposit");
     }
 
     // ---------------------------------------------------------------- refusals
@@ -833,6 +1290,11 @@ contract Handler is House {
         return _ids[_roll(seed, what) % TRADERS];
     }
 
+    /// @dev A trader's account or a taker's.
+    function _borrower(uint256 seed, uint256 what) private view returns (AccountId) {
+        return _ids[_roll(seed, what) % (WHALE + 1)];
+    }
+
     /// @dev Some account below MM if there is one.
     function _below(uint256 seed) private view returns (AccountId id) {
         uint256 start = _roll(seed, 0);
@@ -858,7 +1320,8 @@ contract Handler is House {
         return _roll(seed, 201) % 2 == 0 ? priceOf(market) : price;
     }
 
-    function _assessAll() private view returns (Assessment[] memory) {
+    function _assessAll() private returns (Assessment[] memory) {
+        (, , _flaggedLending) = ch.lending();
         return lens.assessAll(_ids);
     }
 
@@ -866,7 +1329,14 @@ contract Handler is House {
         while (!_ids[i].equals(id)) ++i;
     }
 
+    /// @dev Size, or collateral that still counts.
     function _hasAssets(AccountId id) private view returns (bool) {
-        return sizeOf(id, ETH) != 0 || sizeOf(id, BTC) != 0 || ch.account(id).collaterals != 0;
+        if (sizeOf(id, ETH) != 0 || sizeOf(id, BTC) != 0) return true;
+        uint256[COLLATERALS] memory held = _held(id);
+        return _holds(held, ETH) || _holds(held, BTC) || _holds(held, USD);
+    }
+
+    function _least(uint256 a, uint256 b) private pure returns (uint256) {
+        return a < b ? a : b;
     }
 }

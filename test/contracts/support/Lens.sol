@@ -6,6 +6,7 @@ import {AccountId} from "../../../contracts/types/AccountId.sol";
 import {
     Account,
     Assessment,
+    Loans,
     MarketIndex,
     MarketLoss,
     MarketPool,
@@ -35,10 +36,21 @@ contract Lens {
     struct View {
         Assessment risk;
         uint256 cash;
+        uint256 lent;
+        uint256 debt;
         uint256 profit; // Σ over markets of max(PnL, 0)
         uint256 loss; // Σ over markets of max(−PnL, 0)
         bool sized; // has size somewhere
-        bool flat; // no size and no negative quote
+        bool flat; // no size, no debt and no negative quote
+    }
+
+    /// @notice All accounts' loans.
+    struct LoanSums {
+        uint256 lent;
+        uint256 debt;
+        uint256 lentShares;
+        uint256 debtShares;
+        bool exclusive; // nobody has debt and cash or lent cash
     }
 
     ClearingHouse private _ledger;
@@ -55,7 +67,8 @@ contract Lens {
     function viewOf(AccountId id, uint256 markets) external view returns (View memory v) {
         v.risk = _ledger.assess(id);
         v.cash = _ledger.account(id).cash;
-        v.flat = true;
+        (v.lent, v.debt, ) = _ledger.loans(id);
+        v.flat = v.debt == 0;
         for (uint256 m = 0; m < markets; ++m) {
             Position memory p = _ledger.position(id, m);
             int256 pnl = _ledger.positionPnl(id, m);
@@ -86,6 +99,18 @@ contract Lens {
         for (uint256 i = 0; i < ids.length; ++i) sum += _ledger.account(ids[i]).cash;
     }
 
+    function loanSums(AccountId[] calldata ids) external view returns (LoanSums memory s) {
+        s.exclusive = true;
+        for (uint256 i = 0; i < ids.length; ++i) {
+            (uint256 lent, uint256 debt, Loans memory shares) = _ledger.loans(ids[i]);
+            (s.lent, s.debt) = (s.lent + lent, s.debt + debt);
+            (s.lentShares, s.debtShares) = (s.lentShares + shares.lentShares, s.debtShares + shares.debtShares);
+            if (shares.debtShares != 0 && (shares.lentShares != 0 || _ledger.account(ids[i]).cash != 0)) {
+                s.exclusive = false;
+            }
+        }
+    }
+
     function collateralSum(AccountId[] calldata ids, uint256 collateral) external view returns (uint256 sum) {
         for (uint256 i = 0; i < ids.length; ++i) sum += _ledger.collateralBalance(ids[i], collateral);
     }
@@ -99,13 +124,15 @@ contract Lens {
     }
 
     /// @notice Bitmaps say what an account holds: no market or collateral without its bit, no bit without a holding.
-    function bitmapsHold(AccountId[] calldata ids, uint256 assets) external view returns (bool) {
+    function bitmapsHold(AccountId[] calldata ids, uint256 markets, uint256 collaterals) external view returns (bool) {
         for (uint256 i = 0; i < ids.length; ++i) {
             Account memory a = _ledger.account(ids[i]);
-            for (uint256 m = 0; m < assets; ++m) {
+            for (uint256 m = 0; m < markets; ++m) {
                 Position memory p = _ledger.position(ids[i], m);
                 if ((p.size != 0 || p.quote != 0) != (a.markets & (1 << m) != 0)) return false;
-                if ((_ledger.collateralBalance(ids[i], m) != 0) != (a.collaterals & (1 << m) != 0)) return false;
+            }
+            for (uint256 c = 0; c < collaterals; ++c) {
+                if ((_ledger.collateralBalance(ids[i], c) != 0) != (a.collaterals & (1 << c) != 0)) return false;
             }
         }
         return true;
