@@ -1,30 +1,28 @@
-import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
-import { ZeroAddress } from "ethers";
-import type { ContractTransactionResponse } from "ethers";
-import { network } from "hardhat";
-
 import { accountId } from "../src/sdk/accountId.ts";
 import { parsePrice, parseWad } from "../src/sdk/units.ts";
-import { deployFixture, ETH, type Fixture } from "../test/helpers/fixture.ts";
-import { EACAggregatorProxy__factory } from "../types/index.ts";
+import { ETH, type Fixture } from "../test/helpers/fixture.ts";
+import { ANY_TERMS, freshChain, gasOf, gasOfRefused } from "./chain.ts";
+import type { GasTable, Signer } from "./chain.ts";
+import { measureChecks } from "./checks.ts";
+import { measureLoans } from "./loans.ts";
 
-/** Gas of each operation, in the order in which the table shows them. */
-export type GasTable = Record<string, number>;
-
-type Signer = HardhatEthersSigner;
 type Side = [owner: Signer, size: string, resting: boolean];
 
 const NONCES_PER_WORD = 4n;
-const ANY_TERMS = { maxFraction: 10n ** 18n, maxPayment: 10n ** 30n, minGain: 0n, acceptClaims: false };
 
 /**
- * Measures one cold transaction per operation on a fresh in-process chain: receipts, 21,000 and calldata included, refunds out.
- * Nonce words are started, recipients hold the token, pools and markets are in use.
+ * Measures one cold transaction per operation on fresh in-process chains: receipts, 21,000 and calldata included, refunds out;
+ * and checks of accounts, as calls alone.
  * @param proxied whether Chainlink's real EACAggregatorProxy stands in front of the mock aggregators
  */
 export async function measureGas(proxied: boolean): Promise<GasTable> {
-  const f = await deployFixture(await network.create());
-  if (proxied) await putProxiesInFront(f);
+  const operations = await measureOperations(proxied);
+  return { ...operations, ...(await measureLoans(proxied)), ...(await measureChecks(proxied)) };
+}
+
+/** Nonce words are started, recipients hold the token, pools and markets are in use. */
+async function measureOperations(proxied: boolean): Promise<GasTable> {
+  const f = await freshChain(proxied);
   const settle = matcher(f);
   const [alice, bob, carol, dave, erin, keeper, second] = (await f.ethers.getSigners()).slice(1) as [
     Signer,
@@ -121,27 +119,6 @@ export async function measureGas(proxied: boolean): Promise<GasTable> {
     house(second).liquidate(id(carol), id(second), ANY_TERMS),
   );
   return table;
-}
-
-async function gasOf(sent: Promise<ContractTransactionResponse>): Promise<number> {
-  const receipt = await (await sent).wait();
-  return Number(receipt?.gasUsed ?? 0n);
-}
-
-/** Gas of a transaction that the house refuses. */
-async function gasOfRefused(f: Fixture, send: () => Promise<unknown>): Promise<number> {
-  await send().catch(() => undefined);
-  const block = await f.ethers.provider.getBlock("latest");
-  const receipt = await f.ethers.provider.getTransactionReceipt(block?.transactions[0] ?? "");
-  return Number(receipt?.gasUsed ?? 0n);
-}
-
-async function putProxiesInFront(f: Fixture): Promise<void> {
-  for (const [underlying, feed] of f.feeds.entries()) {
-    const proxy = await new EACAggregatorProxy__factory(f.deployer).deploy(feed, ZeroAddress);
-    const { heartbeat, minPrice, maxPrice } = await f.priceOracle.feedOf(underlying);
-    await f.priceOracle.setFeed(underlying, { aggregator: proxy, heartbeat, decimals: 8, minPrice, maxPrice });
-  }
 }
 
 /** Settles signed orders at 2,000, whose nonces lie in words that an earlier cancellation has started. */

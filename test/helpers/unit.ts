@@ -131,6 +131,13 @@ export const WETH_RISK = {
   depegFactor: 0,
 };
 
+/** The risk parameters of an underlying, to change one and set them again, or for another one. */
+export async function underlyingParams(h: Fixture, id: BigNumberish) {
+  const r = await h.riskEngine.underlyingRisk(id);
+  const { shock, slope, basis, basisInitial, maxTracking, maxTrackingInitial, initialFactor, depth } = r;
+  return { shock, slope, basis, basisInitial, maxTracking, maxTrackingInitial, initialFactor, depth };
+}
+
 /** The parameters of a collateral asset, to change one and set them again. */
 export async function collateralParams(h: Fixture, id: BigNumberish) {
   const c = await h.clearingHouse.collateral(id);

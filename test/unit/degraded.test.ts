@@ -3,7 +3,18 @@ import { expect } from "chai";
 import { MockV3Aggregator__factory } from "../../types/index.ts";
 import { BTC, ETH, freshHouse, wad, WBTC, WETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
-import { after, ANY_TERMS, cashOf, deal, main, marketParams, positionOf, refused, usdc } from "../helpers/unit.ts";
+import {
+  after,
+  ANY_TERMS,
+  cashOf,
+  deal,
+  main,
+  marketParams,
+  positionOf,
+  refused,
+  underlyingParams,
+  usdc,
+} from "../helpers/unit.ts";
 
 const HOUR = 3_600;
 const TENTH = { ...ANY_TERMS, maxFraction: wad("0.1") };
@@ -80,10 +91,7 @@ describe("a market without a price", () => {
     const feed = await new MockV3Aggregator__factory(h.deployer).deploy(8, 2_000n * 10n ** 8n);
     const guards = { heartbeat: 24 * HOUR, decimals: 0, minPrice: wad("1"), maxPrice: wad("100000") };
     await h.priceOracle.setFeed(7, { aggregator: feed, ...guards });
-    const risk = await h.riskEngine.underlyingRisk(ETH);
-    const { shock, slope, basis, basisInitial, maxTracking, maxTrackingInitial, initialFactor, depth } = risk;
-    const same = { shock, slope, basis, basisInitial, maxTracking, maxTrackingInitial, initialFactor, depth };
-    await h.riskEngine.setUnderlyingRisk(7, same);
+    await h.riskEngine.setUnderlyingRisk(7, await underlyingParams(h, ETH));
     await h.clearingHouse.setMarket(2, { ...(await marketParams(h, ETH)), underlying: 7 });
     await deal(h, [h.bob, h.alice], "5", "2000", { market: 2 });
     await feed.updateAnswer(0n);
