@@ -198,9 +198,7 @@ describe("delisting", () => {
     await h.fund(h.dave, { cash: "200" });
     await at(14);
     await deal(h, [h.bob, h.dave], "1", "2000"); // fee 1
-    await h.setPrice(ETH, "1900");
-    // E = 200 − 1 − 100 = 99; MM = 1,900 · 3 % + 0.001444 = 57.001444 < E, and the WETH is of no use against IM:
-    // φ · (1,800 …) with 1,880: E = 79 < φ · 56.401414
+    // E = 200 − 1 − 120 = 79 without the WETH; MM = 1,880 · 3 % + … = 56.401414, IM = φ · MM = 94
     await h.setPrice(ETH, "1880");
     expect(await h.clearingHouse.marginState(id)).to.equal(1n);
     const withdrawal = ch.interface.encodeFunctionData("withdraw", [
