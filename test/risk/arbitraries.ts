@@ -1,13 +1,22 @@
 import fc from "fast-check";
 
-import { min, WAD } from "../../src/risk/fixed.ts";
-import type { CollateralRisk, Exposure, Portfolio, RiskParameters, UnderlyingRisk } from "../../src/risk/types.ts";
+import { abs, max, min, WAD } from "../../src/risk/fixed.ts";
+import type {
+  CollateralRisk,
+  CollateralValue,
+  Exposure,
+  Portfolio,
+  PriceSnapshot,
+  RiskParameters,
+  UnderlyingRisk,
+} from "../../src/risk/types.ts";
 
 const UNDERLYINGS = 12;
 const COLLATERALS_EACH = 3;
 const COLLATERALS = UNDERLYINGS * COLLATERALS_EACH;
 const PHI_UNIT = 10n ** 9n;
 const LEAST_CHARGE = 5_001; // [ppm] of shock and basis
+const MOST_TRACKING = 30_000; // [ppm]
 
 /** Which underlying each collateral of `randomParameters` belongs to. */
 export const ownerOfCollateral = new Map(
@@ -39,8 +48,8 @@ const depegRule = fc.oneof(
 /** Risk parameters of one collateral, anywhere within the engine's bounds. */
 const collateralRisk: fc.Arbitrary<CollateralRisk> = ppm(0, 300_000).chain((haircut) =>
   ppm(Math.max(1, Number(haircut)), 500_000).chain((haircutInitial) =>
-    ppm(0, Math.min(Number(haircut), 1_000)).chain((tracking) =>
-      ppm(Number(tracking), Math.min(Number(haircutInitial), 1_000)).chain((trackingInitial) =>
+    ppm(0, Math.min(Number(haircut), MOST_TRACKING)).chain((tracking) =>
+      ppm(Number(tracking), Math.min(Number(haircutInitial), MOST_TRACKING)).chain((trackingInitial) =>
         depegRule.map((depeg) => ({ haircut, haircutInitial, tracking, trackingInitial, ...depeg })),
       ),
     ),
@@ -59,7 +68,8 @@ function underlyingRisk(collaterals: readonly CollateralRisk[]): fc.Arbitrary<Un
     .chain((r) => {
       // φ(3κ + 2·slope) + τ_i ≤ 1
       const most = Number(((1_000_000n - maxTrackingInitial) * PHI_UNIT) / r.initialFactor) - 1;
-      return ppm(LEAST_CHARGE, Math.floor(most / 3)).chain((shock) =>
+      const leastShock = Math.ceil((LEAST_CHARGE + Number(max(maxTracking, maxTrackingInitial))) / 2); // β + τ ≤ 2κ
+      return ppm(Math.max(LEAST_CHARGE, leastShock), Math.floor(most / 3)).chain((shock) =>
         ppm(0, Math.min(200_000, Math.floor((most - 3 * Number(shock)) / 2))).map((slope) => ({ ...r, shock, slope })),
       );
     })
@@ -95,8 +105,15 @@ export const ramp = fc.oneof(
   { arbitrary: fc.constant(1_000_000n), weight: 1 },
 );
 
-/** What an account holds of one underlying: up to four markets, up to three collaterals, possibly a perfect hedge. */
-export function exposure(id: number): fc.Arbitrary<Exposure> {
+/** The instruments of one underlying that an account holds, one by one. */
+export interface Instruments extends PriceSnapshot {
+  readonly id: number;
+  readonly sizes: readonly bigint[]; // [wad] by market
+  readonly collaterals: readonly CollateralValue[];
+}
+
+/** Up to four markets and up to three collaterals of one underlying, possibly a perfect hedge. */
+export function instruments(id: number): fc.Arbitrary<Instruments> {
   const size = fc.tuple(fc.boolean(), magnitude(2n ** 96n)).map(([long, s]) => (long ? s : -s));
   const factor = fc.oneof(fc.constant(1_000_000n), fc.bigInt({ min: 1_000_000n, max: 3_000_000n }));
   return fc
@@ -108,22 +125,27 @@ export function exposure(id: number): fc.Arbitrary<Exposure> {
       balances: fc.array(fc.tuple(magnitude(2n ** 96n), ramp), { maxLength: COLLATERALS_EACH }),
       hedged: fc.boolean(),
     })
-    .map(({ price, initialFactor, maintenanceFactor, sizes, balances, hedged }) => {
-      const legs = hedged ? [...sizes, -balances.reduce((sum, [balance]) => sum + balance, 0n)] : sizes;
-      return {
-        id,
-        price,
-        initialFactor,
-        maintenanceFactor,
-        net: legs.reduce((sum, s) => sum + s, 0n),
-        gross: legs.reduce((sum, s) => sum + (s < 0n ? -s : s), 0n),
-        collaterals: balances.map(([balance, ramp], i) => ({
-          id: id * COLLATERALS_EACH + i,
-          ramp,
-          value: (balance * price) / WAD,
-        })),
-      };
-    });
+    .map(({ price, initialFactor, maintenanceFactor, sizes, balances, hedged }) => ({
+      id,
+      price,
+      initialFactor,
+      maintenanceFactor,
+      sizes: hedged ? [...sizes, -balances.reduce((sum, [balance]) => sum + balance, 0n)] : sizes,
+      collaterals: balances.map(([balance, ramp], i) => ({
+        id: id * COLLATERALS_EACH + i,
+        ramp,
+        value: (balance * price) / WAD,
+      })),
+    }));
+}
+
+/** Instruments as the risk engine sees them. */
+export function exposureOf({ sizes, ...rest }: Instruments): Exposure {
+  return {
+    ...rest,
+    net: sizes.reduce((sum, s) => sum + s, 0n),
+    gross: sizes.reduce((sum, s) => sum + abs(s), 0n),
+  };
 }
 
 /** A portfolio of up to five underlyings, its base anywhere. */
@@ -131,7 +153,7 @@ export const portfolio: fc.Arbitrary<Portfolio> = fc.record({
   base: fc.tuple(fc.boolean(), magnitude(2n ** 112n)).map(([positive, b]) => (positive ? b : -b)),
   underlyings: fc
     .uniqueArray(fc.integer({ min: 0, max: UNDERLYINGS - 1 }), { maxLength: 5 })
-    .chain((ids) => fc.tuple(...ids.map(exposure))),
+    .chain((ids) => fc.tuple(...ids.map((id) => instruments(id).map(exposureOf)))),
 });
 
 /** The same, and one in ten holds an underlying or a collateral that the engine does not know. */

@@ -8,8 +8,17 @@ import { planLiquidation, takeOver } from "../../src/risk/liquidation.ts";
 import { liquidationPrices } from "../../src/risk/liquidationPrice.ts";
 import { settleAll } from "../../src/risk/pools.ts";
 import { slice } from "../../src/risk/slice.ts";
-import type { AccountState, Exposure, HouseState, Portfolio } from "../../src/risk/types.ts";
-import { magnitude, ownerOfCollateral, portfolio, ramp, randomParameters } from "./arbitraries.ts";
+import type { AccountState, Assessment, Exposure, HouseState, Portfolio } from "../../src/risk/types.ts";
+import {
+  exposureOf,
+  instruments,
+  magnitude,
+  ownerOfCollateral,
+  portfolio,
+  ramp,
+  randomParameters,
+} from "./arbitraries.ts";
+import type { Instruments } from "./arbitraries.ts";
 import { calm, collateral, emptyAccount, lendingPool, market } from "./house.ts";
 
 const SEED = Number(process.env.FUZZ_SEED_TS ?? 20_260_102);
@@ -122,6 +131,60 @@ describe(`properties of src/risk (seed ${SEED})`, () => {
           const initial = after.equity - after.initialMargin - (before.equity - before.initialMargin);
           const maintenance = after.equity - after.maintenanceMargin - (before.equity - before.maintenanceMargin);
           expect(initial >= -rounding && maintenance >= -rounding, `${initial} ${maintenance}`).to.equal(true);
+        },
+      ),
+      PARAMETERS,
+    );
+  });
+
+  it("MMS-2 the size charge aside, a portfolio needs no more than its instruments one by one", () => {
+    const underlyings = [...risk.underlyings].map(([id, r]) => [id, { ...r, slope: 0n }] as const);
+    const plain = { ...risk, underlyings: new Map(underlyings) };
+    const of = (u: Instruments) => assess({ base: 0n, underlyings: [exposureOf(u)] }, plain);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 11 }).chain(instruments), (u) => {
+        const together = of(u);
+        const alone = [
+          ...u.sizes.map((size) => of({ ...u, sizes: [size], collaterals: [] })),
+          ...u.collaterals.map((c) => of({ ...u, sizes: [], collaterals: [c] })),
+        ];
+        const sum = (pick: (a: Assessment) => bigint): bigint => alone.reduce((total, a) => total + pick(a), 0n);
+        const rounding = 20n + (8n * u.price) / WAD;
+        expect(together.initialMargin <= sum((a) => a.initialMargin) + rounding).to.equal(true);
+        expect(together.maintenanceMargin <= sum((a) => a.maintenanceMargin) + rounding).to.equal(true);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  it("DN-2 spot against an equal short: from × 0.3 to × 3 equity moves by two wei at most, the margin is basis and tracking", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 500 }),
+        fc.bigInt(WAD / 100n, 500n * WAD),
+        fc.bigInt(100n * WAD, 100_000n * WAD),
+        fc.bigInt(300n, 3_000n),
+        (seed, balance, entry, factor) => {
+          const parameters = randomParameters(seed);
+          const account = emptyAccount({
+            positions: new Map([[0, { size: -balance, quote: (balance * entry) / WAD }]]),
+            collaterals: new Map([[0, balance]]),
+          });
+          const at = (price: bigint): Assessment =>
+            assessAccount(account, {
+              ...{ time: 0n, risk: parameters, lastGood: new Map(), lending: lendingPool() },
+              markets: new Map([[0, market(0)]]),
+              collaterals: new Map([[0, collateral(0)]]),
+              prices: new Map([[0, calm(price)]]),
+            });
+          const price = (entry * factor) / 1_000n;
+          const [before, after] = [at(entry), at(price)];
+          const moved = after.equity - before.equity;
+          expect(moved >= -2n && moved <= 2n, `equity moved by ${moved}`).to.equal(true);
+          const r = parameters.underlyings.get(0)!;
+          const { tracking } = parameters.collaterals.get(0)!;
+          const basisAndTracking = (balance * price * (r.basis + tracking)) / (WAD * 1_000_000n);
+          expect(after.maintenanceMargin - basisAndTracking <= 20n).to.equal(true);
         },
       ),
       PARAMETERS,
