@@ -320,8 +320,8 @@ contract LendingAttacksTest is House {
             ch.cashCall(main(alice), main(dave), anyTerms());
             passTime(1 hours);
         }
-        settle(ETH, main(alice));
-        passTime(1);
+        settle(ETH, main(alice)); // the first one moved the lending pool and does not count
+        passTime(1 hours);
         settle(ETH, main(alice));
         checkEq(poolOf(ETH).cash, 10_000e18, "premise: what lenders had");
         Assessment memory a = assess(main(alice));

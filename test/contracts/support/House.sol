@@ -380,7 +380,7 @@ abstract contract House is Checks {
     }
 
     function lendingPool() internal view returns (LendingPool memory pool) {
-        (pool, , ) = ch.lending();
+        (pool, ) = ch.lending();
     }
 
     function assess(AccountId id) internal view returns (Assessment memory) {
