@@ -106,12 +106,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     }
 
     /// @inheritdoc IClearingHouse
-    function transfer(
-        AccountId from,
-        AccountId to,
-        address token,
-        uint256 amount
-    ) external house returns (uint256) {
+    function transfer(AccountId from, AccountId to, address token, uint256 amount) external house returns (uint256) {
         return Custody.transfer($, _tokens(), from, to, token, amount);
     }
 
@@ -234,9 +229,7 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
         LiquidationTerms calldata terms
     ) external returns (uint256 fraction, int256 payment, Assessment memory a) {
         bytes memory result;
-        (result, a) = _undone(
-            abi.encodeCall(this.simulate, (abi.encodeCall(this.liquidate, (id, taker, terms)), id))
-        );
+        (result, a) = _undone(abi.encodeCall(this.simulate, (abi.encodeCall(this.liquidate, (id, taker, terms)), id)));
         (fraction, payment) = abi.decode(result, (uint256, int256));
     }
 

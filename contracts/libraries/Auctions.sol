@@ -122,13 +122,7 @@ library Auctions {
     /// @notice Counts for how long a loss of an account has been seen waiting for cash: each observation adds the time since the last
     /// one, at most an hour; one that does not find it ends the count. `loss` is what its cash does not cover. Only a `calm` observation
     /// counts: whoever moves the lending pool in the same block can have emptied it for the purpose.
-    function trackUnsettledLoss(
-        Ledger.State storage $,
-        AccountId id,
-        uint256 loss,
-        uint256 dust,
-        bool calm
-    ) internal {
+    function trackUnsettledLoss(Ledger.State storage $, AccountId id, uint256 loss, uint256 dust, bool calm) internal {
         Auction memory x;
         if ($.accounts[id].flags & FLAG_AUCTION != 0) x = $.auctions[id];
         bool found = loss >= dust;

@@ -126,16 +126,18 @@ library Custody {
     }
 
     /// @dev Takes collateral out of an account and puts it up for a check. In a batch collateral that leaves is valued, because below IM it has to be paid for. What leaves a flat account needs no
-    /// price, but the account may not take on anything later in the batch that it does not have IM for.
+    /// price, but the account may not take on anything later in the batch that it does not have IM for; nor may one out of which
+    /// something without a price leaves.
     function _release(Ledger.State storage $, AccountId id, uint256 collateral, uint256 amount) private {
         uint256 balance = $.balances[id][collateral];
         if (balance < amount) revert IClearingHouse.InsufficientCollateral(id, collateral, balance, amount);
         _requireNoDust(id, collateral, balance - amount, $.collaterals[collateral].minBalance);
         $.collateralTotals[collateral] -= amount;
         Ledger.setBalance($, id, collateral, balance - amount);
-        bool strict = !Transient.isBatching() || Margin.isFlat($, id);
+        uint256 price = !Transient.isBatching() || Margin.isFlat($, id) ? 0 : Prices.tryCollateral($, collateral);
+        bool strict = price == 0;
         Transient.mark(id, strict ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);
-        if (!strict) Transient.addCollateralOut(id, Fixed.divUp(amount * Prices.ofCollateral($, collateral), WAD));
+        if (!strict) Transient.addCollateralOut(id, Fixed.divUp(amount * price, WAD));
     }
 
     function _requireNoDust(AccountId id, uint256 collateral, uint256 balance, uint256 minimum) private pure {

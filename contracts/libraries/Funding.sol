@@ -24,7 +24,7 @@ library Funding {
 
     /// @notice F now [36 decimals].
     function current(MarketIndex memory index, MarketRate memory rate) internal view returns (int256) {
-        if (rate.time == block.timestamp) return index.funding;
+        if (rate.time == block.timestamp || (rate.premium == 0 && rate.lastPremium == 0)) return index.funding;
         return advance(index.funding, rate.premium, rate.lastPremium, rate.price, block.timestamp - rate.time);
     }
 

@@ -29,8 +29,7 @@ library Health {
         a.initialMargin += surcharge($, id, marks);
         _noteOpenings($, id);
         if (counted >= int256(a.initialMargin) && !s.unpriced) return Auctions.clear($, id);
-        bool covered =
-            marks & Transient.BORROWED == 0 || a.equity - int256(s.profit) >= int256(a.maintenanceMargin);
+        bool covered = marks & Transient.BORROWED == 0 || a.equity - int256(s.profit) >= int256(a.maintenanceMargin);
         if (!covered || !_mayStayBelow(id, marks) || !_worsensNothing($, id, s, a)) {
             revert IClearingHouse.InsufficientMargin(id, counted, a.initialMargin);
         }
@@ -55,14 +54,7 @@ library Health {
         uint256 openInterest = (uint256($.indices[market].openInterest) * s.price()) / WAD;
         uint256 notional = Fixed.divUp(size * s.price(), WAD);
         return
-            $.riskEngine.openingSurcharge(
-                params.underlying,
-                s,
-                notional,
-                openInterest,
-                params.softCap,
-                params.hardCap
-            );
+            $.riskEngine.openingSurcharge(params.underlying, s, notional, openInterest, params.softCap, params.hardCap);
     }
 
     function _recentOpenings(Ledger.State storage $, AccountId id) private view returns (uint64) {

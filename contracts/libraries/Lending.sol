@@ -115,12 +115,7 @@ library Lending {
     // ---------------------------------------------------------------- what money does on its own
 
     /// @notice Raises up to `amount` of cash for an account from its lent cash, then, if it may, by borrowing.
-    function raise(
-        Ledger.State storage $,
-        AccountId id,
-        uint256 amount,
-        bool mayBorrow
-    ) external returns (uint256) {
+    function raise(Ledger.State storage $, AccountId id, uint256 amount, bool mayBorrow) external returns (uint256) {
         return _raise($, id, amount, mayBorrow);
     }
 
@@ -137,9 +132,7 @@ library Lending {
         uint256 paid = fromLent + fromCash;
         if (paid == 0) return;
         uint256 shares =
-            paid == debt
-                ? debtShares
-                : (paid * (uint256(p.debtShares) + VIRTUAL_SHARES)) / (uint256(p.borrowed) + 1);
+            paid == debt ? debtShares : (paid * (uint256(p.debtShares) + VIRTUAL_SHARES)) / (uint256(p.borrowed) + 1);
         Ledger.subCash($, id, fromCash);
         _reduceDebt(p, shares, paid);
         _setLoans($, id, lentShares, debtShares - shares, -int256(fromCash));
@@ -214,8 +207,7 @@ library Lending {
         (raised, lentShares) = _callBack(p, lentShares, Fixed.min(amount, liquid));
         uint256 borrowed = mayBorrow ? Fixed.min(amount, liquid) - raised : 0;
         if (borrowed != 0) {
-            uint256 shares =
-                Fixed.divUp(borrowed * (uint256(p.debtShares) + VIRTUAL_SHARES), uint256(p.borrowed) + 1);
+            uint256 shares = Fixed.divUp(borrowed * (uint256(p.debtShares) + VIRTUAL_SHARES), uint256(p.borrowed) + 1);
             p.borrowed += borrowed.toUint128();
             p.debtShares += shares.toUint128();
             (debtShares, raised) = (debtShares + shares, raised + borrowed);

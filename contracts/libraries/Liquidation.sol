@@ -49,6 +49,7 @@ library Liquidation {
     struct Sale {
         AccountId account;
         AccountId taker;
+        bool degraded; // part of the account has no usable price and stays
         address flagger; // earns a share; zero if it is the taker's or the account's owner
         uint256 fraction; // [wad]
         uint256 cost; // [wad]
@@ -93,7 +94,7 @@ library Liquidation {
         uint256 discount = Auctions.discount(x.clock);
         bool sinks = !degraded && a.equity <= int256((discount * base) / WAD);
         Sale memory sale = _newSale(id, taker, x.flagger);
-        sale.fraction = Fixed.min(needed, terms.maxFraction);
+        (sale.degraded, sale.fraction) = (degraded, Fixed.min(needed, terms.maxFraction));
         if (sale.fraction != needed) _requireNoDust($, sale, legs, sinks, needed);
         sale.cost = sinks ? Fixed.positive(a.equity) : Fixed.divUp(sale.fraction * discount * base, WAD * WAD);
         int256 paid = _sell($, sale, legs, a, terms, false);
@@ -124,7 +125,8 @@ library Liquidation {
         uint256 loss = Pools.totalLoss(legs);
         uint256 clock = $.auctions[id].cashCallClock;
         uint256 limit =
-            (CASH_CALL_DISCOUNT * (a.maintenanceMargin - Fixed.min(Margin.stuckMargin($, s), a.maintenanceMargin))) / WAD;
+            (CASH_CALL_DISCOUNT * (a.maintenanceMargin - Fixed.min(Margin.stuckMargin($, s), a.maintenanceMargin))) /
+                WAD;
         if (!calm || loss == 0 || clock <= CASH_CALL_DELAY || a.equity <= int256(limit)) {
             revert IClearingHouse.NoCashCall(id, loss, clock);
         }
@@ -173,7 +175,8 @@ library Liquidation {
     ) private view {
         uint256 gross = Pools.collateralValue($, sale.account);
         for (uint256 i = 0; i < legs.length; ++i) {
-            if (legs[i].size != 0 && !legs[i].stuck) gross += (Fixed.abs(legs[i].size) * _markOf($, legs[i].market)) / WAD;
+            if (legs[i].size != 0 && !legs[i].stuck)
+                gross += (Fixed.abs(legs[i].size) * _markOf($, legs[i].market)) / WAD;
         }
         bool dust = gross * sale.fraction < DUST * WAD || gross * (WAD - sale.fraction) < DUST * WAD;
         if (sinks || dust) revert IClearingHouse.FractionTooSmall(sale.fraction, needed);
@@ -192,11 +195,11 @@ library Liquidation {
         LiquidationTerms calldata terms,
         bool isCashCall
     ) private returns (int256 paid) {
-        sale.toFund = Fixed.divUp(sale.cost * FUND_SHARE, PPM);
-        sale.toFlagger = sale.flagger == address(0) ? 0 : (sale.cost * FLAGGER_SHARE) / PPM;
         _takeCollateral($, sale);
         uint256[] memory owed = _owed(sale, legs);
         _settlePayment($, sale, legs, terms.acceptClaims);
+        sale.toFund = Fixed.divUp(sale.cost * FUND_SHARE, PPM);
+        sale.toFlagger = sale.flagger == address(0) ? 0 : (sale.cost * FLAGGER_SHARE) / PPM;
         if (sale.debtShares | sale.lentShares != 0) {
             Lending.move($, sale.account, sale.taker, sale.lentShares, sale.debtShares);
         }
@@ -286,6 +289,11 @@ library Liquidation {
         }
         sale.kept = Fixed.min(due, sale.owed);
         sale.claims = due - sale.kept;
+        if (sale.degraded) {
+            // What is left has no price and cannot pay: the cost is what can.
+            uint256 forgone = Fixed.min(sale.claims, sale.cost);
+            (sale.claims, sale.cost) = (sale.claims - forgone, sale.cost - forgone);
+        }
         if (sale.claims == 0) return;
         uint256 profit = 0;
         for (uint256 i = 0; i < legs.length; ++i) profit += Fixed.positive(legs[i].pnl);

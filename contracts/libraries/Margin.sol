@@ -181,10 +181,13 @@ library Margin {
                     mark = LastGood.kindest($, rate.underlying, mark, $.params[market].priceBand, size > 0);
                 }
             }
-            pnl = Positions.pnl(size, pnl, mark, Positions.sidesOf($, market, rate));
+            pnl = Positions.pnlAt($, market, rate, size, pnl, mark);
         }
-        if (pnl > 0) s.profit += uint256(pnl);
-        else s.loss += uint256(-pnl);
+        unchecked {
+            // At most 16 markets, each below 2^128.
+            if (pnl > 0) s.profit += uint256(pnl);
+            else s.loss += uint256(-pnl);
+        }
     }
 
     function _gatherCollaterals(
@@ -212,15 +215,18 @@ library Margin {
         CollateralParams storage params = $.collaterals[collateral];
         uint256 ramp = delistingRamp(params);
         if (ramp == PPM) return;
-        uint256 price = Prices.tryCollateral($, collateral);
-        bool stuck = price == 0;
-        if (stuck) {
-            if (mode == Prices.STRICT) price = Prices.ofCollateral($, collateral);
-            s.degraded = true;
-            if (mode > Prices.CAUTIOUS) price = LastGood.ofCollateral($, collateral, mode == Prices.KINDEST);
-            if (price == 0) return;
+        (uint256 at, bool stuck) = _block($, s, params.underlying, mode);
+        uint256 price = Portfolios.priceAt(s.words, at).price();
+        if (params.hasRate && !stuck) {
+            price = (price * Prices.tryRate($, collateral)) / WAD;
+            stuck = price == 0;
         }
-        (uint256 at, ) = _block($, s, params.underlying, mode);
+        if (stuck) {
+            if (mode == Prices.STRICT) price = Prices.ofCollateral($, collateral); // reverts with the reason
+            s.degraded = true;
+            if (mode == Prices.CAUTIOUS) return;
+            price = LastGood.ofCollateral($, collateral, mode == Prices.KINDEST);
+        }
         Portfolios.addCollateral(s.words, at, collateral, stuck, ramp, valueOf(balance, price));
     }
 

@@ -57,7 +57,8 @@ library Observation {
     function absorb(Ledger.State storage $, AccountId id) external {
         Auctions.requireNotPending(id);
         Assessment memory a = Margin.assess($, id);
-        if (a.equity >= 0 || Auctions.hasAssets($, id, Pools.legs($, id))) revert IClearingHouse.NotAbsorbable(id, a.equity);
+        if (a.equity >= 0 || Auctions.hasAssets($, id, Pools.legs($, id)))
+            revert IClearingHouse.NotAbsorbable(id, a.equity);
         Transient.markLater(id, Transient.STRICT);
         Auctions.clear($, id);
         Pools.settleAll($, id);

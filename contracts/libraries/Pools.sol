@@ -173,7 +173,7 @@ library Pools {
             MarketRate memory rate = $.rates[market];
             uint256 mark = Prices.tryRead($, rate.underlying).price();
             leg.stuck = mark == 0;
-            if (!leg.stuck) leg.pnl = Positions.pnl(leg.size, quote, mark, Positions.sidesOf($, market, rate));
+            if (!leg.stuck) leg.pnl = Positions.pnlAt($, market, rate, leg.size, quote, mark);
         }
     }
 }

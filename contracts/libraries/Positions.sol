@@ -49,10 +49,21 @@ library Positions {
         return Sides(funding + int256(loss.longIndex), funding - int256(loss.shortIndex));
     }
 
-    /// @notice size · (mark − F_side) + quote, floored.
-    function pnl(int256 size, int256 quote, uint256 mark, Sides memory s) internal pure returns (int256) {
-        if (size == 0) return quote;
-        return _value(size, mark, size > 0 ? s.long : s.short) + quote;
+    /// @notice size · (mark − F_side) + quote, floored; size is not zero.
+    function pnlAt(
+        Ledger.State storage $,
+        uint256 market,
+        MarketRate memory rate,
+        int256 size,
+        int256 quote,
+        uint256 mark
+    ) internal view returns (int256) {
+        int256 f = Funding.current($.indices[market], rate);
+        if (rate.flags & MARKET_HAS_LOSS != 0) {
+            MarketLoss storage loss = $.losses[market];
+            f = size > 0 ? f + int256(loss.longIndex) : f - int256(loss.shortIndex);
+        }
+        return _value(size, mark, f) + quote;
     }
 
     /// @notice PnL of an account in a market; needs a price only if it has size.
@@ -65,7 +76,7 @@ library Positions {
         (int256 size, int256 quote) = Ledger.readPosition($, id, market, before);
         if (size == 0) return (0, quote);
         MarketRate memory rate = $.rates[market];
-        return (size, pnl(size, quote, Prices.read($, rate.underlying).price(), sidesOf($, market, rate)));
+        return (size, pnlAt($, market, rate, size, quote, Prices.read($, rate.underlying).price()));
     }
 
     /// @notice What a change of size at `price` does to the quote, floored. A change that crosses zero closes on the old side

@@ -17,7 +17,7 @@ import {Transient} from "./Transient.sol";
 /// @notice What users read of an account: its health, its liquidation prices, and what cures a margin call.
 library Reports {
     uint256 private constant MAX_PRICE = 1e24; // [wad] no liquidation price is looked for above
-    uint256 private constant PRICE_STEPS = 80; // of a twentieth each, in each direction
+    uint256 private constant PRICE_STEPS = 200; // of a twentieth each, in each direction
     uint256 private constant HALVINGS = 40;
 
     // ---------------------------------------------------------------- health
@@ -130,12 +130,7 @@ library Reports {
     // ---------------------------------------------------------------- margin call
 
     /// @notice Tells the owner of an account below IM what he needs and the cheapest ways to get there.
-    function callMargin(
-        Ledger.State storage $,
-        AccountId id,
-        Margin.Snapshot memory s,
-        Assessment memory a
-    ) external {
+    function callMargin(Ledger.State storage $, AccountId id, Margin.Snapshot memory s, Assessment memory a) external {
         Cure memory c;
         c.deposit = a.initialMargin - uint256(a.equity);
         uint256 least = type(uint256).max;

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {FEE_UNIT, FLAG_AUCTION, MarketIndex, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
+import {Account, FEE_UNIT, FLAG_AUCTION, MarketIndex, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
 import {Auctions} from "./Auctions.sol";
 import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
@@ -20,12 +20,17 @@ import {Waterfall} from "./Waterfall.sol";
 
 /// @notice What anyone may call to keep the books current: settlement, funding, fees; and a winner's claim.
 library Upkeep {
+    // Whether money had moved in the lending pool in this block before a settlement.
+    uint256 private constant UNKNOWN = 0;
+    uint256 private constant CALM = 1;
+    uint256 private constant MOVED = 2;
+
     uint256 internal constant FEE_FUND_SHARE = 0.5e6; // [ppm] of trading fees that go to the insurance fund
 
     function settle(Ledger.State storage $, uint256 market, AccountId[] calldata accounts) external {
         Positions.requireListed($, market);
-        bool calm = Lending.isCalm($);
-        for (uint256 i = 0; i < accounts.length; ++i) _settleOne($, market, accounts[i], calm);
+        uint256 calm = UNKNOWN;
+        for (uint256 i = 0; i < accounts.length; ++i) calm = _settleOne($, market, accounts[i], calm);
     }
 
     /// @notice Settles what two accounts have just closed whole, the loser first: he may be whom the winner is paid from.
@@ -119,17 +124,18 @@ library Upkeep {
         if (!winner && p.quote < 0) Pools.settleLoss($, id, market, uint256(-int256(p.quote)));
     }
 
-    function _settleOne(Ledger.State storage $, uint256 market, AccountId id, bool calm) private {
+    /// @dev Whether the lending pool was calm is looked up before the first account can move it.
+    function _settleOne(Ledger.State storage $, uint256 market, AccountId id, uint256 calm) private returns (uint256) {
         (, int256 pnl) = Positions.pnlOf($, id, market, false);
-        if (pnl > 0) {
-            Pools.payGain($, id, market, uint256(pnl));
-        } else if (pnl < 0) {
-            Pools.settleLoss($, id, market, uint256(-pnl));
-        }
-        bool known = $.accounts[id].flags & FLAG_AUCTION != 0 && $.auctions[id].cashCallClock != 0;
-        if (!known && (pnl >= 0 || $.accounts[id].cash != 0)) return;
-        uint256 loss = Pools.totalLoss(Pools.legs($, id));
+        Account memory a = $.accounts[id];
+        bool known = a.flags & FLAG_AUCTION != 0 && $.auctions[id].cashCallClock != 0;
+        if (calm == UNKNOWN && (known || pnl + int256(uint256(a.cash)) < 0)) calm = Lending.isCalm($) ? CALM : MOVED;
+        if (pnl > 0) Pools.payGain($, id, market, uint256(pnl));
+        else if (pnl < 0) Pools.settleLoss($, id, market, uint256(-pnl));
         uint256 cash = $.accounts[id].cash;
-        Auctions.trackUnsettledLoss($, id, loss > cash ? loss - cash : 0, Liquidation.DUST, calm);
+        if (!known && (pnl >= 0 || cash != 0)) return calm;
+        uint256 loss = Pools.totalLoss(Pools.legs($, id));
+        Auctions.trackUnsettledLoss($, id, loss > cash ? loss - cash : 0, Liquidation.DUST, calm == CALM);
+        return calm;
     }
 }

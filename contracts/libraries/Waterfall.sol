@@ -134,7 +134,10 @@ library Waterfall {
         RollingWindow.Window storage window = longs ? $.longCharges[market] : $.shortCharges[market];
         uint256 cap = (mark * uint256(Positions.PRICE_TO_RAY36) * $.params[market].socialisationCap) / PPM;
         uint256 used = window.sum();
-        uint256 perUnit = Fixed.min(cap > used ? cap - used : 0, Fixed.divUp(amount * uint256(Positions.RAY36), openInterest));
+        uint256 perUnit = Fixed.min(
+            cap > used ? cap - used : 0,
+            Fixed.divUp(amount * uint256(Positions.RAY36), openInterest)
+        );
         charged = Fixed.min(amount, (perUnit * openInterest) / uint256(Positions.RAY36));
         if (charged == 0) return 0;
         window.add(perUnit);

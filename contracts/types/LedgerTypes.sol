@@ -158,7 +158,7 @@ struct HealthReport {
     uint256 initialMargin;
     uint256 maintenanceMargin;
     int256 ratio; // E / MM; `type(int256).max` where MM is zero and E is not negative
-    uint256 freeCollateral; // cash that could be withdrawn now, borrowing left aside
+    uint256 freeCollateral; // USD that may leave: E without unsettled profit less what it must leave behind
 }
 
 /// @notice The cheapest ways out of a margin call.
