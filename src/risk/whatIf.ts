@@ -1,11 +1,12 @@
 import { assessAccount, leverage, marginState } from "./account.ts";
 import { abs, divUp, PPM, WAD } from "./fixed.ts";
+import { mayStand } from "./health.ts";
 import { marketOf } from "./house.ts";
 import { liquidationPrices, type LiquidationPrices } from "./liquidationPrice.ts";
 import { settleLoss } from "./pools.ts";
 import { change, sides } from "./positions.ts";
 import { surchargeOf } from "./surcharge.ts";
-import type { AccountState, Assessment, HouseState, MarginState } from "./types.ts";
+import type { AccountState, Assessment, Books, HouseState, MarginState } from "./types.ts";
 
 const FEE_UNIT = 10n ** 9n; // [wad] granularity of fees, rounded up
 
@@ -26,6 +27,7 @@ export interface WhatIf {
   readonly leverage: bigint | undefined; // [wad] gross notional over equity
   readonly liquidationPrices: LiquidationPrices; // of the market's underlying
   readonly surcharge: bigint; // [wad] what an opening must carry beyond IM, at the open interest as it is
+  readonly accepted: boolean; // whether the ledger would let the account stand
 }
 
 /**
@@ -34,8 +36,10 @@ export interface WhatIf {
  */
 export function whatIf(account: AccountState, house: HouseState, fill: HypotheticalFill): WhatIf {
   const fee = tradingFee(fill.size, fill.price, fill.feeRate);
-  const after = applyFill(account, house, fill);
+  const books = fillBooks(account, house, fill);
+  const after = books.account;
   const assessment = assessAccount(after, house);
+  const surcharge = opens(account, after, fill.market) ? surchargeOf(after, house, fill.market) : 0n;
   return {
     account: after,
     fee,
@@ -43,7 +47,8 @@ export function whatIf(account: AccountState, house: HouseState, fill: Hypotheti
     state: marginState(assessment),
     leverage: leverage(after, house),
     liquidationPrices: liquidationPrices(after, house, marketOf(house, fill.market).underlying),
-    surcharge: opens(account, after, fill.market) ? surchargeOf(after, house, fill.market) : 0n,
+    surcharge,
+    accepted: mayStand(account, books, { leaves: false, surcharge }),
   };
 }
 
@@ -52,12 +57,16 @@ export function whatIf(account: AccountState, house: HouseState, fill: Hypotheti
  * @throws UnknownMarket, MissingPrice
  */
 export function applyFill(account: AccountState, house: HouseState, fill: HypotheticalFill): AccountState {
+  return fillBooks(account, house, fill).account;
+}
+
+function fillBooks(account: AccountState, house: HouseState, fill: HypotheticalFill): Books {
   const s = sides(marketOf(house, fill.market), house.time);
   const fee = tradingFee(fill.size, fill.price, fill.feeRate);
   const position = change(account.positions.get(fill.market), fill.size, fill.price, s, -fee);
   const after = { ...account, positions: new Map(account.positions).set(fill.market, position) };
   const closed = position.size === 0n && position.quote < 0n;
-  return closed ? settleLoss({ account: after, house }, fill.market, -position.quote).account : after;
+  return closed ? settleLoss({ account: after, house }, fill.market, -position.quote) : { account: after, house };
 }
 
 /** Whether a fill raises |size|. */

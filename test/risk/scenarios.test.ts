@@ -1,14 +1,16 @@
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { assessForLiquidation } from "../../src/risk/account.ts";
+import { assessAccount, assessForLiquidation, marginState } from "../../src/risk/account.ts";
 import { advance } from "../../src/risk/auction.ts";
 import { RiskError } from "../../src/risk/errors.ts";
 import { max, WAD } from "../../src/risk/fixed.ts";
+import { mayStand } from "../../src/risk/health.ts";
 import { planLiquidation, takeOver, type LiquidationPlan } from "../../src/risk/liquidation.ts";
-import type { AccountState, HouseState } from "../../src/risk/types.ts";
+import type { AccountState, HouseState, MarginState } from "../../src/risk/types.ts";
+import { whatIf } from "../../src/risk/whatIf.ts";
 import { decodeError } from "../../src/sdk/errors.ts";
-import { BTC, ETH, freshHouse, USDT_INDEX } from "../helpers/fixture.ts";
+import { BTC, ETH, freshHouse, USDT_INDEX, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 import { nonZero, readAccount, readHouse } from "./chain.ts";
 
@@ -91,16 +93,21 @@ async function build(f: Fixture, s: Scenario): Promise<bigint> {
   return alice;
 }
 
-/** The nearest ETH price [USD] at which the account is below MM, and beyond it by the overshoot. */
-function breakingPrice(account: AccountState, house: HouseState, overshoot: number): number | undefined {
+/** The nearest ETH price [USD] at which an account is in a state of health, and beyond it by the overshoot. */
+function nearestPrice(
+  account: AccountState,
+  house: HouseState,
+  states: readonly MarginState[],
+  overshoot = 0,
+): number | undefined {
   const eth = house.prices.get(ETH)!;
   const now = Number(eth.price) / 1e18;
-  for (let step = 0; step <= 60; ++step) {
+  for (let step = 0; step <= 240; ++step) {
     for (const direction of [-1, 1]) {
-      const price = now * (1 + direction * step * 0.01);
+      const price = now * (1 + direction * step * 0.0025);
       const prices = new Map(house.prices).set(ETH, { ...eth, price: BigInt(Math.round(price * 1e8)) * 10n ** 10n });
-      const { equity, maintenanceMargin } = assessForLiquidation(account, { ...house, prices });
-      if (equity < maintenanceMargin) return price * (1 + direction * overshoot);
+      const state = marginState(assessForLiquidation(account, { ...house, prices }));
+      if (states.includes(state)) return price * (1 + direction * overshoot);
     }
   }
   return undefined;
@@ -137,7 +144,7 @@ async function shake(f: Fixture, s: Scenario, alice: bigint): Promise<boolean> {
     }
   }
   const [house, [account]] = await readBoth(f, BigInt(await f.networkHelpers.time.latest()), [alice]);
-  const price = breakingPrice(account!, house, s.overshoot);
+  const price = nearestPrice(account!, house, ["liquidatable", "bankrupt"], s.overshoot);
   if (price === undefined) return false;
   await f.setPrice(ETH, price.toFixed(8));
   const [shaken] = await readBoth(f, BigInt(await f.networkHelpers.time.latest()), []);
@@ -212,6 +219,77 @@ describe(`src/risk against the ledger: scenarios (seed ${SEED})`, () => {
     expect(seen.indebted).to.be.greaterThan(SCENARIOS / 30);
   });
 });
+
+describe(`src/risk against previewTrade and previewWithdraw (seed ${SEED})`, () => {
+  it("MMS-7 accepts and refuses what the ledger does, in every state of health", async function () {
+    this.timeout(SCENARIOS * 10_000);
+    const seen = { accepted: 0, refused: 0, belowAccepted: 0, belowRefused: 0 };
+    const step = fc.record({
+      market: fc.constantFrom(ETH, BTC),
+      share: fc.double({ min: -1.5, max: 1, noNaN: true }), // of the size held
+      price: fc.double({ min: 0.9951, max: 1.0049, noNaN: true }),
+      out: fc.double({ min: 0, max: 1.2, noNaN: true }), // of E − IM
+    });
+    const draws = fc.sample(fc.tuple(scenario, fc.array(step, { minLength: 6, maxLength: 6 })), {
+      seed: SEED,
+      numRuns: SCENARIOS,
+    });
+    for (const [i, [s, steps]] of draws.entries()) {
+      const f = await freshHouse();
+      const alice = await build(f, s);
+      await f.pass(3_600);
+      const [calm, [built]] = await readBoth(f, BigInt(await f.networkHelpers.time.latest()), [alice]);
+      const state = (["healthy", "marginCall", "marginCall", "liquidatable"] as const)[i % 4]!;
+      const price = nearestPrice(built!, calm, [state]);
+      if (price !== undefined) await f.setPrice(ETH, price.toFixed(8));
+      const time = BigInt(await f.networkHelpers.time.latest());
+      const [house, [account]] = await readBoth(f, time, [alice]);
+      const { equity, initialMargin } = assessAccount(account!, house);
+      const count = (accepted: boolean): void => {
+        const kind = equity < initialMargin ? "below" : "";
+        const key = kind === "" ? (accepted ? "accepted" : "refused") : accepted ? "belowAccepted" : "belowRefused";
+        seen[key] += 1;
+      };
+      for (const [j, { market, share, price, out }] of steps.entries()) {
+        const held = Number(account!.positions.get(market)?.size ?? 0n) / 1e18;
+        const size = wad((held === 0 ? share : held * share).toFixed(6));
+        if (size === 0n || (size < 0n ? -size : size) < wad("0.02")) continue;
+        const index = house.prices.get(market)!.price;
+        const at = (index * BigInt(Math.round(price * 1e6))) / 1_000_000n;
+        const { accepted } = whatIf(account!, house, { market, size, price: at, feeRate: 500n });
+        const preview = f.clearingHouse.previewTrade.staticCall(alice, market, size, at, { blockTag: "latest" });
+        const name = `${i}.${j}: ${market} ${size} at ${at}`;
+        expect(await refusal(preview), name).to.equal(accepted ? undefined : "InsufficientMargin");
+        count(accepted);
+        if (equity <= initialMargin) continue;
+        const units = ((equity - initialMargin) * BigInt(Math.round(out * 1000))) / 10n ** 15n;
+        const amount = units * 10n ** 12n;
+        if (units === 0n || account!.cash < amount) continue;
+        const left = { account: { ...account!, cash: account!.cash - amount }, house };
+        const may = mayStand(account!, left, { leaves: true, surcharge: 0n });
+        const withdrawal = f.clearingHouse
+          .connect(f.alice)
+          .previewWithdraw.staticCall(alice, f.usdc, units, { blockTag: "latest" });
+        expect((await refusal(withdrawal)) === undefined, `${name}, ${units} out`).to.equal(may);
+        count(may);
+      }
+    }
+    console.log(`      ${JSON.stringify(seen)}`);
+    for (const times of Object.values(seen)) expect(times).to.be.greaterThan(SCENARIOS / 30);
+  });
+});
+
+/** The name of the error that refuses a preview, `undefined` if nothing does. */
+async function refusal(preview: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await preview;
+    return undefined;
+  } catch (error) {
+    const decoded = decodeError(error);
+    if (decoded === undefined) throw error;
+    return decoded.name;
+  }
+}
 
 function outcome<T>(action: () => T): T | string {
   try {

@@ -1,0 +1,64 @@
+import { judge } from "./assess.ts";
+import { min, positive } from "./fixed.ts";
+import { collectGains, legs, settleAll } from "./pools.ts";
+import { snapshotOf } from "./portfolio.ts";
+import type { AccountState, Assessment, Books, HouseState } from "./types.ts";
+
+/** What a change is tested for besides E, IM and MM. */
+export interface Change {
+  /** Cash or collateral leaves the account. */
+  readonly leaves: boolean;
+  /** [wad] opening surcharge on top of IM */
+  readonly surcharge: bigint;
+}
+
+/**
+ * Whether the ledger lets an account stand after a change, as `Health.examine`: E without unbacked profit covers IM, or nothing leaves
+ * and none of E − IM, E − MM, E/MM has fallen below IM. Batches, where collateral may leave against cash, are left aside.
+ * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingRate
+ * @throws MissingPrice if something leaves while a position has no usable price
+ */
+export function mayStand(before: AccountState, after: Books, { leaves, surcharge }: Change): boolean {
+  const first = snapshotOf(after.account, after.house, "cautious");
+  if (first.flat) return true;
+  if (first.unpriced && leaves) snapshotOf(after.account, after.house);
+  const mustSettle = leaves && after.account.cash < first.loss;
+  const books = mustSettle ? settleAll(after) : collectGains(after);
+  const s = snapshotOf(books.account, books.house, "cautious");
+  if (mustSettle && s.loss !== 0n) return false;
+  const { initialMargin } = judge(s, books.house.risk);
+  if (!s.unpriced && countedEquity(books, leaves) >= initialMargin + surcharge) return true;
+  return !leaves && worsensNothing(before, books, surcharge);
+}
+
+/**
+ * Equity [wad] that counts against IM: unsettled profit not at all for what leaves, else per market up to what closing that position
+ * would take off IM.
+ * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ */
+export function countedEquity({ account, house }: Books, leaves: boolean): bigint {
+  const s = snapshotOf(account, house, "cautious");
+  const { equity, initialMargin } = judge(s, house.risk);
+  const settled = equity - s.profit;
+  if (leaves || s.unpriced || settled >= initialMargin || equity < initialMargin) return settled;
+  return legs(account, house).reduce((counted, { market, size, pnl }) => {
+    if (size === 0n || pnl <= 0n) return counted;
+    const positions = new Map(account.positions);
+    positions.delete(market);
+    const without = judge(snapshotOf({ ...account, positions }, house, "cautious"), house.risk).initialMargin;
+    return counted + min(pnl, positive(initialMargin - without));
+  }, settled);
+}
+
+/** None of E − IM, E − MM, E/MM has fallen, and E is not negative, all at the same prices. */
+function worsensNothing(before: AccountState, { account, house }: Books, surcharge: bigint): boolean {
+  const at = (state: AccountState, h: HouseState): Assessment => judge(snapshotOf(state, h, "lastGood"), h.risk);
+  const b = at(before, house);
+  const a = at(account, house);
+  return (
+    a.equity >= 0n &&
+    a.equity - a.initialMargin - surcharge >= b.equity - b.initialMargin &&
+    a.equity - a.maintenanceMargin >= b.equity - b.maintenanceMargin &&
+    a.equity * b.maintenanceMargin >= b.equity * a.maintenanceMargin
+  );
+}
