@@ -102,6 +102,15 @@ export interface CashCallRequest {
   readonly acceptClaims?: boolean;
 }
 
+/** A slice as it is put up for sale. */
+interface Offer {
+  readonly fraction: bigint;
+  readonly cost: bigint;
+  readonly flaggerShare: bigint; // [ppm] of the cost
+  readonly acceptClaims: boolean;
+  readonly degraded: boolean; // part of the account has no usable price and stays
+}
+
 /** A slice while it is priced. */
 interface Sale {
   readonly fraction: bigint;
@@ -153,7 +162,7 @@ export function planLiquidation(
   const cost = whole ? positive(equity) : divUp(fraction * d * base, WAD * WAD);
   const earns = ![owner, taker].includes(auction.flagger);
   return {
-    ...sell(opened, list, fraction, cost, earns ? FLAGGER_SHARE : 0n, acceptClaims),
+    ...sell(opened, list, { fraction, cost, flaggerShare: earns ? FLAGGER_SHARE : 0n, acceptClaims, degraded }),
     assessment,
     discount: d,
     needed,
@@ -186,7 +195,8 @@ export function planCashCall(account: AccountState, house: HouseState, request: 
   if (value <= debt) throw new NothingToSell();
   const fraction = min(min(WAD, request.maxFraction ?? WAD), (loss * WAD) / (value - debt));
   const cost = divUp(fraction * limit, WAD);
-  return { ...sell(opened, list, fraction, cost, 0n, request.acceptClaims ?? false), assessment, loss };
+  const offer = { fraction, cost, flaggerShare: 0n, acceptClaims: request.acceptClaims ?? false, degraded: false };
+  return { ...sell(opened, list, offer), assessment, loss };
 }
 
 /**
@@ -207,18 +217,12 @@ const RICH: AccountState = {
   collaterals: new Map(),
 };
 
-/** The deal on a slice at a cost [wad]; `flaggerShare` [ppm] of it is the flagger's. */
-function sell(
-  opened: Books,
-  list: readonly Leg[],
-  fraction: bigint,
-  cost: bigint,
-  flaggerShare: bigint,
-  acceptClaims: boolean,
-): Deal {
+/** The deal on an offer. */
+function sell(opened: Books, list: readonly Leg[], offer: Offer): Deal {
+  const sale = price(opened, list, offer);
+  const { fraction, cost } = sale;
   const toFund = divUp(cost * FUND_SHARE, PPM);
-  const toFlagger = (cost * flaggerShare) / PPM;
-  const sale = price(opened, list, fraction, cost, acceptClaims);
+  const toFlagger = (cost * offer.flaggerShare) / PPM;
   const transfer: Transfer = {
     payment: sale.payment,
     paid: sale.payment + toFund + toFlagger,
@@ -303,13 +307,8 @@ function absorb(
  * payment = value − debt − owed − cost. Where it runs towards the taker the account pays from cash, then lent cash, then by keeping
  * that much of its debt and of its losses, then, if the taker accepts, with claims on pools.
  */
-function price(
-  { account, house }: Books,
-  list: readonly Leg[],
-  fraction: bigint,
-  cost: bigint,
-  acceptClaims: boolean,
-): Sale {
+function price({ account, house }: Books, list: readonly Leg[], offer: Offer): Sale {
+  const { fraction, cost, acceptClaims, degraded } = offer;
   const collaterals = takeCollateral(account, house, fraction);
   const owed = list.map((leg) => (positive(-leg.pnl) * fraction) / WAD);
   const totalOwed = owed.reduce((sum, part) => sum + part, 0n);
@@ -327,9 +326,12 @@ function price(
   const fromDebt = min(due, debt);
   const moving = fromDebt === 0n ? debtShares : divUp(debtShares * (debt - fromDebt), debt);
   const kept = min(due - fromDebt, totalOwed);
-  const claims = due - fromDebt - kept;
+  const unpaid = due - fromDebt - kept;
+  // What is left of a degraded account has no price and cannot pay: the cost is what can.
+  const forgone = degraded ? min(unpaid, cost) : 0n;
+  const claims = unpaid - forgone;
   if (claims > (acceptClaims ? totalProfit(list) : 0n)) throw new ClaimsNotAccepted(claims);
-  return { ...sale, payment: -cash, lentShares, debtShares: moving, kept, claims };
+  return { ...sale, cost: cost - forgone, payment: -cash, lentShares, debtShares: moving, kept, claims };
 }
 
 /** f of every collateral balance, rounded up to whole token units; what would be left as dust moves too. */
