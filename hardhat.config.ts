@@ -8,6 +8,9 @@ const { resolve } = createRequire(import.meta.url);
 // Fixed, so that a red run can be repeated; FUZZ_SEED=0x… explores elsewhere.
 const FUZZ_SEED = process.env.FUZZ_SEED ?? "0x706c696d736f6c6c";
 
+const INVARIANT_RUNS = Number(process.env.INVARIANT_RUNS ?? "256");
+const INVARIANT_DEPTH = Number(process.env.INVARIANT_DEPTH ?? "50");
+
 export default defineConfig({
   plugins: [toolbox],
   solidity: {
@@ -42,7 +45,7 @@ export default defineConfig({
     solidity: {
       isolate: true, // each call from a test is a transaction of its own: transient storage ends with it
       fuzz: { runs: 1000, seed: FUZZ_SEED },
-      invariant: { runs: 256, depth: 50, failOnRevert: true },
+      invariant: { runs: INVARIANT_RUNS, depth: INVARIANT_DEPTH, failOnRevert: true },
     },
   },
 });
