@@ -37,6 +37,7 @@ library Custody {
         } else {
             _requireOwner(id);
             (uint256 collateral, uint256 decimals) = _collateralOf($, token);
+            _requireListed($, collateral);
             credited = TokenUnits.toWadDown(_pull(tokens, token, amount), decimals);
             _admit($, id, collateral, credited);
         }
@@ -115,7 +116,7 @@ library Custody {
         CollateralParams memory params = $.collaterals[collateral];
         uint256 balance = $.balances[id][collateral] + amount;
         uint256 total = $.collateralTotals[collateral] + amount;
-        if (params.delistingEnd != 0) revert IClearingHouse.Delisted(collateral, params.delistingEnd);
+        _requireListed($, collateral);
         if (total > params.cap * WAD) revert IClearingHouse.CollateralCap(collateral, total, params.cap * WAD);
         if (balance > params.accountCap * WAD) {
             revert IClearingHouse.CollateralCap(collateral, balance, params.accountCap * WAD);
@@ -138,6 +139,11 @@ library Custody {
         bool strict = price == 0;
         Transient.mark(id, strict ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);
         if (!strict) Transient.addCollateralOut(id, Fixed.divUp(amount * price, WAD));
+    }
+
+    function _requireListed(Ledger.State storage $, uint256 collateral) private view {
+        uint256 end = $.collaterals[collateral].delistingEnd;
+        if (end != 0) revert IClearingHouse.Delisted(collateral, end);
     }
 
     function _requireNoDust(AccountId id, uint256 collateral, uint256 balance, uint256 minimum) private pure {

@@ -398,8 +398,9 @@ contract AttacksTest is House {
     function test_ATTACK_21_NoPriceNoTrade() public {
         _longHundred();
         stopFeeds();
-        _tradeRefused(main(bob), main(alice), -100e18, 1_000e18, IPriceOracle.PriceStale.selector);
-        _tradeRefused(main(bob), main(alice), -100e18, ETH_PRICE, IPriceOracle.PriceStale.selector);
+        _tradeRefused(main(bob), main(alice), -100e18, 1_000e18, IClearingHouse.PriceOutOfBand.selector);
+        trade(main(bob), main(alice), ETH, -100e18, ETH_PRICE); // exactly the last good price, and both reduce
+        checkEq(sizeOf(main(alice), ETH), 0, "closed");
     }
 
     /// @dev A bid of 2,005 and an ask of 1,999 rest: they trade at 2,002, whichever is called the maker, and share one fee.

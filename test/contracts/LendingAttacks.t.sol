@@ -209,12 +209,12 @@ contract LendingAttacksTest is House {
         borrow(main(alice), 169_000e18);
         ch.delistCollateral(WETH);
         passTime(15 days);
+        uint256 lent = lentOf(main(erin)); // flagged deficits count against it at once
         ch.flag(main(alice));
         uint256 debt = debtOf(main(alice));
         checkEq(ch.totalFlaggedDeficit(), debt, "premise: all of the debt is a deficit");
         passTime(365 days);
         checkEq(debtOf(main(alice)), debt, "the debt of a bankrupt earns nothing");
-        uint256 lent = lentOf(main(erin));
         ch.absorb(main(alice));
         checkEq(debtOf(main(alice)), 0, "no debt is left");
         checkEq(cashOf(fund.account()), 90_000e18, "ADL-2 the fund pays a tenth of itself");
@@ -259,6 +259,7 @@ contract LendingAttacksTest is House {
     function test_ATTACK_23_ChosenSamples() public {
         observe(ETH);
         observe(BTC);
+        uint256 v0 = oracle.volatilityOf(ETH).variance;
         for (uint256 i = 0; i < 40; ++i) {
             vm.warp(block.timestamp + 10 minutes);
             setPrice(ETH, i % 2 == 0 ? 2_020e18 : 2_000e18);
@@ -267,8 +268,9 @@ contract LendingAttacksTest is House {
         }
         observe(ETH);
         checkEq(oracle.volatilityOf(ETH).variance, oracle.volatilityOf(BTC).variance, "MM-1 every round once");
-        // 1 − e^(−400 min / 1 day) = 24 % of the limit: σ = 228 % · √0.24 = 112 %
-        checkNear(int256(uint256(oracle.volatilityOf(ETH).target)), 1.12e6, 0.02e6, "MM-1 sigma");
+        // 1 − e^(−400 min / 1 day) = 24.25 % of the limit ln(1.01)² / 600 s = 1.650e-7, and 75.75 % of what was there before
+        uint256 expected = (v0 * 7_575 + 1.650e11 * 2_425) / 10_000;
+        checkNear(int256(uint256(oracle.volatilityOf(ETH).variance)), int256(expected), expected / 50, "MM-1 sigma");
     }
 
     /// @dev Hits the step of μ(t) by observed time. Ten hours of unobserved turmoil: their observation raises IM to three times and MM by

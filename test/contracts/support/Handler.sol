@@ -10,6 +10,7 @@ import {PriceOracle} from "../../../contracts/PriceOracle.sol";
 import {Vault} from "../../../contracts/Vault.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {Match, SignedOrder} from "../../../contracts/interfaces/IExchange.sol";
+import {OddToken} from "../../../contracts/mocks/OddToken.sol";
 import {CallbackToken} from "../../../contracts/mocks/CallbackToken.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
 import {AccountId, AccountIds} from "../../../contracts/types/AccountId.sol";
@@ -175,12 +176,22 @@ contract Handler is House {
                 abi.encodeCall(ch.deposit, (id, address(usdc), 1)),
                 abi.encodeCall(ch.batch, (new Call[](0)))
             ];
+            // Minted before: only what happens inside the deposit finds the house locked.
+            tokens[c].mint(id.ownerOf(), toUnits(c, amount));
+            vm.prank(id.ownerOf());
+            tokens[c].approve(address(vault), toUnits(c, amount));
             CallbackToken(address(tokens[c])).setCallback(address(ch), tricks[_roll(seed, 4) % 4]);
+            vm.prank(id.ownerOf());
+            if (ch.collateral(c).delistingEnd == 0) ch.deposit(id, address(tokens[c]), toUnits(c, amount));
+            return CallbackToken(address(tokens[c])).setCallback(address(0), "");
         }
         if (ch.collateral(c).delistingEnd == 0) {
             giveCollateral(id, c, amount);
             if (c == FEE) ++done["fee token"];
         } else {
+            vm.prank(id.ownerOf());
+            OddToken(address(tokens[c])).approve(address(vault), 1e18);
+            OddToken(address(tokens[c])).mint(id.ownerOf(), 1e18);
             _mustFail(
                 id.ownerOf(),
                 address(ch),
