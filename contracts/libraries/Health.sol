@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Account, Assessment, FLAG_OPENED, MarketParams, Openings, WAD} from "../types/LedgerTypes.sol";
+import {Assessment, FLAG_OPENED, MarketParams, Openings, WAD} from "../types/LedgerTypes.sol";
 import {PriceSnapshot} from "../types/Portfolio.sol";
 import {Auctions} from "./Auctions.sol";
 import {Fixed} from "./Fixed.sol";

@@ -231,9 +231,9 @@ library Ledger {
     }
 
     function _loansSlot(State storage $, AccountId id) private view returns (uint256 slot) {
-        Loans storage l = $.loans[id];
+        Loans storage shares = $.loans[id];
         assembly ("memory-safe") {
-            slot := l.slot
+            slot := shares.slot
         }
     }
 

@@ -7,14 +7,12 @@ import {
     Assessment,
     Auction,
     CollateralParams,
-    FLAG_AUCTION,
     FLAG_LOANS,
     LendingPool,
     LiquidationTerms,
     PPM,
     WAD
 } from "../types/LedgerTypes.sol";
-import {Portfolios} from "../types/Portfolio.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Auctions} from "./Auctions.sol";
 import {Cash} from "./Cash.sol";
@@ -25,7 +23,6 @@ import {Margin} from "./Margin.sol";
 import {Pools} from "./Pools.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
-import {Reports} from "./Reports.sol";
 import {TokenUnits} from "./TokenUnits.sol";
 import {Transient} from "./Transient.sol";
 import {Waterfall} from "./Waterfall.sol";

@@ -69,6 +69,7 @@ library Reports {
 
     /// @notice Runs one of the house's simulations, which always revert, as the caller, and returns what it found.
     function undone(bytes memory simulation) external returns (bytes memory result, Assessment memory a) {
+        // solhint-disable-next-line avoid-low-level-calls
         (, bytes memory data) = address(this).delegatecall(simulation);
         if (bytes4(data) != IClearingHouse.Simulated.selector) LowLevelCall.bubbleRevert(data);
         assembly ("memory-safe") {

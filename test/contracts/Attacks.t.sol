@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {IExchange, Match, Order, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
-import {IPriceOracle} from "../../contracts/interfaces/IPriceOracle.sol";
 import {MockWallet} from "../../contracts/mocks/MockWallet.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
 import {Assessment, LiquidationTerms, WAD} from "../../contracts/types/LedgerTypes.sol";

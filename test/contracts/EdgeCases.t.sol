@@ -7,16 +7,7 @@ import {RateFeeds} from "../../contracts/interfaces/IPriceOracle.sol";
 import {CollateralRisk} from "../../contracts/interfaces/IRiskEngine.sol";
 import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
-import {
-    Assessment,
-    Call,
-    CollateralParams,
-    LendingPool,
-    LendingParams,
-    LiquidationTerms,
-    MarketParams,
-    WAD
-} from "../../contracts/types/LedgerTypes.sol";
+import {Assessment, Call, CollateralParams, MarketParams} from "../../contracts/types/LedgerTypes.sol";
 import {House} from "./support/House.sol";
 import {vm} from "./support/Vm.sol";
 
