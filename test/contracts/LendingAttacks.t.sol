@@ -260,8 +260,10 @@ contract LendingAttacksTest is House {
         observe(ETH);
         observe(BTC);
         uint256 v0 = oracle.volatilityOf(ETH).variance;
+        uint256 time = block.timestamp;
         for (uint256 i = 0; i < 40; ++i) {
-            vm.warp(block.timestamp + 10 minutes);
+            time += 10 minutes;
+            vm.warp(time);
             setPrice(ETH, i % 2 == 0 ? 2_020e18 : 2_000e18);
             setPrice(BTC, i % 2 == 0 ? 60_600e18 : 60_000e18);
             observe(BTC);

@@ -177,12 +177,16 @@ contract Handler is House {
                 abi.encodeCall(ch.batch, (new Call[](0)))
             ];
             // Minted before: only what happens inside the deposit finds the house locked.
-            tokens[c].mint(id.ownerOf(), toUnits(c, amount));
+            uint256 units = toUnits(c, amount);
+            bool listed = ch.collateral(c).delistingEnd == 0;
+            tokens[c].mint(id.ownerOf(), units);
             vm.prank(id.ownerOf());
-            tokens[c].approve(address(vault), toUnits(c, amount));
+            tokens[c].approve(address(vault), units);
             CallbackToken(address(tokens[c])).setCallback(address(ch), tricks[_roll(seed, 4) % 4]);
-            vm.prank(id.ownerOf());
-            if (ch.collateral(c).delistingEnd == 0) ch.deposit(id, address(tokens[c]), toUnits(c, amount));
+            if (listed) {
+                vm.prank(id.ownerOf());
+                ch.deposit(id, address(tokens[c]), units);
+            }
             return CallbackToken(address(tokens[c])).setCallback(address(0), "");
         }
         if (ch.collateral(c).delistingEnd == 0) {
