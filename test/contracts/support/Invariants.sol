@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {CollateralRisk} from "../../contracts/interfaces/IRiskEngine.sol";
-import {CallbackToken} from "../../contracts/mocks/CallbackToken.sol";
-import {FeeToken} from "../../contracts/mocks/FeeToken.sol";
-import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
-import {OddToken} from "../../contracts/mocks/OddToken.sol";
-import {AccountId} from "../../contracts/types/AccountId.sol";
-import {LendingPool, MarketParams} from "../../contracts/types/LedgerTypes.sol";
-import {Handler} from "./support/Handler.sol";
-import {House} from "./support/House.sol";
-import {Lens} from "./support/Lens.sol";
+import {CollateralRisk} from "../../../contracts/interfaces/IRiskEngine.sol";
+import {CallbackToken} from "../../../contracts/mocks/CallbackToken.sol";
+import {FeeToken} from "../../../contracts/mocks/FeeToken.sol";
+import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
+import {OddToken} from "../../../contracts/mocks/OddToken.sol";
+import {AccountId} from "../../../contracts/types/AccountId.sol";
+import {LendingPool, MarketParams} from "../../../contracts/types/LedgerTypes.sol";
+import {Handler} from "./Handler.sol";
+import {House} from "./House.sol";
+import {Lens} from "./Lens.sol";
 
 /// @notice What must stay true of the books after any sequence of calls. Each breach is printed with its name; what must hold of
 /// a single action is checked in `Handler`.
