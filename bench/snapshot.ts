@@ -19,10 +19,10 @@ export const LIMITS: GasTable = {
   "settle a perpetual": 80_000,
   "liquidation call on a healthy account": 75_000,
   "liquidate one perpetual, taker opens": 180_000,
-  "check, each further market, own underlyings": 36_000,
-  "check, each further collateral, own underlyings": 37_500,
+  "check, each further market, own underlyings": 33_000,
+  "check, each further collateral, own underlyings": 33_000,
   "check, each further market, one underlying": 9_000,
-  "check, each further collateral, one underlying": 11_500,
+  "check, each further collateral, one underlying": 9_000,
 };
 
 /** The committed snapshot. */

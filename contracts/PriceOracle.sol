@@ -28,7 +28,7 @@ contract PriceOracle is IPriceOracle, AccessManaged {
     uint256 private constant MAX_STEP = PPM;
     int256 private constant SEQUENCER_UP = 0;
 
-    /// @dev All that `read` needs where there is no second source and μ stands still: 160 + 32 + 8 + 8 = 208 and
+    /// @dev All that `latest` needs where there is no second source and μ stands still: 160 + 32 + 8 + 8 = 208 and
     /// 2 · 80 + 3 · 32 = 256 bits.
     struct Source {
         address aggregator;
@@ -78,7 +78,7 @@ contract PriceOracle is IPriceOracle, AccessManaged {
     // ---------------------------------------------------------------- prices
 
     /// @inheritdoc IPriceOracle
-    function read(uint256 underlying) external view returns (PriceSnapshot) {
+    function latest(uint256 underlying) external view returns (PriceSnapshot) {
         Source storage source = _source(underlying);
         (uint256 price, bytes memory failure) = _judge(underlying, source);
         if (failure.length != 0) _raise(failure);
@@ -86,7 +86,7 @@ contract PriceOracle is IPriceOracle, AccessManaged {
     }
 
     /// @inheritdoc IPriceOracle
-    function readRate(uint256 collateral) public view returns (uint256 rate) {
+    function latestRate(uint256 collateral) public view returns (uint256 rate) {
         RateFeeds memory f = _rateFeeds[collateral];
         if (f.rate == address(0)) revert UnknownRate(collateral);
         rate = _guardedRate(collateral, f.rate, f.rateHeartbeat, f.rateDecimals, f.maxRate);
@@ -120,7 +120,7 @@ contract PriceOracle is IPriceOracle, AccessManaged {
 
     /// @inheritdoc IPriceOracle
     function observeRate(uint256 collateral) external {
-        uint256 rate = readRate(collateral);
+        uint256 rate = latestRate(collateral);
         RateFeeds memory f = _rateFeeds[collateral];
         _requireDecimals(collateral, f.rate, f.rateDecimals);
         if (f.market != address(0)) _requireDecimals(collateral, f.market, f.marketDecimals);

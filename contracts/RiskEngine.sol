@@ -6,10 +6,13 @@ import {CollateralRisk, IRiskEngine, UnderlyingRisk} from "./interfaces/IRiskEng
 import {Fixed} from "./libraries/Fixed.sol";
 import {Assessment, PPM, WAD} from "./types/LedgerTypes.sol";
 import {Portfolios, PriceSnapshot} from "./types/Portfolio.sol";
+import {CollateralWord, CollateralWords, UnderlyingWord, UnderlyingWords} from "./types/RiskWords.sol";
 
 /// @title Stateless judgement of portfolios
 /// @notice See `IRiskEngine` for the formulas.
 contract RiskEngine is IRiskEngine, AccessManaged {
+    using Portfolios for uint256[];
+
     /// @dev A slice is found in at most this many evaluations of the margin formula.
     uint256 private constant MAX_SLICE_STEPS = 48;
     /// @dev After this many the search only halves the interval.
@@ -40,12 +43,19 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256[] concentrations; // per underlying what is not proportional, packed as in `_packConcentration`
     }
 
-    /// @dev Liquidity charges of an underlying, summed over its collaterals, by what they are on.
+    /// @dev Liquidity charges of an underlying, summed over its collaterals, by what they are on: for maintenance and, `…Initial`, for
+    /// initial margin.
     struct Liquidity {
+        uint256 short; // [wad] value of the net short side
         uint256 clamp; // [RATE]
+        uint256 clampInitial;
         uint256 unhedged; // Σ V·(1 − r)·h [wad · ppm · RATE]
-        uint256 hedged; // Σ V·(1 − r)·τ [wad · ppm · RATE]
-        uint256 delisted; // Σ V·r·clamp [wad · ppm · RATE]
+        uint256 unhedgedInitial;
+        uint256 hedged; // Σ V·(1 − r)·τ [wad · ppm · ppm]
+        uint256 hedgedInitial;
+        uint256 total; // Σ V [wad]
+        uint256 staying; // Σ V·(1 − r) [wad], what the short side hedges
+        uint256 delisted; // Σ V·r [wad · ppm], charged at the clamp
     }
 
     mapping(uint256 underlying => UnderlyingRisk) private _underlyings;
@@ -85,9 +95,9 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256 softCap,
         uint256 hardCap
     ) external view returns (uint256 surcharge) {
-        UnderlyingRisk memory r = _underlying(underlying);
+        UnderlyingWord r = _underlying(underlying);
         if (openInterest <= softCap * WAD) return 0;
-        uint256 base = (r.shock * s.initialFactor() * r.initialFactor) / (PPM * PHI_UNIT); // [ppm]
+        uint256 base = (r.shock() * s.initialFactor() * r.initialFactor()) / (PPM * PHI_UNIT); // [ppm]
         uint256 rise = base >= PPM ? 0 : PPM - base;
         if (openInterest >= hardCap * WAD) return Fixed.divUp(notional * rise, PPM);
         return Fixed.divUp(notional * rise * (openInterest - softCap * WAD), PPM * (hardCap - softCap) * WAD);
@@ -123,7 +133,8 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     /// @inheritdoc IRiskEngine
     function setCollateralRisk(uint256 collateral, CollateralRisk calldata risk) external restricted {
         _inBounds("collateral", collateral, 0, 255);
-        UnderlyingRisk memory r = _underlying(risk.underlying);
+        _underlying(risk.underlying); // is known
+        UnderlyingRisk memory r = _underlyings[risk.underlying];
         CollateralRisk memory known = _collaterals[collateral];
         if (known.haircutInitial != 0) _inBounds("underlying", risk.underlying, known.underlying, known.underlying);
         _inBounds("haircut", risk.haircut, 0, PPM);
@@ -199,8 +210,8 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     }
 
     /// @dev |x|·P (128 bits) | φ (32) | depth (48) | slope (24)
-    function _packConcentration(uint256 exposure, UnderlyingRisk memory r) private pure returns (uint256) {
-        return exposure | (uint256(r.initialFactor) << 128) | (uint256(r.depth) << 160) | (uint256(r.slope) << 208);
+    function _packConcentration(uint256 exposure, UnderlyingWord r) private pure returns (uint256) {
+        return exposure | (r.initialFactor() << 128) | (r.depth() << 160) | (r.slope() << 208);
     }
 
     /// @dev Reads every block of the portfolio once.
@@ -215,124 +226,130 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256[] calldata portfolio,
         uint256 cursor
     ) private view returns (uint256 end) {
-        (uint256 id, uint256 collaterals, PriceSnapshot s) = Portfolios.parseHeader(portfolio[cursor]);
-        UnderlyingRisk memory r = _underlying(id);
-        (int256 net, uint256 gross) = Portfolios.parseExposure(portfolio[cursor + 1]);
+        (uint256 id, uint256 collaterals, PriceSnapshot s) = Portfolios.parseHeader(portfolio.wordAt(cursor));
+        (int256 net, uint256 gross) = Portfolios.parseExposure(portfolio.wordAt(cursor + 1));
         end = cursor + 2 + collaterals;
-        uint256[] calldata words = portfolio[cursor + 2:end];
+        uint256[] calldata words = portfolio[cursor + 2:end]; // reverts if the block is not all there
+        UnderlyingWord r = _underlying(id);
         unchecked {
             // Sizes and balances are at most 2^96 each, prices 2^80: values stay below 2^128.
-            uint256 size = Fixed.abs(net);
-            uint256 netValue = Fixed.divUp(size * s.price(), WAD);
-            uint256 short = net < 0 ? (size * s.price()) / WAD : 0; // rounded down: what is not hedged carries more
-            uint256 spreads = Fixed.divUp((gross - size) * s.price(), WAD); // both legs of what is hedged among markets
-            uint256 value = _value(words);
-            uint256 exposure = net < 0 ? (value > short ? value - short : netValue - value) : value + netValue;
-            uint256 hedged = Fixed.divUp(spreads, 2) + (net < 0 ? Fixed.min(netValue, value) : 0);
+            uint256 netValue = 0;
+            uint256 short = 0; // rounded down: what is not hedged carries more
+            uint256 hedged = 0;
+            if (gross != 0) {
+                uint256 size = Fixed.abs(net);
+                netValue = Fixed.divUp(size * s.price(), WAD);
+                if (net < 0) short = (size * s.price()) / WAD;
+                uint256 spreads = Fixed.divUp((gross - size) * s.price(), WAD); // both legs of what is hedged among markets
+                m.gross += netValue + spreads;
+                hedged = Fixed.divUp(spreads, 2);
+            }
+            uint256 value = collaterals == 0 ? 0 : _addLiquidity(m, r, s, words, short);
+            uint256 exposure = value + netValue;
+            if (net < 0) {
+                exposure = value > short ? value - short : netValue - value;
+                hedged += Fixed.min(netValue, value);
+            }
             m.equity += int256(value);
-            m.gross += netValue + spreads + value;
+            m.gross += value;
             m.concentrations[m.underlyings] = _packConcentration(exposure, r);
             ++m.underlyings;
-            m.maintenance += Fixed.divUp(exposure * r.shock * s.maintenanceFactor(), PPM * PPM);
-            m.initial += Fixed.divUp(exposure * r.shock * s.initialFactor() * r.initialFactor, PPM * PPM * PHI_UNIT);
+            m.maintenance += Fixed.divUp(exposure * r.shock() * s.maintenanceFactor(), PPM * PPM);
+            m.initial += Fixed.divUp(
+                exposure * r.shock() * s.initialFactor() * r.initialFactor(),
+                PPM * PPM * PHI_UNIT
+            );
             if (hedged != 0) _addBasis(m, r, hedged);
-            if (value != 0) _addLiquidity(m, r, s, words, short);
         }
     }
 
     /// @dev B and B_i on the hedged value g·P.
-    function _addBasis(Measure memory m, UnderlyingRisk memory r, uint256 hedged) private pure {
-        m.maintenance += Fixed.divUp(hedged * r.basis, PPM);
-        m.initial += Fixed.divUp(hedged * r.basisInitial, PPM);
+    function _addBasis(Measure memory m, UnderlyingWord r, uint256 hedged) private pure {
+        m.maintenance += Fixed.divUp(hedged * r.basis(), PPM);
+        m.initial += Fixed.divUp(hedged * r.basisInitial(), PPM);
     }
 
-    /// @dev H and H_i. Haircuts are clamped so that a unit of collateral never counts against its owner.
+    /// @dev H and H_i; returns Σ V. Haircuts are clamped so that a unit of collateral never counts against its owner.
     function _addLiquidity(
         Measure memory m,
-        UnderlyingRisk memory r,
+        UnderlyingWord r,
         PriceSnapshot s,
         uint256[] calldata words,
         uint256 short
-    ) private view {
+    ) private view returns (uint256) {
         unchecked {
-            // Values stay below 2^128 and rates below 2^80: with ppm and eight collaterals no sum reaches 2^232.
-            Liquidity memory maintenance;
-            Liquidity memory initial;
-            (maintenance.clamp, initial.clamp) = _clamps(r, s);
-            uint256 staying = 0; // Σ V·(1 − r) [wad], what the short side hedges
-            for (uint256 i = 0; i < words.length; ++i) {
-                (uint256 id, uint256 ramp, uint256 value) = Portfolios.parseCollateral(words[i]);
-                CollateralRisk memory c = _collaterals[id];
-                if (c.haircutInitial == 0) revert UnknownCollateral(id);
-                uint256 kept = value * (PPM - ramp);
-                staying += Fixed.divUp(kept, PPM);
-                _charge(maintenance, c.haircut * RATE_PER_PPM, c.tracking, kept, value * ramp);
-                uint256 haircutInitial = c.haircutInitial * RATE_PER_PPM + _depeg(c, s.price());
-                _charge(initial, haircutInitial, c.trackingInitial, kept, value * ramp);
-            }
-            m.maintenance += _liquidity(maintenance, short, staying);
-            m.initial += _liquidity(initial, short, staying);
+            Liquidity memory l;
+            l.short = short;
+            (l.clamp, l.clampInitial) = _clamps(r, s);
+            for (uint256 i = 0; i < words.length; ++i) _addCollateral(l, words.wordAt(i), s);
+            m.maintenance += _liquidity(l.unhedged, l.hedged, l.delisted * l.clamp, short, l.staying);
+            m.initial += _liquidity(l.unhedgedInitial, l.hedgedInitial, l.delisted * l.clampInitial, short, l.staying);
+            return l.total;
         }
     }
 
-    function _charge(
-        Liquidity memory sums,
-        uint256 haircut,
-        uint256 tracking,
-        uint256 kept,
-        uint256 gone
-    ) private pure {
+    function _addCollateral(Liquidity memory l, uint256 word, PriceSnapshot s) private view {
         unchecked {
-            sums.unhedged += kept * Fixed.min(haircut, sums.clamp);
-            sums.hedged += kept * tracking * RATE_PER_PPM;
-            if (gone != 0) sums.delisted += gone * sums.clamp;
+            // Values stay below 2^128 and rates below 2^80: with ppm and eight collaterals no sum reaches 2^232.
+            (uint256 id, uint256 ramp, uint256 value) = Portfolios.parseCollateral(word);
+            CollateralWord c = CollateralWords.load(_collaterals[id]);
+            if (c.haircutInitial() == 0) revert UnknownCollateral(id);
+            uint256 kept = value * (PPM - ramp);
+            l.total += value;
+            l.staying += ramp == 0 ? value : Fixed.divUp(kept, PPM);
+            if (ramp != 0) l.delisted += value * ramp;
+            l.unhedged += kept * Fixed.min(c.haircut() * RATE_PER_PPM, l.clamp);
+            l.unhedgedInitial +=
+                kept * Fixed.min(c.haircutInitial() * RATE_PER_PPM + _depeg(c, s.price()), l.clampInitial);
+            if (l.short == 0) return;
+            l.hedged += kept * c.tracking();
+            l.hedgedInitial += kept * c.trackingInitial();
         }
     }
 
     /// @dev unhedged·(1 − s) + hedged·s + delisted [wad] with s = min(1, short / staying).
-    function _liquidity(Liquidity memory sums, uint256 short, uint256 staying) private pure returns (uint256) {
+    function _liquidity(
+        uint256 unhedged,
+        uint256 hedged,
+        uint256 delisted,
+        uint256 short,
+        uint256 staying
+    ) private pure returns (uint256) {
         unchecked {
-            uint256 delisted = Fixed.divUp(sums.delisted, PPM * RATE);
-            if (short >= staying) return Fixed.divUp(sums.hedged, PPM * RATE) + delisted;
-            uint256 unhedged = Fixed.divUp(sums.unhedged, PPM * RATE);
+            delisted = Fixed.divUp(delisted, PPM * RATE);
+            unhedged = Fixed.divUp(unhedged, PPM * RATE);
             if (short == 0) return unhedged + delisted;
-            uint256 hedged = Fixed.divUp(sums.hedged, PPM * RATE);
+            hedged = Fixed.divUp(hedged, PPM * PPM);
+            if (short >= staying) return hedged + delisted;
             return Fixed.divUp(unhedged * (staying - short) + hedged * short, staying) + delisted;
         }
     }
 
     /// @dev 1 − (κμ + 2·slope + max τ) and 1 − φ(κμ_i + 2·slope) − max τ_i, not below zero [RATE].
-    function _clamps(UnderlyingRisk memory r, PriceSnapshot s) private pure returns (uint256 cap, uint256 capInitial) {
+    function _clamps(UnderlyingWord r, PriceSnapshot s) private pure returns (uint256 cap, uint256 capInitial) {
         unchecked {
-            uint256 slope = 2 * uint256(r.slope) * PPM; // [ppm · ppm], as κμ
+            uint256 slope = 2 * r.slope() * PPM; // [ppm · ppm], as κμ
             uint256 risk =
-                (r.shock * s.maintenanceFactor() + slope) * (RATE_PER_PPM / PPM) + r.maxTracking * RATE_PER_PPM;
+                (r.shock() * s.maintenanceFactor() + slope) * (RATE_PER_PPM / PPM) + r.maxTracking() * RATE_PER_PPM;
             uint256 riskInitial =
-                (r.shock * s.initialFactor() + slope) * r.initialFactor * (RATE_PER_PPM / PPM / PHI_UNIT) +
-                    r.maxTrackingInitial * RATE_PER_PPM;
+                (r.shock() * s.initialFactor() + slope) * r.initialFactor() * (RATE_PER_PPM / PPM / PHI_UNIT) +
+                    r.maxTrackingInitial() * RATE_PER_PPM;
             cap = risk >= RATE ? 0 : RATE - risk;
             capInitial = riskInitial >= RATE ? 0 : RATE - riskInitial;
         }
     }
 
     /// @dev factor · max(0, p0 − P) [RATE]; zero unless the collateral is a stablecoin.
-    function _depeg(CollateralRisk memory c, uint256 price) private pure returns (uint256) {
+    function _depeg(CollateralWord c, uint256 price) private pure returns (uint256) {
         unchecked {
-            uint256 threshold = uint256(c.depegThreshold) * (WAD / PPM);
-            return threshold > price ? c.depegFactor * (threshold - price) : 0; // [ppm · wad] = [RATE]
+            uint256 threshold = c.depegThreshold() * (WAD / PPM);
+            return threshold > price ? c.depegFactor() * (threshold - price) : 0; // [ppm · wad] = [RATE]
         }
     }
 
-    function _value(uint256[] calldata words) private pure returns (uint256 total) {
-        for (uint256 i = 0; i < words.length; ++i) {
-            (, , uint256 value) = Portfolios.parseCollateral(words[i]);
-            total += value;
-        }
-    }
-
-    function _underlying(uint256 id) private view returns (UnderlyingRisk memory r) {
-        r = _underlyings[id];
-        if (r.shock == 0) revert UnknownUnderlying(id);
+    function _underlying(uint256 id) private view returns (UnderlyingWord r) {
+        r = UnderlyingWords.load(_underlyings[id]);
+        if (r.shock() == 0) revert UnknownUnderlying(id);
     }
 
     /// @dev β + τ ≤ 2κ and β_i + τ_i ≤ 2φκ: a hedge never needs more than its two legs alone. φ(κ·μ + 2·slope) + τ_i ≤ 1 in every

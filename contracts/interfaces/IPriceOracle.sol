@@ -60,7 +60,7 @@ struct Volatility {
 /// target known since the last observation, by at most `maxStep` per hour, a gap counting as one heartbeat at most. So a rise calls
 /// for margin and never liquidates in its own block.
 ///
-/// Warning: `read` does not ask a feed for its decimals. A feed that changes them is caught by the sanity bounds, which should
+/// Warning: `latest` does not ask a feed for its decimals. A feed that changes them is caught by the sanity bounds, which should
 /// therefore be narrower than a factor of ten on either side, and by `observe`, which refuses it.
 interface IPriceOracle {
     event FeedSet(uint256 indexed underlying, Feed feed);
@@ -90,12 +90,12 @@ interface IPriceOracle {
 
     /// @notice The index price of `underlying` and the factors of its volatility regime.
     /// @return snapshot price [wad] and factors [ppm]; reverts with one of the errors above if a guard fails
-    function read(uint256 underlying) external view returns (PriceSnapshot snapshot);
+    function latest(uint256 underlying) external view returns (PriceSnapshot snapshot);
 
     /// @notice Units of the underlying that a unit of a collateral asset is worth, the lower of both feeds, rounded down. The guard of the
-    /// sequencer is left to `read`, without which a rate is of no use.
+    /// sequencer is left to `latest`, without which a rate is of no use.
     /// @return rate [wad]; reverts if a feed is unusable
-    function readRate(uint256 collateral) external view returns (uint256 rate);
+    function latestRate(uint256 collateral) external view returns (uint256 rate);
 
     /// @notice The last price that passed every guard when somebody observed it, with the factors of the regime as they stand.
     /// @return snapshot price [wad] and factors [ppm]; empty if there is none
@@ -115,7 +115,7 @@ interface IPriceOracle {
     /// @return observed number of rounds taken
     function observe(uint256 underlying, uint256 maxRounds) external returns (uint256 observed);
 
-    /// @notice Keeps the rate of a collateral asset as the last good one; reverts as `readRate` does, or if decimals have changed.
+    /// @notice Keeps the rate of a collateral asset as the last good one; reverts as `latestRate` does, or if decimals have changed.
     function observeRate(uint256 collateral) external;
 
     // ---------------------------------------------------------------- views
@@ -128,7 +128,7 @@ interface IPriceOracle {
     function rateFeedsOf(uint256 collateral) external view returns (RateFeeds memory);
     /// @notice The regime's parameters.
     function regimeOf(uint256 underlying) external view returns (Regime memory);
-    /// @notice The estimator's state as it was last stored; μ(t) now is in `lastGood` and `read`.
+    /// @notice The estimator's state as it was last stored; μ(t) now is in `lastGood` and `latest`.
     function volatilityOf(uint256 underlying) external view returns (Volatility memory);
     /// @notice Chainlink's feed of the L2 sequencer's uptime; zero on networks without one. Final.
     function sequencerFeed() external view returns (address);

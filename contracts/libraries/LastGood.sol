@@ -14,7 +14,7 @@ library LastGood {
     /// @notice The last good snapshot of an underlying; reverts with the oracle's error if there is none.
     function snapshot(Ledger.State storage $, uint256 underlying) external view returns (PriceSnapshot s) {
         (s, ) = $.priceOracle.lastGood(underlying);
-        if (s.isEmpty()) s = $.priceOracle.read(underlying); // reverts with the reason
+        if (s.isEmpty()) s = $.priceOracle.latest(underlying); // reverts with the reason
     }
 
     /// @notice The last good price [wad] of an underlying moved by `band` [ppm] and κ · μ_max in favour of a position.

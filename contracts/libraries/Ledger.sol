@@ -186,6 +186,20 @@ library Ledger {
         return _read(_balanceSlot($, id, collateral), before);
     }
 
+    /// @notice How a collateral asset is valued: the first word of `CollateralParams`, read once.
+    function readValuation(
+        State storage $,
+        uint256 collateral
+    ) internal view returns (uint256 underlying, bool hasRate, uint256 delistingEnd) {
+        CollateralParams storage params = $.collaterals[collateral];
+        uint256 slot;
+        assembly ("memory-safe") {
+            slot := params.slot
+        }
+        uint256 word = _load(slot); // token 160 | decimals 8 | underlying 8 | hasRate 8 | delistingEnd 32
+        return (uint8(word >> 168), uint8(word >> 176) != 0, uint32(word >> 184));
+    }
+
     // ---------------------------------------------------------------- bits
 
     /// @notice Index of the lowest set bit and the bitmap without it. Ask only while the bitmap is not zero.

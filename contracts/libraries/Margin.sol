@@ -6,7 +6,6 @@ import {AccountId} from "../types/AccountId.sol";
 import {
     Account,
     Assessment,
-    CollateralParams,
     FLAG_AUCTION,
     FLAG_LOANS,
     FLAG_OPENED,
@@ -32,6 +31,7 @@ library Margin {
     /// @notice An account as it stands.
     struct Snapshot {
         uint256[] words; // packed as `types/Portfolio.sol` says
+        uint256 underlyings; // bitmap of those that have a block
         uint256 cash; // [wad]
         uint256 profit; // [wad] Σ over markets of max(PnL, 0)
         uint256 loss; // [wad] Σ over markets of max(−PnL, 0)
@@ -118,17 +118,18 @@ library Margin {
 
     /// @notice Value of a balance [wad] at `price` [wad], floored.
     function valueOf(uint256 balance, uint256 price) internal pure returns (uint256) {
-        return (balance * price) / WAD;
+        unchecked {
+            return (balance * price) / WAD; // balances are below 2^96, prices below 2^88
+        }
     }
 
     /// @notice USD per unit [wad] of a collateral asset; zero if it has no usable price or its delisting has ended.
     function priceOfCollateral(Ledger.State storage $, uint256 collateral) internal view returns (uint256) {
-        return delistingRamp($.collaterals[collateral]) == PPM ? 0 : Prices.tryCollateral($, collateral);
+        return delistingRamp($.collaterals[collateral].delistingEnd) == PPM ? 0 : Prices.tryCollateral($, collateral);
     }
 
     /// @notice How far a collateral's haircut is on its way to 100 % [ppm]; at the end it counts zero and can only be withdrawn.
-    function delistingRamp(CollateralParams storage params) internal view returns (uint256) {
-        uint256 end = params.delistingEnd;
+    function delistingRamp(uint256 end) internal view returns (uint256) {
         if (end == 0) return 0;
         uint256 left = end > block.timestamp ? end - block.timestamp : 0;
         return PPM - (left * PPM) / DELISTING_RAMP;
@@ -212,12 +213,12 @@ library Margin {
         uint256 mode,
         Snapshot memory s
     ) private view {
-        CollateralParams storage params = $.collaterals[collateral];
-        uint256 ramp = delistingRamp(params);
+        (uint256 underlying, bool hasRate, uint256 delistingEnd) = Ledger.readValuation($, collateral);
+        uint256 ramp = delistingRamp(delistingEnd);
         if (ramp == PPM) return;
-        (uint256 at, bool stuck) = _block($, s, params.underlying, mode);
+        (uint256 at, bool stuck) = _block($, s, underlying, mode);
         uint256 price = Portfolios.priceAt(s.words, at).price();
-        if (params.hasRate && !stuck) {
+        if (hasRate && !stuck) {
             price = (price * Prices.tryRate($, collateral)) / WAD;
             stuck = price == 0;
         }
@@ -237,8 +238,12 @@ library Margin {
         uint256 underlying,
         uint256 mode
     ) private view returns (uint256 at, bool stuck) {
-        at = Portfolios.find(s.words, underlying);
-        if (at != 0) return (at, Portfolios.isStuck(s.words, at));
+        uint256 bit = 1 << underlying;
+        if (s.underlyings & bit != 0) {
+            at = Portfolios.find(s.words, underlying);
+            return (at, Portfolios.isStuck(s.words, at));
+        }
+        s.underlyings |= bit;
         PriceSnapshot price = mode == Prices.STRICT ? Prices.read($, underlying) : Prices.tryRead($, underlying);
         stuck = price.isEmpty();
         if (stuck) (price, s.degraded) = (LastGood.snapshot($, underlying), true);

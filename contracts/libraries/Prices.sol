@@ -24,7 +24,7 @@ library Prices {
     /// @notice The snapshot of an underlying; reverts with the oracle's error if its price is not usable.
     function read(Ledger.State storage $, uint256 underlying) internal view returns (PriceSnapshot s) {
         s = tryRead($, underlying);
-        if (s.isEmpty()) s = $.priceOracle.read(underlying); // reverts with the reason
+        if (s.isEmpty()) s = $.priceOracle.latest(underlying); // reverts with the reason
     }
 
     /// @notice The snapshot of an underlying; empty if its price is not usable.
@@ -33,7 +33,7 @@ library Prices {
         uint256 kept = Transient.price(underlying);
         if (kept == UNUSABLE) return s;
         if (kept != 0) return PriceSnapshot.wrap(kept);
-        try $.priceOracle.read(underlying) returns (PriceSnapshot answer) {
+        try $.priceOracle.latest(underlying) returns (PriceSnapshot answer) {
             s = answer;
         } catch {}
         _asView(_keepIfBusy)(underlying, s.isEmpty() ? UNUSABLE : PriceSnapshot.unwrap(s));
@@ -50,7 +50,7 @@ library Prices {
         if (price != 0) return price;
         CollateralParams storage params = $.collaterals[collateral];
         price = read($, params.underlying).price();
-        return (price * $.priceOracle.readRate(collateral)) / WAD; // one of both reverts with the reason
+        return (price * $.priceOracle.latestRate(collateral)) / WAD; // one of both reverts with the reason
     }
 
     /// @notice USD per unit [wad] of a collateral asset; zero if it has no usable price.
@@ -65,7 +65,7 @@ library Prices {
     function tryRate(Ledger.State storage $, uint256 collateral) internal view returns (uint256 rate) {
         uint256 kept = Transient.price(RATES + collateral);
         if (kept != 0) return kept == UNUSABLE ? 0 : kept;
-        try $.priceOracle.readRate(collateral) returns (uint256 answer) {
+        try $.priceOracle.latestRate(collateral) returns (uint256 answer) {
             rate = answer;
         } catch {}
         _asView(_keepIfBusy)(RATES + collateral, rate == 0 ? UNUSABLE : rate);

@@ -58,9 +58,12 @@ library Rounds {
     /// is, above MAX_PRICE.
     function toWad(int256 answer, uint256 answerDecimals) internal pure returns (uint256) {
         if (answer <= 0) return 0;
-        uint256 value = uint256(answer);
-        if (answerDecimals >= 18) return value / 10 ** (answerDecimals - 18);
-        return value > MAX_PRICE ? value : value * 10 ** (18 - answerDecimals);
+        unchecked {
+            // Decimals are at most 36; MAX_PRICE · 1e18 is below 2^140.
+            uint256 value = uint256(answer);
+            if (answerDecimals >= 18) return value / 10 ** (answerDecimals - 18);
+            return value > MAX_PRICE ? value : value * 10 ** (18 - answerDecimals);
+        }
     }
 
     /// @dev ok = aggregator.staticcall{gas: CALL_GAS}(abi.encodeWithSelector(selector, argument)) succeeds with at least `size`

@@ -87,7 +87,8 @@ library Waterfall {
             (collateral, bits) = Ledger.pop(bits);
             uint64 held = $.accounts[treasury].collaterals | uint64(1 << collateral);
             bool room = LibBit.popCount(held) <= MAX_ACCOUNT_COLLATERALS;
-            if (Margin.delistingRamp($.collaterals[collateral]) != PPM || !room || id.equals(treasury)) continue;
+            if (Margin.delistingRamp($.collaterals[collateral].delistingEnd) != PPM || !room || id.equals(treasury))
+                continue;
             uint256 balance = $.balances[id][collateral];
             Ledger.setBalance($, id, collateral, 0);
             Ledger.setBalance($, treasury, collateral, $.balances[treasury][collateral] + balance);

@@ -60,8 +60,8 @@ library Portfolios {
     /// @notice Position of the block of `underlying`; zero if there is none.
     function find(uint256[] memory words, uint256 underlying) internal pure returns (uint256 at) {
         unchecked {
-            for (at = 1; at < words.length; at += 2 + ((words[at] >> 240) & 0xff)) {
-                if (words[at] >> 248 == underlying) return at;
+            for (at = 1; at < words.length; at = _end(words, at)) {
+                if (_load(words, at) >> 248 == underlying) return at;
             }
             return 0;
         }
@@ -74,22 +74,24 @@ library Portfolios {
         PriceSnapshot s,
         bool stuck
     ) internal pure returns (uint256 at) {
-        at = words.length;
-        _setLength(words, at + 2);
-        words[at] = (underlying << 248) | (stuck ? STUCK : 0) | PriceSnapshot.unwrap(s);
-        words[at + 1] = 0;
+        unchecked {
+            at = words.length;
+            _setLength(words, at + 2);
+            _store(words, at, (underlying << 248) | (stuck ? STUCK : 0) | PriceSnapshot.unwrap(s));
+            _store(words, at + 1, 0);
+        }
     }
 
     /// @notice Adds a size to a block.
     function addSize(uint256[] memory words, uint256 at, int256 size) internal pure {
         unchecked {
             // At most 16 markets of at most 2^96.
-            (int256 net, uint256 gross) = parseExposure(words[at + 1]);
-            words[at + 1] = (uint256(net + size) << 128) | (gross + Fixed.abs(size));
+            (int256 net, uint256 gross) = parseExposure(_load(words, at + 1));
+            _store(words, at + 1, (uint256(net + size) << 128) | (gross + Fixed.abs(size)));
         }
     }
 
-    /// @notice Inserts a collateral at the head of a block's list.
+    /// @notice Adds a collateral at the end of a block's list.
     function addCollateral(
         uint256[] memory words,
         uint256 at,
@@ -98,18 +100,22 @@ library Portfolios {
         uint256 ramp,
         uint256 value
     ) internal pure {
-        _setLength(words, words.length + 1);
-        for (uint256 i = words.length - 1; i > at + 2; --i) words[i] = words[i - 1];
-        words[at + 2] = (id << 248) | (stuck ? STUCK : 0) | (ramp << 128) | value;
-        words[at] += COLLATERAL_ONE;
+        unchecked {
+            uint256 end = _end(words, at);
+            uint256 last = words.length;
+            _setLength(words, last + 1);
+            for (uint256 i = last; i > end; --i) _store(words, i, _load(words, i - 1));
+            _store(words, end, (id << 248) | (stuck ? STUCK : 0) | (ramp << 128) | value);
+            _store(words, at, _load(words, at) + COLLATERAL_ONE);
+        }
     }
 
     function isStuck(uint256[] memory words, uint256 at) internal pure returns (bool) {
-        return words[at] & STUCK != 0;
+        return _load(words, at) & STUCK != 0;
     }
 
     function priceAt(uint256[] memory words, uint256 at) internal pure returns (PriceSnapshot) {
-        return PriceSnapshot.wrap(words[at] & ((1 << 192) - 1));
+        return PriceSnapshot.wrap(_load(words, at) & ((1 << 192) - 1));
     }
 
     /// @notice A copy in which everything that is not stuck is scaled to `keep` [wad] of itself, rounded up.
@@ -117,7 +123,7 @@ library Portfolios {
         scaled = new uint256[](words.length);
         scaled[0] = words[0];
         for (uint256 at = 1; at < words.length;) {
-            uint256 end = at + 2 + ((words[at] >> 240) & 0xff);
+            uint256 end = _end(words, at);
             scaled[at] = words[at];
             bool stuck = words[at] & STUCK != 0;
             (int256 net, uint256 gross) = parseExposure(words[at + 1]);
@@ -139,7 +145,7 @@ library Portfolios {
         copy[at] = words[at] - oldPrice + newPrice;
         (int256 net, ) = parseExposure(words[at + 1]);
         copy[0] = uint256(int256(words[0]) + Fixed.divFloor(net * (int256(newPrice) - int256(oldPrice)), 1e18));
-        uint256 end = at + 2 + ((words[at] >> 240) & 0xff);
+        uint256 end = _end(words, at);
         for (uint256 i = at + 2; i < end; ++i) {
             uint256 value = uint128(words[i]);
             copy[i] = words[i] - value + (value * newPrice) / oldPrice;
@@ -161,6 +167,13 @@ library Portfolios {
 
     // ---------------------------------------------------------------- reading
 
+    /// @notice Word `i`; beyond the end whatever calldata holds there, so the caller checks the length.
+    function wordAt(uint256[] calldata words, uint256 i) internal pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := calldataload(add(words.offset, shl(5, i)))
+        }
+    }
+
     function parseHeader(uint256 word) internal pure returns (uint256 underlying, uint256 collaterals, PriceSnapshot s) {
         return (word >> 248, (word >> 240) & 0xff, PriceSnapshot.wrap(word & ((1 << 192) - 1)));
     }
@@ -180,6 +193,27 @@ library Portfolios {
     function _copy(uint256[] memory words) private pure returns (uint256[] memory copy) {
         copy = new uint256[](words.length);
         for (uint256 i = 0; i < words.length; ++i) copy[i] = words[i];
+    }
+
+    /// @dev Where the block at `at` ends.
+    function _end(uint256[] memory words, uint256 at) private pure returns (uint256) {
+        unchecked {
+            return at + 2 + ((_load(words, at) >> 240) & 0xff);
+        }
+    }
+
+    /// @dev words[i] without a check of bounds: positions come from `find` and `append`.
+    function _load(uint256[] memory words, uint256 i) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := mload(add(add(words, 32), shl(5, i)))
+        }
+    }
+
+    /// @dev words[i] = word, as `_load`.
+    function _store(uint256[] memory words, uint256 i, uint256 word) private pure {
+        assembly ("memory-safe") {
+            mstore(add(add(words, 32), shl(5, i)), word)
+        }
     }
 
     /// @dev The array was created with room for everything that is ever appended.

@@ -106,7 +106,7 @@ async function readRates({ provider }: Chain, book: AddressBook): Promise<Pick<V
   const oracle = PriceOracle__factory.connect(book.contracts.priceOracle, provider);
   const rates: Record<Token, bigint> = { WETH: WAD, WBTC: WAD, wstETH: WAD };
   const id = collateralOf(book, "wstETH")?.id ?? 0;
-  rates.wstETH = await oracle.readRate(id);
+  rates.wstETH = await oracle.latestRate(id);
   const { rate, market } = await oracle.rateFeedsOf(id);
   const read = async (feed: string) => {
     const answer = await MockV3Aggregator__factory.connect(feed, provider).latestAnswer();

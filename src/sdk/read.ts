@@ -139,7 +139,7 @@ async function readCollateral(
   ]);
   const [rate, good] = hasRate
     ? await Promise.all([
-        unlessRefused(priceOracle.readRate(id, { blockTag })),
+        unlessRefused(priceOracle.latestRate(id, { blockTag })),
         priceOracle.lastGoodRate(id, { blockTag }),
       ])
     : [WAD, undefined];
@@ -162,7 +162,7 @@ async function readUnderlyingRisk({ riskEngine }: Readable, id: number, blockTag
 
 /** The oracle's snapshot, `undefined` where one of its guards fails. */
 async function readPrice({ priceOracle }: Readable, id: number, blockTag: number): Promise<PriceSnapshot | undefined> {
-  const word = await unlessRefused(priceOracle.read(id, { blockTag }));
+  const word = await unlessRefused(priceOracle.latest(id, { blockTag }));
   return word === undefined ? undefined : unpack(word);
 }
 

@@ -507,7 +507,7 @@ contract GuardsTest is House {
         oracle.setFeed(ETH, Feed(address(odd), 1 hours, 0, 100e18, 10_000e18));
         uint256 t = block.timestamp;
         odd.setAnswer(abi.encode(uint80(1), int256(2_000e8), t, t, uint80(1)));
-        checkEq(oracle.read(ETH).price(), ETH_PRICE, "the price");
+        checkEq(oracle.latest(ETH).price(), ETH_PRICE, "the price");
         odd.fail();
         _reads(IPriceOracle.FeedUnreadable.selector);
         odd.setAnswer(abi.encode(uint80(1), int256(2_000e8), t, uint256(0), uint80(1)));
@@ -526,7 +526,7 @@ contract GuardsTest is House {
             IPriceOracle.FeedUnreadable.selector
         );
         _refused(alice, address(oracle), abi.encodeCall(oracle.read, (9)), IPriceOracle.UnknownFeed.selector);
-        _refused(alice, address(oracle), abi.encodeCall(oracle.readRate, (9)), IPriceOracle.UnknownRate.selector);
+        _refused(alice, address(oracle), abi.encodeCall(oracle.latestRate, (9)), IPriceOracle.UnknownRate.selector);
     }
 
     function test_SecondSource() public {
@@ -534,10 +534,10 @@ contract GuardsTest is House {
         oracle.setSecondSource(ETH, SecondSource(address(second), 1 hours, 0, 10_000));
         _reads(IPriceOracle.PriceDeviates.selector);
         second.updateAnswer(2_010e8);
-        checkEq(oracle.read(ETH).price(), ETH_PRICE, "within the band");
+        checkEq(oracle.latest(ETH).price(), ETH_PRICE, "within the band");
         oracle.setSecondSource(ETH, SecondSource(address(0), 0, 0, 0));
         second.updateAnswer(1);
-        checkEq(oracle.read(ETH).price(), ETH_PRICE, "no second source");
+        checkEq(oracle.latest(ETH).price(), ETH_PRICE, "no second source");
     }
 
     function test_Sequencer() public {
@@ -552,21 +552,21 @@ contract GuardsTest is House {
         up.setAnswer(abi.encode(uint80(1), int256(0), t - 1, t, uint80(1)));
         _reads(IPriceOracle.SequencerGracePeriod.selector);
         up.setAnswer(abi.encode(uint80(1), int256(0), t - 1 hours, t, uint80(1)));
-        checkEq(oracle.read(ETH).price(), ETH_PRICE, "up for long enough");
+        checkEq(oracle.latest(ETH).price(), ETH_PRICE, "up for long enough");
     }
 
     function test_Rates() public {
         MockV3Aggregator rate = new MockV3Aggregator(18, 1.2e18);
         MockV3Aggregator market = new MockV3Aggregator(18, 1.1e18);
         oracle.setRateFeeds(3, RateFeeds(address(rate), 1 hours, 0, address(0), 0, 0, 2e18));
-        checkEq(oracle.readRate(3), 1.2e18, "one feed");
+        checkEq(oracle.latestRate(3), 1.2e18, "one feed");
         oracle.setRateFeeds(3, RateFeeds(address(rate), 1 hours, 0, address(market), 1 hours, 0, 2e18));
-        checkEq(oracle.readRate(3), 1.1e18, "the lower of two");
+        checkEq(oracle.latestRate(3), 1.1e18, "the lower of two");
         oracle.observeRate(3);
         (uint256 good, ) = oracle.lastGoodRate(3);
         checkEq(good, 1.1e18, "last good rate");
         market.updateAnswer(2.1e18);
-        bytes memory data = abi.encodeCall(oracle.readRate, (3));
+        bytes memory data = abi.encodeCall(oracle.latestRate, (3));
         _refused(alice, address(oracle), data, IPriceOracle.RateUnusable.selector);
         market.updateAnswer(0);
         _refused(alice, address(oracle), data, IPriceOracle.RateUnusable.selector);

@@ -248,7 +248,7 @@ contract LendingAttacksTest is House {
         observe(ETH);
         Volatility memory v = oracle.volatilityOf(ETH);
         checkEq(v.target, 1e6, "premise: the target is back");
-        PriceSnapshot s = oracle.read(ETH);
+        PriceSnapshot s = oracle.latest(ETH);
         checkEq(s.maintenanceFactor(), 3e6, "premise: MM is not");
         Assessment memory a = assess(main(alice));
         checkLe(a.maintenanceMargin, a.initialMargin, "MM-2 IM is at least MM");

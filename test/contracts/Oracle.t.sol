@@ -181,7 +181,7 @@ contract OracleTest is Checks {
         oracle.setSecondSource(ETH, SecondSource(address(another), HEARTBEAT, 0, band));
         uint256 updatedAt = block.timestamp + 600 - (age % 5_000); // some in the future, some stale
         feed.updateRoundData(id, answer, updatedAt, updatedAt);
-        try oracle.read(ETH) returns (PriceSnapshot s) {
+        try oracle.latest(ETH) returns (PriceSnapshot s) {
             check(answer > 0 && id != 0 && second > 0, "a bad answer passed");
             check(updatedAt <= block.timestamp && block.timestamp - updatedAt <= HEARTBEAT, "a stale answer passed");
             checkEq(s.price(), uint256(answer) * 1e10, "not the feed's price");
@@ -201,7 +201,7 @@ contract OracleTest is Checks {
             vm.warp(block.timestamp + (draw % 2 hours));
             if (draw >> 255 == 0) feed.updateAnswer(int256(uint256(uint64(draw >> 32)) % 3_000_000e8) - 100e8);
             oracle.observe(ETH, 1);
-            try oracle.read(ETH) returns (PriceSnapshot s) {
+            try oracle.latest(ETH) returns (PriceSnapshot s) {
                 (good, seen) = (s, block.timestamp);
             } catch {}
             (PriceSnapshot last, uint256 time) = oracle.lastGood(ETH);

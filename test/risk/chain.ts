@@ -26,7 +26,7 @@ export async function readHouse(f: Fixture, time: bigint): Promise<HouseState> {
   const house = { markets: new Map(), collaterals: new Map(), prices: new Map(), lastGood: new Map() };
   for (const id of UNDERLYINGS) {
     underlyings.set(id, await f.riskEngine.underlyingRisk(id));
-    const snapshot = await f.priceOracle.read(id).catch(() => undefined);
+    const snapshot = await f.priceOracle.latest(id).catch(() => undefined);
     if (snapshot !== undefined) house.prices.set(id, unpack(snapshot));
     const [lastGood] = await f.priceOracle.lastGood(id);
     if (lastGood !== 0n) house.lastGood.set(id, unpack(lastGood));
@@ -59,7 +59,7 @@ export async function readHouse(f: Fixture, time: bigint): Promise<HouseState> {
       decimals: Number(decimals),
       minBalance,
       delistingEnd,
-      rate: hasRate ? await f.priceOracle.readRate(id).catch(() => undefined) : WAD,
+      rate: hasRate ? await f.priceOracle.latestRate(id).catch(() => undefined) : WAD,
       lastGoodRate: hasRate ? (await f.priceOracle.lastGoodRate(id))[0] : WAD,
     });
   }

@@ -64,7 +64,7 @@ describe("volatility regime", () => {
       for (const wait of [0, 13, 1_000, 2_000]) {
         if (wait !== 0) await networkHelpers.time.increase(wait);
         const now = BigInt(await networkHelpers.time.latest());
-        const word = await oracle.read(0);
+        const word = await oracle.latest(0);
         const snapshot = snapshotAt(wad(Number(price)), state, now);
         expect(word).to.equal(
           snapshot.price | (snapshot.initialFactor << 128n) | (snapshot.maintenanceFactor << 160n),

@@ -99,7 +99,7 @@ async function deployOracle(connection: NetworkConnection) {
 
   /** Asserts that the price of ETH is refused. */
   async function refuses(error: string, args: unknown[], of: PriceOracle = oracle) {
-    await expect(of.read(ETH))
+    await expect(of.latest(ETH))
       .to.be.revertedWithCustomError(of, error)
       .withArgs(...args);
   }
@@ -137,22 +137,22 @@ async function withRegime() {
 describe("PriceOracle: guards", () => {
   it("reads a price in 18 decimals, whatever the feed's", async () => {
     const { oracle, deployer } = await freshOracle();
-    expect(await oracle.read(ETH)).to.equal(snapshot("2000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2000"));
     for (const decimals of [0, 6, 18, 24, 36]) {
       const feed = await new MockV3Aggregator__factory(deployer).deploy(decimals, 1234n * 10n ** BigInt(decimals));
       await expect(oracle.setFeed(5, { aggregator: feed, ...FEED })).to.emit(oracle, "FeedSet");
       const set = [await feed.getAddress(), BigInt(HOUR), BigInt(decimals), ...Object.values(BOUNDS)];
       expect(await oracle.feedOf(5)).to.deep.equal(set);
-      expect(await oracle.read(5)).to.equal(snapshot("1234"));
+      expect(await oracle.latest(5)).to.equal(snapshot("1234"));
     }
-    await expect(oracle.read(9)).to.be.revertedWithCustomError(oracle, "UnknownFeed").withArgs(9);
+    await expect(oracle.latest(9)).to.be.revertedWithCustomError(oracle, "UnknownFeed").withArgs(9);
   });
 
   it("OR-1 OR-5 a frozen feed is stale one second after its own heartbeat", async () => {
     const { oracle, feed, time, refuses } = await freshOracle();
     const updatedAt = await feed.latestTimestamp();
     await time.increaseTo(updatedAt + BigInt(HOUR));
-    expect(await oracle.read(ETH)).to.equal(snapshot("2000")); // as old as its heartbeat
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2000")); // as old as its heartbeat
     await time.increase(1);
     await refuses("PriceStale", [ETH, updatedAt, HOUR]);
     await time.increase(DAY);
@@ -179,7 +179,7 @@ describe("PriceOracle: guards", () => {
     const bounds = Object.values(BOUNDS);
     for (const price of ["100", "100000"]) {
       await publish(price);
-      expect(await oracle.read(ETH)).to.equal(snapshot(price));
+      expect(await oracle.latest(ETH)).to.equal(snapshot(price));
     }
     for (const price of ["99.99999999", "100000.00000001", "200000000"]) {
       await publish(price);
@@ -204,7 +204,7 @@ describe("PriceOracle: guards", () => {
     await odd.setAnswer(round(1n, answer("2000"), now, 2n ** 256n - 1n - 2n ** 255n, 1n)); // the largest number there is
     await refuses("PriceRoundIncomplete", [ETH, 1n, 2n ** 255n - 1n]);
     await odd.setAnswer(round(2n ** 80n - 1n, answer("2000"), now, now, 1n, 1n)); // a word too many does no harm
-    expect(await oracle.read(ETH)).to.equal(snapshot("2000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2000"));
     for (const nobody of [ZeroAddress, "0x00000000000000000000000000000000000000A1"]) {
       await expect(oracle.setFeed(ETH, { aggregator: nobody, ...FEED }))
         .to.be.revertedWithCustomError(oracle, "FeedUnreadable")
@@ -238,7 +238,7 @@ describe("PriceOracle: guards", () => {
     expect(await oracle.volatilityOf(ETH)).to.deep.equal(before);
     expect((await oracle.lastGood(ETH)).snapshot).to.equal(snapshot("2000"));
     await oracle.setFeed(ETH, { aggregator: address, ...FEED }); // the remedy
-    expect(await oracle.read(ETH)).to.equal(snapshot("2000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2000"));
   });
 
   it("reads Chainlink's own proxy and follows it to a new aggregator", async () => {
@@ -248,9 +248,9 @@ describe("PriceOracle: guards", () => {
     await publish("2100");
     const next = await newFeed("2200");
     await proxy.proposeAggregator(next);
-    expect(await oracle.read(ETH)).to.equal(snapshot("2100"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2100"));
     await proxy.confirmAggregator(next);
-    expect(await oracle.read(ETH)).to.equal(snapshot("2200"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2200"));
     await next.updateAnswer(0);
     await refuses("PriceNotPositive", [ETH, 0]);
   });
@@ -262,7 +262,7 @@ describe("PriceOracle: guards", () => {
     expect((await oracle.secondSourceOf(ETH)).decimals).to.equal(8);
     for (const price of ["1960", "2040"]) {
       await publish(price);
-      expect(await oracle.read(ETH)).to.equal(snapshot(price)); // 2 % of 2,000
+      expect(await oracle.latest(ETH)).to.equal(snapshot(price)); // 2 % of 2,000
     }
     for (const price of ["1959.99999999", "2040.00000001"]) {
       await publish(price);
@@ -277,13 +277,13 @@ describe("PriceOracle: guards", () => {
     await refuses("PriceDeviates", [ETH, wad("2000"), 2n ** 255n - 1n, SECOND.maxDeviation]);
     const fine = await new MockV3Aggregator__factory(deployer).deploy(18, wad("2000"));
     await oracle.setSecondSource(ETH, { aggregator: fine, ...SECOND });
-    expect(await oracle.read(ETH)).to.equal(snapshot("2000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2000"));
     // A new feed keeps its second source; without an address it is removed.
     await oracle.setFeed(ETH, { aggregator: second, ...FEED });
     await second.updateAnswer(answer("3000"));
     await refuses("PriceDeviates", [ETH, wad("3000"), wad("2000"), SECOND.maxDeviation]);
     await oracle.setSecondSource(ETH, { aggregator: ZeroAddress, ...SECOND });
-    expect(await oracle.read(ETH)).to.equal(snapshot("3000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("3000"));
     expect((await oracle.secondSourceOf(ETH)).heartbeat).to.equal(0);
   });
 
@@ -305,10 +305,10 @@ describe("PriceOracle: guards", () => {
       await refuses("PriceDeviates", unusable);
     }
     await odd.setAnswer(round(1n, answer("2000"), now, now, 1n));
-    expect(await oracle.read(ETH)).to.equal(snapshot("2000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2000"));
     await time.setNextBlockTimestamp(now + BigInt(2 * HOUR)); // as old as its own heartbeat
     await feed.updateAnswer(answer("2000"));
-    expect(await oracle.read(ETH)).to.equal(snapshot("2000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2000"));
     await feed.updateAnswer(answer("2000"));
     await refuses("PriceDeviates", unusable);
   });
@@ -321,7 +321,7 @@ describe("PriceOracle: guards", () => {
     await time.increaseTo(start + BigInt(HOUR) - 1n);
     await refuses("SequencerGracePeriod", [start, HOUR], onRollup);
     await publish("2000");
-    expect(await onRollup.read(ETH)).to.equal(snapshot("2000"));
+    expect(await onRollup.latest(ETH)).to.equal(snapshot("2000"));
     await uptime.updateAnswer(1);
     const since = await uptime.latestTimestamp();
     await time.increase(DAY);
@@ -343,7 +343,7 @@ describe("PriceOracle: guards", () => {
     await oracle.setFeed(ETH, { aggregator: feed, ...FEED });
     await refuses("SequencerDown", [0], oracle);
     await odd.setAnswer(round(1n, 0n, 1n, 1n, 1n));
-    expect(await oracle.read(ETH)).to.equal(snapshot("2000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2000"));
     await odd.fail();
     await refuses("SequencerDown", [0], oracle);
   });
@@ -370,21 +370,21 @@ describe("PriceOracle: rates", () => {
     const { oracle, rate, market, feeds } = await withRates();
     const set = await oracle.rateFeedsOf(WSTETH);
     expect([set.rateDecimals, set.marketDecimals, set.maxRate]).to.deep.equal([8n, 8n, wad("1.5")]);
-    expect(await oracle.readRate(WSTETH)).to.equal(wad("1.149"));
+    expect(await oracle.latestRate(WSTETH)).to.equal(wad("1.149"));
     await market.updateAnswer(answer("1.16"));
-    expect(await oracle.readRate(WSTETH)).to.equal(wad("1.15"));
+    expect(await oracle.latestRate(WSTETH)).to.equal(wad("1.15"));
     await rate.updateAnswer(answer("0.00000001"));
-    expect(await oracle.readRate(WSTETH)).to.equal(wad("0.00000001"));
+    expect(await oracle.latestRate(WSTETH)).to.equal(wad("0.00000001"));
     await rate.updateAnswer(answer("1.5"));
     await oracle.setRateFeeds(WSTETH, { ...feeds, market: ZeroAddress });
-    expect(await oracle.readRate(WSTETH)).to.equal(wad("1.5"));
-    await expect(oracle.readRate(3)).to.be.revertedWithCustomError(oracle, "UnknownRate").withArgs(3);
+    expect(await oracle.latestRate(WSTETH)).to.equal(wad("1.5"));
+    await expect(oracle.latestRate(3)).to.be.revertedWithCustomError(oracle, "UnknownRate").withArgs(3);
   });
 
   it("OR-1 OR-5 refuses a rate if either feed is unusable", async () => {
     const { oracle, rate, market, feeds, time, anyFeed } = await withRates();
     const refuses = async (feed: AddressLike, value: bigint, updatedAt: bigint | number) =>
-      expect(oracle.readRate(WSTETH))
+      expect(oracle.latestRate(WSTETH))
         .to.be.revertedWithCustomError(oracle, "RateUnusable")
         .withArgs(WSTETH, feed, value, updatedAt);
     for (const feed of [rate, market]) {
@@ -396,7 +396,7 @@ describe("PriceOracle: rates", () => {
       await feed.updateRoundData(50, good, 0, 0);
       await refuses(feed, good, 0);
       await feed.updateAnswer(good);
-      expect(await oracle.readRate(WSTETH)).to.equal(wad("1.149"));
+      expect(await oracle.latestRate(WSTETH)).to.equal(wad("1.149"));
     }
     const updatedAt = await market.latestTimestamp();
     await time.increaseTo(updatedAt + BigInt(HOUR) + 1n);
@@ -665,7 +665,7 @@ describe("PriceOracle: regime", () => {
     await publish("4000");
     expect(await oracle.observe.staticCall(ETH, 10)).to.equal(0);
     await oracle.observe(ETH, 10);
-    expect(await oracle.read(ETH)).to.equal(snapshot("4000"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("4000"));
     expect(await oracle.volatilityOf(ETH)).to.deep.equal([
       ONE,
       ONE,
@@ -680,17 +680,17 @@ describe("PriceOracle: regime", () => {
   it("MM-2 a rise calls at once and takes no step of MM in its own block", async () => {
     const { oracle, target, seen, time } = await jumped();
     expect(await time.latest()).to.equal(seen);
-    expect(await oracle.read(ETH)).to.equal(snapshot("2200", target, ONE));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2200", target, ONE));
   });
 
   it("MM-2 MM moves by the stated step per hour of observed time, a silence counting as one heartbeat", async () => {
     const { oracle, target, seen, time, publish } = await jumped();
     await time.increaseTo(seen + 60);
-    expect(factors(await oracle.read(ETH)).maintenance).to.equal(ONE + 4_166n); // 250,000 / 60
+    expect(factors(await oracle.latest(ETH)).maintenance).to.equal(ONE + 4_166n); // 250,000 / 60
     await time.increaseTo(seen + HOUR - 600);
-    expect(factors(await oracle.read(ETH)).maintenance).to.equal(ONE + 208_333n); // 50 minutes
+    expect(factors(await oracle.latest(ETH)).maintenance).to.equal(ONE + 208_333n); // 50 minutes
     await publish("2200", 10 * HOUR);
-    expect(await oracle.read(ETH)).to.equal(snapshot("2200", target, 1_250_000n)); // not 2.5 hours
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2200", target, 1_250_000n)); // not 2.5 hours
     await oracle.observe(ETH, 10);
     const calm = await oracle.volatilityOf(ETH);
     expect(calm.factor).to.equal(1_250_000n);
@@ -712,7 +712,7 @@ describe("PriceOracle: regime", () => {
       await oracle.observe(ETH, 10);
     }
     const high = await oracle.volatilityOf(ETH);
-    const { initial, maintenance } = factors(await oracle.read(ETH));
+    const { initial, maintenance } = factors(await oracle.latest(ETH));
     expect(maintenance).to.equal(high.factor);
     expect(initial).to.equal(high.factor > high.target ? high.factor : high.target);
     for (let i = 0; i < 30; ++i) {
@@ -730,11 +730,11 @@ describe("PriceOracle: regime", () => {
       await oracle.observe(ETH, 10);
     }
     await oracle.setRegime(ETH, { ...REGIME, referenceVolatility: 10_000_000 }); // target 1
-    const { initial, maintenance } = factors(await oracle.read(ETH));
+    const { initial, maintenance } = factors(await oracle.latest(ETH));
     expect(initial).to.equal(maintenance);
     expect(maintenance).to.be.greaterThan(1_500_000n);
     await time.increase(1200);
-    const later = factors(await oracle.read(ETH));
+    const later = factors(await oracle.latest(ETH));
     expect(later.initial).to.equal(later.maintenance);
     expect(maintenance - later.maintenance).to.equal(83_333n); // a third of the step
   });
@@ -748,15 +748,15 @@ describe("PriceOracle: regime", () => {
     }
     expect(await oracle.volatilityOf(ETH)).to.deep.equal(state);
     await time.increaseTo(seen + 1800);
-    expect(factors(await oracle.read(ETH)).maintenance).to.equal(1_125_000n);
+    expect(factors(await oracle.latest(ETH)).maintenance).to.equal(1_125_000n);
   });
 
   it("ATTACK-23 ten hours of silence do not step in one block", async () => {
     const { oracle, publish } = await withRegime();
     await publish("3000", 10 * HOUR);
     await expect(oracle.observe(ETH, 10)).to.emit(oracle, "VolatilityObserved");
-    expect(factors(await oracle.read(ETH)).maintenance).to.equal(ONE);
-    expect(factors(await oracle.read(ETH)).initial).to.be.greaterThan(2_000_000n);
+    expect(factors(await oracle.latest(ETH)).maintenance).to.equal(ONE);
+    expect(factors(await oracle.latest(ETH)).initial).to.be.greaterThan(2_000_000n);
   });
 
   it("MM-1 the target is clamped at the largest factor", async () => {
@@ -766,7 +766,7 @@ describe("PriceOracle: regime", () => {
       .to.emit(oracle, "VolatilityObserved")
       .withArgs(ETH, 3, (v: bigint) => v > 0n, ONE, 3_000_000);
     await oracle.setRegime(ETH, { ...REGIME, maxFactor: 2_000_000 });
-    expect(await oracle.read(ETH)).to.equal(snapshot("4000", 2_000_000n, (await oracle.volatilityOf(ETH)).factor));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("4000", 2_000_000n, (await oracle.volatilityOf(ETH)).factor));
   });
 
   it("MM-5 a new regime or feed goes on from where μ(t) stands", async () => {
@@ -795,7 +795,7 @@ describe("PriceOracle: regime", () => {
     await time.increase(1800);
     await oracle.setRegime(ETH, { ...REGIME, referenceVolatility: 0 });
     await publish("2200");
-    expect(await oracle.read(ETH)).to.equal(snapshot("2200"));
+    expect(await oracle.latest(ETH)).to.equal(snapshot("2200"));
     for (const price of ["3000", "2000", "3000"]) await publish(price, 60);
     await oracle.setRegime(ETH, REGIME);
     await oracle.observe(ETH, 100);

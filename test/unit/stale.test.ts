@@ -18,7 +18,7 @@ const round = (...words: bigint[]) => AbiCoder.defaultAbiCoder().encode(Array(wo
 /** Everything that cannot do without the price of ETH is refused with the same error, and nothing changes. */
 async function everybodyRefuses(h: Fixture, error: string, args?: unknown[]): Promise<void> {
   const [ch, oracle] = [h.clearingHouse, h.priceOracle];
-  await refused(h, () => oracle.read(ETH), error, args, oracle);
+  await refused(h, () => oracle.latest(ETH), error, args, oracle);
   await refused(h, () => ch.assess(main(h.alice)), error, args, oracle);
   await refused(h, () => ch.settle(ETH, [main(h.alice)]), error, args, oracle);
   await refused(h, () => ch.accrueFunding(ETH), error, args, oracle);
@@ -44,7 +44,7 @@ describe("the house without a usable price", () => {
     const feed = h.feeds[ETH];
     const updatedAt = await feed.latestTimestamp();
     await h.networkHelpers.time.increaseTo(updatedAt + BigInt(DAY));
-    expect(await h.priceOracle.read(ETH)).to.equal(snapshot("2000")); // as old as its heartbeat
+    expect(await h.priceOracle.latest(ETH)).to.equal(snapshot("2000")); // as old as its heartbeat
     await h.networkHelpers.time.increase(1);
     await everybodyRefuses(h, "PriceStale", [ETH, updatedAt, BigInt(DAY)]);
     // A feed that is frozen answers the same round for ever; asking for it again makes it no younger.
@@ -100,8 +100,8 @@ describe("the house without a usable price", () => {
     await feed.setAnswer(round(1n, 2_000n * 10n ** 8n, now, now)); // a word too few
     await everybodyRefuses(h, "FeedUnreadable", [ETH, aggregator]);
     await feed.setAnswer(round(1n, 2_000n * 10n ** 8n, now, now, 1n));
-    expect(await h.priceOracle.read(ETH)).to.equal(snapshot("2000"));
-    await refused(h, () => h.priceOracle.read(9), "UnknownFeed", [9n], h.priceOracle);
+    expect(await h.priceOracle.latest(ETH)).to.equal(snapshot("2000"));
+    await refused(h, () => h.priceOracle.latest(9), "UnknownFeed", [9n], h.priceOracle);
   });
 
   it("reads Chainlink's own proxy, follows it to a new aggregator and guards what comes through it", async () => {
@@ -110,15 +110,15 @@ describe("the house without a usable price", () => {
     const guards = { heartbeat: DAY, decimals: 0, minPrice: wad("1"), maxPrice: wad("100000") };
     await h.priceOracle.setFeed(ETH, { aggregator: proxy, ...guards });
     expect((await h.priceOracle.feedOf(ETH)).decimals).to.equal(8n);
-    expect(await h.priceOracle.read(ETH)).to.equal(snapshot("2000"));
+    expect(await h.priceOracle.latest(ETH)).to.equal(snapshot("2000"));
     await h.setPrice(ETH, "2100");
     await deal(h, [h.bob, h.alice], "-1", "2100");
     const next = await new MockV3Aggregator__factory(h.deployer).deploy(8, 2_200n * 10n ** 8n);
     await proxy.proposeAggregator(next);
-    expect(await h.priceOracle.read(ETH)).to.equal(snapshot("2100"));
+    expect(await h.priceOracle.latest(ETH)).to.equal(snapshot("2100"));
     await proxy.confirmAggregator(next);
-    expect(await h.priceOracle.read(ETH)).to.equal(snapshot("2200"));
+    expect(await h.priceOracle.latest(ETH)).to.equal(snapshot("2200"));
     await next.updateAnswer(0n);
-    await refused(h, () => h.priceOracle.read(ETH), "PriceNotPositive", [ETH, 0n], h.priceOracle);
+    await refused(h, () => h.priceOracle.latest(ETH), "PriceNotPositive", [ETH, 0n], h.priceOracle);
   });
 });

@@ -19,6 +19,7 @@ import {
     Auction,
     Call,
     Cure,
+    FEE_UNIT,
     FLAG_AUCTION,
     FLAG_LOANS,
     FLAG_OPENED,
@@ -208,7 +209,7 @@ contract Handler is House {
     function withdraw(uint256 seed) external {
         AccountId id = _trader(seed, 0);
         if (_roll(seed, 1) % 2 == 0) _withdrawCash(id, _part(cashOf(id) / USDC_UNIT, seed));
-        else _withdrawCollateral(id, _roll(seed, 2) % COLLATERALS, seed);
+        else _withdrawCollateral(id, _heldOf(id, seed), seed);
     }
 
     function _withdrawCash(AccountId id, uint256 units) private {
@@ -300,13 +301,14 @@ contract Handler is House {
         address thief = _actors[_roll(seed, 1) % ACTORS];
         if (thief == id.ownerOf()) thief = _ids[TAKER].ownerOf();
         uint256 way = _roll(seed, 2) % 10;
+        AccountId sinking = _below(seed);
         bytes memory data;
         bytes4 expected = IClearingHouse.NotOwner.selector;
         if (way == 0) data = abi.encodeCall(ch.withdraw, (id, address(usdc), 1, thief));
         if (way == 1) data = abi.encodeCall(ch.transfer, (id, main(thief), address(usdc), 1));
         if (way == 2) data = abi.encodeCall(ch.claim, (id, seed % 2, 1));
         if (way == 3) data = abi.encodeCall(ch.deposit, (id, address(tokens[WETH]), 1e18));
-        if (way == 4) data = abi.encodeCall(ch.liquidate, (_below(seed), id, anyTerms()));
+        if (way == 4) data = abi.encodeCall(ch.liquidate, (sinking, id, anyTerms()));
         if (way == 5) {
             Call[] memory calls = new Call[](1);
             calls[0] = Call(address(ch), abi.encodeCall(ch.withdraw, (id, address(usdc), 1, thief)));
@@ -324,7 +326,7 @@ contract Handler is House {
             _mustFail(thief, address(vault), data, expected);
             return;
         }
-        if (way == 4 && assess(_below(seed)).equity >= int256(assess(_below(seed)).maintenanceMargin)) {
+        if (way == 4 && assess(sinking).equity >= int256(assess(sinking).maintenanceMargin)) {
             expected = IClearingHouse.NotLiquidatable.selector;
         }
         _mustFail(thief, address(ch), data, expected);
@@ -343,7 +345,9 @@ contract Handler is House {
         vm.prank(id.ownerOf());
         try ch.lend(id, units) {
             Lens.View memory a = lens.viewOf(id, MARKETS);
-            checkNear(a.risk.equity, b.risk.equity, uint256(WEI), "LENDING_KEEPS_EQUITY");
+            checkLe(a.risk.equity, b.risk.equity + WEI, "LENDING gains nothing");
+            // Who lends while a borrower's deficit is flagged bears his part of it.
+            if (_flaggedLending == 0) checkLe(b.risk.equity - WEI, a.risk.equity, "LENDING_KEEPS_EQUITY");
             checkEq(a.loss, 0, "LENDING while a loss is unsettled");
             _mayHaveLeft(id, all[_indexOf(id)]);
             _othersUnchanged(all, id, id, id, 0, "LENDING_LEAVES_OTHERS");
@@ -517,7 +521,7 @@ contract Handler is House {
         uint256 hard = uint256(p.hardCap) * WAD;
         uint256 interest = (openInterestOf(market) * priceOf(market)) / WAD;
         if (interest <= soft) return 0;
-        uint256 base = (uint256(oracle.read(market).initialFactor()) * 50_001) / 1e6; // φκ = 5 %
+        uint256 base = (uint256(oracle.latest(market).initialFactor()) * 50_001) / 1e6; // φκ = 5 %
         int256 size = sizeOf(id, market);
         uint256 notional = (uint256(size < 0 ? -size : size) * priceOf(market)) / WAD;
         return (((notional * (1e6 - base)) / 1e6) * (_least(interest, hard) - soft)) / (hard - soft);
@@ -527,9 +531,11 @@ contract Handler is House {
     function crowd(uint256 seed) external {
         AccountId id = _trader(seed, 0);
         giveCash(id, 60_000e18);
-        int256 size = int256(_roll(seed, 1) % 1e9) * 1e9 + 0.1e18;
+        int256 size = int256(_roll(seed, 1) % 4e9) * 1e9 + 0.1e18;
         _trade(_ids[WHALE], id, BTC, _roll(seed, 2) % 2 == 0 ? size : -size, priceOf(BTC), 0);
-        if (_roll(seed, 3) % 3 == 0) passTime(1 hours);
+        _withdrawCash(id, _least(cashOf(id), 60_000e18) / USDC_UNIT);
+        if (_roll(seed, 3) % 3 != 0) return;
+        passTime(1 hours);
         _withdrawCash(id, _least(cashOf(id), 60_000e18) / USDC_UNIT);
     }
 
@@ -636,6 +642,8 @@ contract Handler is House {
     function sweepFees(uint256 seed) external {
         Assessment[] memory all = _assessAll();
         vm.recordLogs();
+        // Fees are whole units: what bad debt takes of one stays in the pool.
+        if (lossOf(seed % MARKETS).badDebt != 0) roundings[seed % MARKETS] += FEE_UNIT;
         ch.sweepFees(seed % MARKETS);
         _othersUnchanged(all, FUND, "SWEEP_LEAVES_OTHERS");
         _digest("sweep");
@@ -653,18 +661,14 @@ contract Handler is House {
 
     function movePrice(uint256 seed) external {
         if (seed % 8 == 0) return _moveStable(seed);
-        uint256 underlying = seed % 2;
-        uint256 kind = _roll(seed, 0) % 8;
-        uint256 most =
-            kind < 3
-                ? 10_000
-                : kind < 5
-                    ? 40_000
-                    : kind < 7
-                        ? 120_000
-                        : 300_000; // ppm
+        _jump(seed % 2, seed);
+    }
+
+    /// @dev Mostly by little, now and then by up to 30 %; never further from the start than four times.
+    function _jump(uint256 underlying, uint256 seed) private {
+        uint24[8] memory most = [10_000, 10_000, 10_000, 40_000, 40_000, 120_000, 120_000, 300_000]; // ppm
         uint256 start = underlying == ETH ? ETH_PRICE : BTC_PRICE;
-        uint256 ppm = 1_000 + (_roll(seed, 1) % most);
+        uint256 ppm = 1_000 + (_roll(seed, 1) % most[_roll(seed, 0) % 8]);
         uint256 price = priceOf(underlying);
         bool up = price < start / 4 || (price < start * 4 && _roll(seed, 2) % 2 == 0);
         setPrice(underlying, (price * (up ? 1e6 + ppm : 1e6 - ppm)) / 1e6);
@@ -691,7 +695,7 @@ contract Handler is House {
             checkEq(a[i].maintenanceMargin, b[i].maintenanceMargin, "REGIME_NEVER_LIQUIDATES at once");
             checkLe(a[i].maintenanceMargin, a[i].initialMargin, "IM_ABOVE_MM");
         }
-        if (oracle.read(underlying).maintenanceFactor() > 1e6) ++done["regime above one"];
+        if (oracle.latest(underlying).maintenanceFactor() > 1e6) ++done["regime above one"];
         ++done["observe"];
     }
 
@@ -704,6 +708,18 @@ contract Handler is House {
         ch.delistCollateral(c);
         _othersUnchanged(all, all.length, "DELISTING_STARTS_GENTLY");
         ++done["delist"];
+    }
+
+    /// @notice Now and then who holds collateral borrows all he can before it loses so much at once that he is bankrupt.
+    function crash(uint256 seed) external {
+        if (_roll(seed, 0) % 4 != 0) return;
+        AccountId id = _ids[6 + (_roll(seed, 1) % 2)];
+        int256 free = int256(lens.viewOf(id, MARKETS).risk.equity) - int256(assess(id).initialMargin);
+        if (free > 0) _withdrawCash(id, _least(uint256(free), cashOf(id) + lentOf(id) + _liquidity()) / USDC_UNIT);
+        setPrice(ETH, (priceOf(ETH) * 4) / 10);
+        if (_roll(seed, 2) % 2 == 0) passTime(60);
+        _liquidate(id, _ids[WHALE], anyTerms());
+        if (priceOf(ETH) < ETH_PRICE / 4) setPrice(ETH, ETH_PRICE);
     }
 
     function wait(uint256 seed) external {
@@ -761,7 +777,10 @@ contract Handler is House {
         LiquidationTerms memory terms = anyTerms();
         terms.acceptClaims = _roll(seed, 2) % 2 == 0;
         if (_roll(seed, 3) % 3 == 0) terms.maxFraction = 0.0001e18 + (_roll(seed, 4) % WAD);
-        AccountId taker = _ids[whale ? WHALE : TAKER];
+        _liquidate(id, _ids[whale ? WHALE : TAKER], terms);
+    }
+
+    function _liquidate(AccountId id, AccountId taker, LiquidationTerms memory terms) private {
         Assessment[] memory all = _assessAll();
         Assessment memory b = all[_indexOf(id)];
         Auction memory x = ch.auction(id);
@@ -782,7 +801,7 @@ contract Handler is House {
             _requireTyped(reason);
             if (b.equity >= int256(b.maintenanceMargin)) {
                 _requireReason(reason, IClearingHouse.NotLiquidatable.selector);
-            } else if (whale && terms.acceptClaims && terms.maxFraction == WAD) {
+            } else if (taker.equals(_ids[WHALE]) && terms.acceptClaims && terms.maxFraction == WAD) {
                 _fail("LIQUIDATION_NEVER_BLOCKED", reason);
             }
         }
@@ -857,9 +876,11 @@ contract Handler is House {
         checkLe(s.rescue, _mostRescue(b, x), "RESCUE_BOUNDED");
         int256 gain = a.equity - all[_indexOf(taker)].equity - int256(s.rescue);
         uint256 most = (_discount(x) * b.maintenanceMargin) / WAD;
-        checkLe(gain, int256((most * fraction) / WAD) + WEI, "LIQUIDATION_IMPROVES: taker gains more than f d MM");
-        checkLe(gain, (b.equity > 0 ? b.equity : int256(0)) + WEI, "LIQUIDATION_IMPROVES: taker gains more than E");
-        bool haircut = s.charges != 0 || _flaggedLending != 0;
+        bool haircut = s.charges != 0 || _flaggedLending != 0; // moves what the taker has lent or holds
+        if (_flaggedLending == 0) {
+            checkLe(gain, int256((most * fraction) / WAD) + WEI, "LIQUIDATION_IMPROVES: taker gains more than f d MM");
+            checkLe(gain, (b.equity > 0 ? b.equity : int256(0)) + WEI, "LIQUIDATION_IMPROVES: taker gains more than E");
+        }
         if (!haircut) checkLe(-WEI, gain, "LIQUIDATION costs its taker nothing at the index");
     }
 
@@ -966,14 +987,15 @@ contract Handler is House {
         AccountId id = _below(seed);
         AccountId taker = _ids[WHALE];
         uint256 underlying = _roll(seed, 1) % UNDERLYINGS;
+        for (uint256 i = 0; i < UNDERLYINGS && !_dependsOn(id, underlying); ++i) underlying = i;
         uint256 price = priceOf(underlying);
+        if (underlying < MARKETS) oracle.observe(underlying, 100);
+        else oracle.observe(USD, 1);
         Assessment[] memory all = _assessAll();
         Assessment memory b = all[_indexOf(id)];
         uint256 most = (_discount(ch.auction(id)) * b.maintenanceMargin) / WAD;
         uint256[COLLATERALS] memory held = _held(id);
         int256 size = underlying < MARKETS ? sizeOf(id, underlying) : int256(0);
-        if (underlying < MARKETS) oracle.observe(underlying, 100);
-        else oracle.observe(USD, 1);
         LiquidationTerms memory terms = anyTerms();
         terms.acceptClaims = true;
         _failFeed(feeds[underlying], _roll(seed, 2));
@@ -1044,6 +1066,15 @@ contract Handler is House {
         for (uint256 c = 0; c < COLLATERALS; ++c) held[c] = ch.collateralBalance(id, c);
     }
 
+    /// @dev One of the collaterals that an account holds, if it holds any.
+    function _heldOf(AccountId id, uint256 seed) private view returns (uint256 c) {
+        uint256 first = _roll(seed, 2) % COLLATERALS;
+        for (uint256 i = 0; i < COLLATERALS; ++i) {
+            c = (first + i) % COLLATERALS;
+            if (ch.collateralBalance(id, c) != 0) return c;
+        }
+    }
+
     function _holds(uint256[COLLATERALS] memory held, uint256 underlying) private view returns (bool) {
         for (uint256 c = 0; c < COLLATERALS; ++c) {
             uint256 end = ch.collateral(c).delistingEnd;
@@ -1051,6 +1082,10 @@ contract Handler is House {
             if (held[c] != 0 && counts && ch.collateral(c).underlying == underlying) return true;
         }
         return false;
+    }
+
+    function _dependsOn(AccountId id, uint256 underlying) private view returns (bool) {
+        return (underlying < MARKETS && sizeOf(id, underlying) != 0) || _holds(_held(id), underlying);
     }
 
     function _opposites(uint256 seed, uint256 market) private view returns (AccountId long, AccountId short) {
@@ -1086,6 +1121,9 @@ contract Handler is House {
             fund.requestExit(held);
             if (held != 0) _mustFail(who, address(fund), abi.encodeCall(fund.redeem, (held, who, who)), bytes4(0));
             return;
+        }
+        if (fund.previewRedeem(shares) == 0) {
+            return _mustFail(who, address(fund), abi.encodeCall(fund.redeem, (shares, who, who)), bytes4(0));
         }
         (uint256 net, uint256 supply) = (_netFund(), fund.totalSupply() + 1e6);
         vm.recordLogs();
@@ -1201,8 +1239,10 @@ contract Handler is House {
         if (!shares) checkEq(a.equity, b.equity, name);
         else if (_flaggedLending == 0 && lendingPool().flaggedDeficit == 0)
             checkNear(a.equity, b.equity, uint256(WEI), name);
-        checkEq(a.initialMargin, b.initialMargin, name);
-        checkEq(a.maintenanceMargin, b.maintenanceMargin, name);
+        // Who has become flat needs nothing any more.
+        bool freed = a.initialMargin == 0 && lens.viewOf(id, MARKETS).flat;
+        checkEq(a.initialMargin, freed ? 0 : b.initialMargin, name);
+        checkEq(a.maintenanceMargin, freed ? 0 : b.maintenanceMargin, name);
     }
 
     /// @dev Reads the events of an action that went through into the ghosts.
@@ -1311,13 +1351,17 @@ contract Handler is House {
         return _ids[_roll(seed, what) % (WHALE + 1)];
     }
 
-    /// @dev Some account below MM if there is one.
-    function _below(uint256 seed) private view returns (AccountId id) {
-        uint256 start = _roll(seed, 0);
-        for (uint256 i = 0; i < TRADERS; ++i) {
-            id = _ids[((start % TRADERS) + i) % TRADERS];
-            Assessment memory a = assess(id);
-            if (a.equity < int256(a.maintenanceMargin)) return id;
+    /// @dev Some account below MM: if there is none, prices jump up to three times until there is.
+    function _below(uint256 seed) private returns (AccountId id) {
+        uint256 start = _roll(seed, 0) % TRADERS;
+        for (uint256 jumps = 0; ; ++jumps) {
+            for (uint256 i = 0; i < TRADERS; ++i) {
+                id = _ids[(start + i) % TRADERS];
+                Assessment memory a = assess(id);
+                if (a.equity < int256(a.maintenanceMargin)) return id;
+            }
+            if (jumps == 3) return id;
+            _jump(_roll(seed, 300 + jumps) % 2, _roll(seed, 310 + jumps));
         }
     }
 
