@@ -499,7 +499,7 @@ contract GuardsTest is House {
     // ---------------------------------------------------------------- the oracle
 
     function _reads(bytes4 error) private {
-        _refused(alice, address(oracle), abi.encodeCall(oracle.read, (ETH)), error);
+        _refused(alice, address(oracle), abi.encodeCall(oracle.latest, (ETH)), error);
     }
 
     function test_OracleGuards() public {
@@ -525,7 +525,7 @@ contract GuardsTest is House {
             abi.encodeCall(oracle.observe, (ETH, 1)),
             IPriceOracle.FeedUnreadable.selector
         );
-        _refused(alice, address(oracle), abi.encodeCall(oracle.read, (9)), IPriceOracle.UnknownFeed.selector);
+        _refused(alice, address(oracle), abi.encodeCall(oracle.latest, (9)), IPriceOracle.UnknownFeed.selector);
         _refused(alice, address(oracle), abi.encodeCall(oracle.latestRate, (9)), IPriceOracle.UnknownRate.selector);
     }
 
