@@ -324,10 +324,10 @@ contract PriceOracle is IPriceOracle, AccessManaged {
     ) private returns (uint256 observed) {
         Regime memory regime = _regimes[underlying];
         if (regime.referenceVolatility == 0) return 0;
-        (bool ok, Round memory latest) = Rounds.latest(s.aggregator);
-        if (!ok || !latest.isComplete()) return 0;
+        (bool ok, Round memory newest) = Rounds.latest(s.aggregator);
+        if (!ok || !newest.isComplete()) return 0;
         Estimate memory e = _estimates[underlying];
-        observed = _walk(s, e, latest.id, regime.averaging, maxRounds);
+        observed = _walk(s, e, newest.id, regime.averaging, maxRounds);
         _estimates[underlying] = e;
         if (observed == 0) return 0;
         _settleFactor(underlying, s);

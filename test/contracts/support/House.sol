@@ -313,8 +313,9 @@ abstract contract House is Checks {
     }
 
     /// @notice Lets time pass; all feeds answer again with the same price.
+    /// @dev Asks for the time: the compiler takes block.timestamp out of loops.
     function passTime(uint256 time) internal {
-        vm.warp(block.timestamp + time);
+        vm.warp(vm.getBlockTimestamp() + time);
         refreshFeeds();
     }
 
