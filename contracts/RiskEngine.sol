@@ -278,32 +278,38 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256 short
     ) private view returns (uint256) {
         unchecked {
-            Liquidity memory l;
-            l.short = short;
-            (l.clamp, l.clampInitial) = _clamps(r, s);
-            for (uint256 i = 0; i < words.length; ++i) _addCollateral(l, words.wordAt(i), s);
-            m.maintenance += _liquidity(l.unhedged, l.hedged, l.delisted * l.clamp, short, l.staying);
-            m.initial += _liquidity(l.unhedgedInitial, l.hedgedInitial, l.delisted * l.clampInitial, short, l.staying);
-            return l.total;
+            Liquidity memory sums;
+            sums.short = short;
+            (sums.clamp, sums.clampInitial) = _clamps(r, s);
+            for (uint256 i = 0; i < words.length; ++i) _addCollateral(sums, words.wordAt(i), s);
+            m.maintenance += _liquidity(sums.unhedged, sums.hedged, sums.delisted * sums.clamp, short, sums.staying);
+            m.initial += _liquidity(
+                sums.unhedgedInitial,
+                sums.hedgedInitial,
+                sums.delisted * sums.clampInitial,
+                short,
+                sums.staying
+            );
+            return sums.total;
         }
     }
 
-    function _addCollateral(Liquidity memory l, uint256 word, PriceSnapshot s) private view {
+    function _addCollateral(Liquidity memory sums, uint256 word, PriceSnapshot s) private view {
         unchecked {
             // Values stay below 2^128 and rates below 2^80: with ppm and eight collaterals no sum reaches 2^232.
             (uint256 id, uint256 ramp, uint256 value) = Portfolios.parseCollateral(word);
             CollateralWord c = CollateralWords.load(_collaterals[id]);
             if (c.haircutInitial() == 0) revert UnknownCollateral(id);
             uint256 kept = value * (PPM - ramp);
-            l.total += value;
-            l.staying += ramp == 0 ? value : Fixed.divUp(kept, PPM);
-            if (ramp != 0) l.delisted += value * ramp;
-            l.unhedged += kept * Fixed.min(c.haircut() * RATE_PER_PPM, l.clamp);
-            l.unhedgedInitial +=
-                kept * Fixed.min(c.haircutInitial() * RATE_PER_PPM + _depeg(c, s.price()), l.clampInitial);
-            if (l.short == 0) return;
-            l.hedged += kept * c.tracking();
-            l.hedgedInitial += kept * c.trackingInitial();
+            sums.total += value;
+            sums.staying += ramp == 0 ? value : Fixed.divUp(kept, PPM);
+            if (ramp != 0) sums.delisted += value * ramp;
+            sums.unhedged += kept * Fixed.min(c.haircut() * RATE_PER_PPM, sums.clamp);
+            sums.unhedgedInitial +=
+                kept * Fixed.min(c.haircutInitial() * RATE_PER_PPM + _depeg(c, s.price()), sums.clampInitial);
+            if (sums.short == 0) return;
+            sums.hedged += kept * c.tracking();
+            sums.hedgedInitial += kept * c.trackingInitial();
         }
     }
 
