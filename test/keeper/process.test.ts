@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,7 +16,7 @@ import { accountId } from "../../src/sdk/accountId.ts";
 import type { AddressBook } from "../../src/sdk/addressBook.ts";
 import { Plimsoll } from "../../src/sdk/client.ts";
 import { MockERC20__factory, MockV3Aggregator__factory } from "../../types/index.ts";
-import { startAnvil } from "../helpers/anvil.ts";
+import { freePort, startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
 
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/keeper.ts");
@@ -127,14 +125,3 @@ describe("keeper as a process", () => {
     expect(run.output).to.include("PRIVATE_KEY: set it in the environment");
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => {
-        resolve(port);
-      });
-    });
-  });
-}
