@@ -8,6 +8,7 @@ import { ContractError, withTypedErrors } from "../sdk/errors.ts";
 import type { KeeperPolicy } from "./config.ts";
 
 const BUMP = 1125n; // [‰ of the last fees] nodes replace a transaction by one that pays an eighth more
+const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
 const OFFER_LIFETIME = 2000; // [ms] for which a node's advice on fees is taken
 
@@ -100,6 +101,7 @@ export class Sender {
     const hashes = [await this.#broadcast(request, nonce, first)];
     let fees = first;
     let sentAt: number | undefined;
+    let pause = FIRST_POLL;
     for (;;) {
       for (const hash of hashes) {
         const receipt = await this.#provider.getTransactionReceipt(hash);
@@ -109,7 +111,8 @@ export class Sender {
       const block = await this.#provider.getBlockNumber();
       sentAt ??= block;
       if (block - sentAt < this.#policy.replaceAfter) {
-        await sleep(Math.min(this.#policy.pollInterval, LONGEST_POLL));
+        await sleep(pause);
+        pause = Math.min(2 * pause, this.#policy.pollInterval, LONGEST_POLL);
         continue;
       }
       const more = this.#dearer(fees, await this.#offer());
