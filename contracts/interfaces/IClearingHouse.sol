@@ -246,7 +246,8 @@ interface IClearingHouse {
     function transfer(AccountId from, AccountId to, address token, uint256 amount) external returns (uint256 moved);
 
     /// @notice Lends cash of `account` to borrowers; it earns interest and counts in full. Owner only. Settles the account first and is
-    /// refused while a loss stays unsettled or E without unsettled profit is below IM.
+    /// refused while a loss stays unsettled or E without unsettled profit is below IM. While deficits of borrowers are flagged, what is
+    /// lent bears its part of them at once.
     /// @param amount in the settlement asset's own units
     function lend(AccountId account, uint256 amount) external;
 
