@@ -158,7 +158,7 @@ contract AttacksTest is House {
     }
 
     /// @dev Cash 10,000, profit 24,000 that nobody has paid, IM 7,214: 2,500 may leave and no more.
-    function test_ATTACK_03_LeavingOnUnpaidProfit() public {
+    function test_FSA_5_ATTACK_03_LeavingOnUnpaidProfit() public {
         giveCash(main(alice), 10_000e18);
         giveCash(main(bob), 7_000e18);
         trade(main(alice), main(bob), ETH, -60e18);
@@ -171,7 +171,7 @@ contract AttacksTest is House {
     }
 
     /// @dev E = 11,900 − 15,000.
-    function test_ATTACK_04_TradingWhileBankrupt() public {
+    function test_MMS_3_ATTACK_04_TradingWhileBankrupt() public {
         _longHundred();
         setPrice(ETH, 1_850e18);
         check(assess(main(alice)).equity == -3_100e18, "premise: bankrupt");
@@ -351,7 +351,7 @@ contract AttacksTest is House {
     }
 
     /// @dev A fund of 10,000 pays for one market 1,000 in a day, however many events the loss is cut into.
-    function test_ATTACK_18_ManySmallEvents() public {
+    function test_ADL_2_ATTACK_18_ManySmallEvents() public {
         giveFund(dave, 10_000e18);
         giveCash(main(bob), 1_000_000e18);
         giveCash(main(carol), 1_000_000e18);
@@ -460,7 +460,7 @@ contract AttacksTest is House {
     }
 
     /// @dev With no feed and somebody else's bad debt around, a flat account leaves with all it has.
-    function test_ATTACK_27_FlatExit() public {
+    function test_MAS_3_ATTACK_27_FlatExit() public {
         _badDebt(10_000e18);
         AccountId flat = AccountIds.derive(alice, 9);
         giveCash(flat, 500e18);

@@ -206,7 +206,7 @@ contract EdgeCasesTest is House {
     }
 
     /// The pool is liquid all the time, but for the batch in which Bob, who owns nothing, borrows all of it, settles, and pays back.
-    function test_LIQ_9_NoCashCallFromAPoolEmptiedForIt() public {
+    function test_LIQ_1_NoCashCallFromAPoolEmptiedForIt() public {
         _lend(carol, 1_000_000);
         giveCash(main(dave), 1_000_000e18);
         giveCollateral(main(alice), WETH, 100e18);

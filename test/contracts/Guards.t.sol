@@ -173,7 +173,7 @@ contract GuardsTest is House {
         _house(alice, abi.encodeCall(ch.claim, (a, ETH, 1)), IClearingHouse.NothingToClaim.selector);
     }
 
-    function test_CollateralCaps() public {
+    function test_XAC_2_CollateralCaps() public {
         giveCollateral(main(alice), WETH, 2e18);
         tokens[WETH].mint(bob, 10e18);
         vm.prank(bob);
@@ -472,7 +472,7 @@ contract GuardsTest is House {
     }
 
     /// @dev A token that calls back in the middle of a deposit finds every door locked.
-    function test_Reentrancy() public {
+    function test_MAS_3_Reentrancy() public {
         CallbackToken token = new CallbackToken(18);
         _listWeth2(address(token));
         token.mint(alice, 10e18);
@@ -502,7 +502,7 @@ contract GuardsTest is House {
         _refused(alice, address(oracle), abi.encodeCall(oracle.latest, (ETH)), error);
     }
 
-    function test_OracleGuards() public {
+    function test_OR_1_OracleGuards() public {
         MockFeed odd = new MockFeed();
         oracle.setFeed(ETH, Feed(address(odd), 1 hours, 0, 100e18, 10_000e18));
         uint256 t = block.timestamp;
@@ -529,7 +529,7 @@ contract GuardsTest is House {
         _refused(alice, address(oracle), abi.encodeCall(oracle.latestRate, (9)), IPriceOracle.UnknownRate.selector);
     }
 
-    function test_SecondSource() public {
+    function test_OR_1_SecondSource() public {
         MockV3Aggregator second = new MockV3Aggregator(8, 2_100e8);
         oracle.setSecondSource(ETH, SecondSource(address(second), 1 hours, 0, 10_000));
         _reads(IPriceOracle.PriceDeviates.selector);
@@ -540,7 +540,7 @@ contract GuardsTest is House {
         checkEq(oracle.latest(ETH).price(), ETH_PRICE, "no second source");
     }
 
-    function test_Sequencer() public {
+    function test_OR_1_Sequencer() public {
         MockFeed up = new MockFeed();
         oracle = new PriceOracle(address(authority), address(up), 1 hours);
         oracle.setFeed(ETH, Feed(address(feeds[ETH]), 1 days, 0, 1e18, 1e24));

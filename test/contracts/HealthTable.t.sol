@@ -68,14 +68,14 @@ contract HealthTableTest is House {
     }
 
     /// @notice MAM-2: the four owners are in the four states, by their equity only.
-    function test_MAM2_States() public view {
+    function test_MAM_2_States() public view {
         for (uint256 i = 0; i < STATES; ++i) check(ch.marginState(ids[i]) == MarginState(i), "MAM-2 state");
         checkNear(int256(assess(ids[0]).maintenanceMargin), 6_244e18, 5e18, "MM");
         checkNear(int256(assess(ids[0]).initialMargin), 10_296e18, 5e18, "IM");
     }
 
     /// @notice MAM-2: equality with MM is not liquidatable, a wei below is.
-    function test_MAM2_Boundary() public {
+    function test_MAM_2_Boundary() public {
         Assessment memory a = assess(ids[2]);
         int256 missing = int256(a.maintenanceMargin) - a.equity;
         giveCash(ids[2], (uint256(missing) / USDC_UNIT) * USDC_UNIT);
@@ -86,132 +86,132 @@ contract HealthTableTest is House {
 
     // ---------------------------------------------------------------- money
 
-    function test_DepositCash() public {
+    function test_MAM_3_DepositCash() public {
         _row(this.depositCash, ALL, Way.Up, Way.Up);
     }
 
-    function test_DepositCollateral() public {
+    function test_MAM_3_DepositCollateral() public {
         _row(this.depositCollateral, ALL, Way.Up, Way.Up);
     }
 
-    function test_WithdrawCash() public {
+    function test_MAS_3_WithdrawCash() public {
         _row(this.withdrawSomeCash, HEALTHY, Way.Down, Way.Down);
     }
 
-    function test_WithdrawCollateral() public {
+    function test_MAS_3_WithdrawCollateral() public {
         _row(this.withdrawSomeCollateral, HEALTHY, Way.Down, Way.Down);
     }
 
-    function test_TransferCashOut() public {
+    function test_MAM_3_TransferCashOut() public {
         _row(this.transferCashOut, HEALTHY, Way.Down, Way.Down);
     }
 
-    function test_TransferCollateralOut() public {
+    function test_MAM_3_TransferCollateralOut() public {
         _row(this.transferCollateralOut, HEALTHY, Way.Down, Way.Down);
     }
 
-    function test_TransferCashIn() public {
+    function test_MAM_3_TransferCashIn() public {
         _row(this.transferCashIn, ALL, Way.Up, Way.Up);
     }
 
-    function test_TransferCollateralIn() public {
+    function test_MAM_3_TransferCollateralIn() public {
         _row(this.transferCollateralIn, ALL, Way.Up, Way.Up);
     }
 
-    function test_Lend() public {
+    function test_MAM_3_Lend() public {
         _row(this.lendCash, HEALTHY, Way.Same, Way.Same);
     }
 
-    function test_Recall() public {
+    function test_MAM_3_Recall() public {
         _row(this.recallCash, ALL, Way.Same, Way.Same);
     }
 
     /// @notice The only way out below IM: collateral against at least its value in cash of the same batch, and not out of a bankrupt.
-    function test_BatchCollateralForCash() public {
+    function test_MAM_3_BatchCollateralForCash() public {
         _row(this.collateralForCash, HEALTHY | CALLED | LIQUIDATABLE, Way.Up, Way.Up);
     }
 
-    function test_BatchCollateralForLessCash() public {
+    function test_MAM_3_BatchCollateralForLessCash() public {
         _row(this.collateralForLessCash, HEALTHY, Way.Any, Way.Any);
     }
 
     // ---------------------------------------------------------------- trading
 
-    function test_Open() public {
+    function test_MMS_3_Open() public {
         _row(this.open, HEALTHY, Way.Down, Way.Down);
     }
 
-    function test_Flip() public {
+    function test_MMS_3_Flip() public {
         _row(this.flip, HEALTHY, Way.Any, Way.Any);
     }
 
-    function test_ReduceAsMaker() public {
+    function test_MAM_3_ReduceAsMaker() public {
         _row(this.reduceAsMaker, HEALTHY | CALLED | LIQUIDATABLE, Way.Up, Way.Up);
     }
 
-    function test_ReduceAsTaker() public {
+    function test_MAM_3_ReduceAsTaker() public {
         _row(this.reduceAsTaker, HEALTHY | CALLED | LIQUIDATABLE, Way.Up, Way.Up);
     }
 
-    function test_CloseAll() public {
+    function test_MAM_3_CloseAll() public {
         _row(this.closeAll, HEALTHY | CALLED | LIQUIDATABLE, Way.Up, Way.Up);
     }
 
     // ---------------------------------------------------------------- upkeep
 
-    function test_Settle() public {
+    function test_MAM_3_Settle() public {
         _row(this.settleLoss, ALL, Way.Same, Way.Same);
     }
 
-    function test_Claim() public {
+    function test_MAM_3_Claim() public {
         _row(this.claimGain, ALL, Way.Same, Way.Same);
     }
 
-    function test_AccrueFunding() public {
+    function test_MAM_3_AccrueFunding() public {
         _row(this.accrue, ALL, Way.Same, Way.Same);
     }
 
-    function test_SweepFees() public {
+    function test_MAM_3_SweepFees() public {
         _row(this.sweep, ALL, Way.Same, Way.Same);
     }
 
-    function test_SweepReserves() public {
+    function test_MAM_3_SweepReserves() public {
         _row(this.sweepReserves, ALL, Way.Same, Way.Same);
     }
 
-    function test_BumpEpoch() public {
+    function test_MAM_3_BumpEpoch() public {
         _row(this.bumpEpoch, ALL, Way.Same, Way.Same);
     }
 
-    function test_Observe() public {
+    function test_MAM_3_Observe() public {
         _row(this.observePrice, ALL, Way.Same, Way.Same);
     }
 
     // ---------------------------------------------------------------- liquidation
 
-    function test_Flag() public {
+    function test_MAM_2_Flag() public {
         _row(this.flag, CALLED | LIQUIDATABLE | BANKRUPT, Way.Same, Way.Same);
     }
 
-    function test_LIQ2_Liquidate() public {
+    function test_LIQ_2_Liquidate() public {
         _row(this.takeSlice, LIQUIDATABLE | BANKRUPT, Way.Up, Way.Up);
     }
 
-    function test_CashCall() public {
+    function test_MAM_3_CashCall() public {
         _row(this.cashCall, 0, Way.Any, Way.Any);
     }
 
-    function test_Absorb() public {
+    function test_MAM_3_Absorb() public {
         _row(this.absorb, 0, Way.Any, Way.Any);
     }
 
     /// @notice A taker must have IM afterwards, so only who is healthy takes.
-    function test_TakeOver() public {
+    function test_MMS_3_TakeOver() public {
         _row(this.takeOver, HEALTHY, Way.Any, Way.Any);
     }
 
     /// @notice Previews are refused where the real thing is.
-    function test_Previews() public {
+    function test_MMS_7_Previews() public {
         _row(this.previewWithdraw, HEALTHY, Way.Same, Way.Same);
         _row(this.previewOpen, HEALTHY, Way.Same, Way.Same);
         _row(this.previewLiquidation, LIQUIDATABLE | BANKRUPT, Way.Same, Way.Same);

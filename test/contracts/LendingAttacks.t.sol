@@ -61,7 +61,7 @@ contract LendingAttacksTest is House {
 
     /// @dev Hits the exclusion of unsettled profit from what leaves. Profit 24,000 that nobody has paid, cash 10,000: neither cash nor
     /// what lenders have supplied leaves for it, before and after the position is closed.
-    function test_ATTACK_03_LeavingOnLentMoney() public {
+    function test_FSA_5_ATTACK_03_LeavingOnLentMoney() public {
         _pool(100_000e18);
         giveCash(main(alice), 10_000e18);
         giveCash(main(carol), 7_000e18);
@@ -146,7 +146,7 @@ contract LendingAttacksTest is House {
     }
 
     /// @dev Hits IM = MM = 0 of flat accounts. Who owes nothing is not liquidated on any day of a delisting, and leaves with all.
-    function test_ATTACK_10_DebtFreeAtAnyRamp() public {
+    function test_HC_4_ATTACK_10_DebtFreeAtAnyRamp() public {
         giveCollateral(main(alice), WETH, 10e18);
         giveCash(main(carol), 1_000_000e18);
         ch.delistCollateral(WETH);
@@ -224,7 +224,7 @@ contract LendingAttacksTest is House {
     }
 
     /// @dev Hits the consent of the waterfall: a bystander who holds no position and lends nothing never pays.
-    function test_ATTACK_11_BystandersNeverPay() public {
+    function test_ADL_2_ATTACK_11_BystandersNeverPay() public {
         _pool(400_000e18);
         giveCash(main(carol), 1_000_000e18);
         giveCash(main(frank), 77_000e18);
@@ -457,7 +457,7 @@ contract LendingAttacksTest is House {
     }
 
     /// @dev Hits the surcharge that is nobody else's. Self-trades of 1.4 million leave alice's IM and MM where they were.
-    function test_ATTACK_24_OpenInterestAsAWeapon() public {
+    function test_MM_4_ATTACK_24_OpenInterestAsAWeapon() public {
         _crowdable();
         _longHundred();
         Assessment memory b = assess(main(alice));
@@ -472,7 +472,7 @@ contract LendingAttacksTest is House {
 
     /// @dev Hits the hour for which outflows remember an opening. 600,000 of open interest: half of the way to 1,000,000 is missing,
     /// 5 % + 95 % · 200 / 1,600 = 16.875 % of 600,000 = 101,250, and 213 for size.
-    function test_ATTACK_24_FlashMargin() public {
+    function test_MM_4_ATTACK_24_FlashMargin() public {
         _crowdable();
         giveCash(main(alice), 101_800e18);
         trade(main(alice), main(bob), ETH, -300e18);
@@ -485,7 +485,7 @@ contract LendingAttacksTest is House {
     }
 
     /// @dev Hits the same surcharge when it opens.
-    function test_ATTACK_24_OpeningAboveTheSoftCap() public {
+    function test_MM_4_ATTACK_24_OpeningAboveTheSoftCap() public {
         _crowdable();
         giveCash(main(alice), 101_300e18);
         _tradeRefused(main(alice), main(bob), ETH, -300e18, ETH_PRICE, IClearingHouse.InsufficientMargin.selector);
@@ -496,7 +496,7 @@ contract LendingAttacksTest is House {
 
     /// @dev Long and short 200 ETH of one owner at 20 ×, 21,000 of cash each, and a gap of 8 %: one has + 32,000, the other − 11,000.
     /// Everything that leaves, by every exit, is what was brought in.
-    function test_ATTACK_12_TwoAccountsOneOwner() public {
+    function test_FSA_5_ATTACK_12_TwoAccountsOneOwner() public {
         AccountId long = main(alice);
         AccountId short = AccountIds.derive(alice, 1);
         AccountId third = AccountIds.derive(alice, 2);

@@ -44,7 +44,7 @@ contract OracleTest is Checks {
     // ---------------------------------------------------------------- the regime
 
     /// @notice MM-2: however the past went, a round and its observation move MM by nothing in their own block.
-    function testFuzz_MM2_noStepInItsOwnBlock(uint256 seed, uint64 jump) public {
+    function testFuzz_MM_2_noStepInItsOwnBlock(uint256 seed, uint64 jump) public {
         for (uint256 i = 0; i < STEPS; ++i) _randomStep(oracle, _draw(seed, i));
         (, uint256 before) = _factors(oracle);
         feed.updateAnswer(_price(jump));
@@ -55,7 +55,7 @@ contract OracleTest is Checks {
     }
 
     /// @notice MM-2: MM moves by at most the step per hour, whatever is published and observed, and by whom.
-    function testFuzz_MM2_atMostTheStepPerHour(uint256 seed) public {
+    function testFuzz_MM_2_atMostTheStepPerHour(uint256 seed) public {
         (, uint256 last) = _factors(oracle);
         uint256 time = block.timestamp;
         for (uint256 i = 0; i < STEPS; ++i) {
@@ -72,7 +72,7 @@ contract OracleTest is Checks {
     }
 
     /// @notice MM-2 ATTACK-23: a silence of any length moves MM by one heartbeat's step at most.
-    function testFuzz_MM2_silenceCountsAsOneHeartbeat(uint64 jump, uint32 silence) public {
+    function testFuzz_MM_2_silenceCountsAsOneHeartbeat(uint64 jump, uint32 silence) public {
         vm.warp(block.timestamp + 600);
         feed.updateAnswer(_price(jump));
         oracle.observe(ETH, 1);
@@ -83,7 +83,7 @@ contract OracleTest is Checks {
     }
 
     /// @notice MM-2: observing without a new round changes nothing, now or later.
-    function testFuzz_MM2_extraObservationsChangeNothing(uint256 seed) public {
+    function testFuzz_MM_2_extraObservationsChangeNothing(uint256 seed) public {
         for (uint256 i = 0; i < STEPS; ++i) {
             uint256 draw = _draw(seed, i);
             vm.warp(block.timestamp + (draw % 3 hours));
@@ -101,7 +101,7 @@ contract OracleTest is Checks {
     // ---------------------------------------------------------------- the estimator
 
     /// @notice MM-1: each round by itself, all at once, or any portions: the same variance and target.
-    function testFuzz_MM1_variancePathIndependentOfSampling(uint256 seed) public {
+    function testFuzz_MM_1_variancePathIndependentOfSampling(uint256 seed) public {
         for (uint256 i = 0; i < STEPS; ++i) {
             uint256 draw = _draw(seed, i);
             vm.warp(block.timestamp + (draw % 2 hours));
@@ -119,7 +119,7 @@ contract OracleTest is Checks {
     }
 
     /// @notice MM-1: w = 0.94 per day from 2 %: after 5 % 2.29346899 %, then − 8 % 2.96384885 %, then 0 2.87355807 %.
-    function test_MM1_ewmaOracleH5() public pure {
+    function test_MM_1_ewmaOracleH5() public pure {
         uint256 averaging = 1_396_355; // −86,400 / ln 0.94
         uint256 v = Regimes.update(4_629_629_630, 1e18, 1_051_271_096_376_024_040, DAY, averaging); // 0.02² / day; e^0.05
         _nearDaily(v, 22_934_689_9e8);
@@ -130,7 +130,7 @@ contract OracleTest is Checks {
     }
 
     /// @notice MM-1: the variance saturates instead of wrapping round.
-    function testFuzz_MM1_saturates(uint64 v, uint32 elapsed) public pure {
+    function testFuzz_MM_1_saturates(uint64 v, uint32 elapsed) public pure {
         uint256 most = type(uint64).max;
         checkEq(Regimes.update(most, 1, 1e24, 0, 10 minutes), most, "did not saturate");
         check(
@@ -140,14 +140,14 @@ contract OracleTest is Checks {
     }
 
     /// @notice MM-1: without movement, one step of time is as many as one likes; rounding adds at most one unit per step.
-    function testFuzz_MM1_decayDoesNotDependOnSteps(uint64 v, uint32 a, uint32 b) public pure {
+    function testFuzz_MM_1_decayDoesNotDependOnSteps(uint64 v, uint32 a, uint32 b) public pure {
         uint256 once = Regimes.update(v, 1e18, 1e18, uint256(a) + b, DAY);
         uint256 twice = Regimes.update(Regimes.update(v, 1e18, 1e18, a, DAY), 1e18, 1e18, b, DAY);
         checkNear(int256(once), int256(twice), 1 + uint256(v) / 1e17, "decay depends on steps");
     }
 
     /// @notice MM-1: of two moves of the same size the one that took less time weighs more, and a rise as much as a fall.
-    function testFuzz_MM1_fasterMovesWeighMore(uint80 from, uint80 to, uint32 a, uint32 b) public pure {
+    function testFuzz_MM_1_fasterMovesWeighMore(uint80 from, uint80 to, uint32 a, uint32 b) public pure {
         (uint256 p, uint256 q) = (1 + (uint256(from) % 1e24), 1 + (uint256(to) % 1e24));
         (uint256 quick, uint256 slow) = a < b ? (a, b) : (b, a);
         uint256 fast = Regimes.update(0, p, q, quick, DAY);
@@ -156,7 +156,7 @@ contract OracleTest is Checks {
     }
 
     /// @notice MM-1: the target is σ / σ_ref within 1 and μ_max, and never below what the variance says.
-    function testFuzz_MM1_target(uint64 v, uint32 ref) public pure {
+    function testFuzz_MM_1_target(uint64 v, uint32 ref) public pure {
         uint256 sigmaRef = 100_000 + (uint256(ref) % 9_900_001);
         uint256 t = Regimes.target(v, sigmaRef, MAX_FACTOR);
         uint256 square = uint256(v) * 365 days * 1e6; // [1e-24]
@@ -169,7 +169,7 @@ contract OracleTest is Checks {
     // ---------------------------------------------------------------- guards
 
     /// @notice OR-1 OR-5: whatever a feed answers, `read` gives a price within all guards or one of its typed errors.
-    function testFuzz_OR1_priceOrTypedError(
+    function testFuzz_OR_1_priceOrTypedError(
         int256 answer,
         uint80 id,
         uint32 age,
@@ -194,7 +194,7 @@ contract OracleTest is Checks {
     }
 
     /// @notice OR-3: the last good price is the last that `read` gave when somebody observed it.
-    function testFuzz_OR3_lastGoodIsWhatReadGave(uint256 seed) public {
+    function testFuzz_OR_3_lastGoodIsWhatReadGave(uint256 seed) public {
         (PriceSnapshot good, uint256 seen) = oracle.lastGood(ETH);
         for (uint256 i = 0; i < STEPS; ++i) {
             uint256 draw = _draw(seed, i);

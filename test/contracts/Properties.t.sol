@@ -31,7 +31,7 @@ contract PropertiesTest is House {
     // ---------------------------------------------------------------- requirements
 
     /// @notice MBS-2, DESIGN 9: adding size that is not a hedge never lowers IM or MM.
-    function testFuzz_MBS2_MonotoneInUnhedgedSize(uint256 seed, uint128 more) public view {
+    function testFuzz_MBS_2_MonotoneInUnhedgedSize(uint256 seed, uint128 more) public view {
         Draw memory d = _draw(seed);
         uint256 units = ((d.values[0] + d.values[1]) * WAD) / d.price;
         if (d.net < 0 && uint256(-d.net) < units) d.net = -int256(units + 1); // beyond the hedge
@@ -46,7 +46,7 @@ contract PropertiesTest is House {
     }
 
     /// @notice MMS-2, DESIGN 9: the size charge aside, a portfolio needs at most the sum of its instruments.
-    function testFuzz_MMS2_SubAdditive(uint256 seed) public {
+    function testFuzz_MMS_2_SubAdditive(uint256 seed) public {
         engine.setUnderlyingRisk(ETH, UnderlyingRisk(30_000, 0, 10_000, 30_000, 0, 0, PHI, 50_000_000));
         engine.setUnderlyingRisk(USD, UnderlyingRisk(20_000, 0, 10_000, 20_000, 0, 0, PHI, 500_000_000));
         Draw memory d = _draw(seed);
@@ -69,7 +69,7 @@ contract PropertiesTest is House {
     }
 
     /// @notice MBS-2, HC-1, HC-3, XAC-5: a deposit never lowers E − IM or E − MM, whatever is ramped, volatile or off its peg.
-    function testFuzz_MBS2_DepositsNeverHurt(uint256 seed, uint8 which, uint128 amount) public view {
+    function testFuzz_MBS_2_DepositsNeverHurt(uint256 seed, uint8 which, uint128 amount) public view {
         Draw memory d = _draw(seed);
         uint256 i = which % 4;
         if (i < 3) d.ramps[i] = 0; // what is delisted does not come in
@@ -85,7 +85,7 @@ contract PropertiesTest is House {
     }
 
     /// @notice CRE-2: the same value of ETH behind a long ETH perpetual needs more than a stablecoin.
-    function testFuzz_CRE2_WrongWayCollateral(uint256 seed) public view {
+    function testFuzz_CRE_2_WrongWayCollateral(uint256 seed) public view {
         Draw memory d = _draw(seed);
         uint256 size = d.gross + 1e15;
         Draw memory wrong = _alone(d);
@@ -100,7 +100,7 @@ contract PropertiesTest is House {
     // ---------------------------------------------------------------- slices
 
     /// @notice LIQ-2, MAM-4: a slice raises E / MM and lands at IM ≤ E' ≤ 1.001 · IM at fixed prices.
-    function testFuzz_LIQ2_SliceImprovesAndLands(uint256 seed, uint256 depth, uint256 clock) public view {
+    function testFuzz_LIQ_2_SliceImprovesAndLands(uint256 seed, uint256 depth, uint256 clock) public view {
         Draw memory d = _draw(seed);
         Assessment memory b = _assess(d);
         if (b.maintenanceMargin < 1_000e18) return;
@@ -124,7 +124,7 @@ contract PropertiesTest is House {
 
     /// @notice DN-2: long spot against an equal short perpetual. From a third to three times the price equity moves by roundings only,
     /// and what is needed is basis: MM 1 % and IM 3 % of the value. wstETH adds its tracking of 2 % and 3 %.
-    function testFuzz_DN2_HedgeMovesByItsResidual(uint96 amount, uint64 move, bool staked) public {
+    function testFuzz_DN_2_HedgeMovesByItsResidual(uint96 amount, uint64 move, bool staked) public {
         uint256 units = ((1e18 + (uint256(amount) % 5_000e18)) / 1e9) * 1e9;
         uint256 hedged = staked ? (((units * 1.149e18) / WAD) / 1e9) * 1e9 : units;
         giveCash(main(actor("other")), 1_000_000_000e18);

@@ -126,7 +126,7 @@ describe("keeper", () => {
     expect(await house.keeper.getNonce()).to.equal(nonce);
   });
 
-  it("settles, sweeps and accrues what is due", async () => {
+  it("F-4 settles, sweeps and accrues what is due", async () => {
     const { house, bob } = await leveraged("10", "20000");
     await house.pass(3600);
     await house.setPrice(ETH, "1800");
@@ -156,7 +156,7 @@ describe("keeper", () => {
     expect(await own()).to.deep.equal([]);
   });
 
-  it("calls for margin once, again after a recovery, and not for accounts that are too small", async () => {
+  it("MM-6 calls for margin once, again after a recovery, and not for accounts that are too small", async () => {
     const { house, bob } = await leveraged();
     const keeper = await keeperOf(house);
     const modest = await keeperOf(house, { callThreshold: wad("1000") });

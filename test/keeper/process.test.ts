@@ -81,7 +81,7 @@ describe("keeper as a process", () => {
     expect.fail("waited too long");
   }
 
-  it("MAM-6 LIQ-5 liquidates in the next block, restarts without loss, measures, and ends when it is told to", async () => {
+  it("MAM-6 MMS-6 LIQ-5 liquidates in the next block, restarts without loss, measures, and ends when it is told to", async () => {
     const alice = await actor("100000");
     const bob = await actor("1100");
     const keeper = await actor("100000");

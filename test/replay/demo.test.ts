@@ -32,13 +32,13 @@ describe("Replay of a crash on a real node", () => {
     expect(result.chronicle.trades).to.be.at.least(40);
   });
 
-  it("leaves every invariant whole", () => {
+  it("CRA-2 SEG-4 leaves every invariant whole", () => {
     expect(result.findings.filter((f) => !f.holds)).to.deep.equal([]);
     // custody of four tokens, three of lending, three of each market, overlooked accounts, both risk engines
     expect(result.findings).to.have.length(4 + 3 + 2 * 3 + 2);
   });
 
-  it("liquidates longs that a fall of 35 % leaves below MM, and nobody who is hedged or short", () => {
+  it("CRA-4 liquidates longs that a fall of 35 % leaves below MM, and nobody who is hedged or short", () => {
     const of = (kind: string) => result.fates.filter((f) => f.kind === kind);
     // at 5 × and more a long's equity of at most 20 % is gone after a fall of 26 % (BTC) or 35 % (ETH)
     expect(of("long").filter((f) => f.slices > 0).length).to.be.at.least(9);
@@ -46,7 +46,7 @@ describe("Replay of a crash on a real node", () => {
     for (const fate of [...of("hedged"), ...of("short")]) expect(fate.slices, fate.name).to.equal(0);
   });
 
-  it("accounts for what came to the fund and left it", () => {
+  it("ADL-4 CRA-4 accounts for what came to the fund and left it", () => {
     const { chronicle: c, fundStart, fundEnd } = result;
     const income = c.penaltiesToFund + c.feesToFund + c.interestToFund;
     expect(fundEnd - fundStart).to.equal(income - c.fromFund - c.rescues - c.badDebtRepaid);

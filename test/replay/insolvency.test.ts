@@ -173,7 +173,7 @@ describe("Trading with oneself into insolvency", () => {
     });
   });
 
-  it("the regime raises IM at once and MM by its step", () => {
+  it("MM-2 the regime raises IM at once and MM by its step", () => {
     const regime = { referenceVolatility: 800_000n, averaging: 14_400n, maxFactor: 3_000_000n, maxStep: 250_000n };
     // A move of 1 % in every minute is a volatility of 0.01 · √525,600 = 7.25 a year: more than three times σ_ref.
     const closes = Array.from({ length: 121 }, (_, i) => (i % 2 === 0 ? 2000n : 2020n) * WAD);

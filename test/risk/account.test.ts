@@ -49,7 +49,7 @@ describe("accounts in src/risk", () => {
     expect(isFlat({ ...flat, debtShares: 1n })).to.equal(false);
   });
 
-  it("free collateral leaves out profit that the pool cannot pay and keeps what losses wait for", () => {
+  it("CM-1 free collateral leaves out profit that the pool cannot pay and keeps what losses wait for", () => {
     // Long 1 from 1900 at 2000: profit 100, IM 200. Cash 500: 500 − 200 = 300, and what the pool holds of the profit.
     const winner = accountOf(wad(500), WAD, wad(1900));
     expect(freeCollateral(winner, house)).to.equal(wad(300));
@@ -68,7 +68,7 @@ describe("accounts in src/risk", () => {
     expect(quoteChange(-WAD, WAD / 2n, wad(2000), sides)).to.equal(-wad(1997 / 2));
   });
 
-  it("MMS-7 what-if: fee, requirements, leverage and liquidation price after a fill", () => {
+  it("MMS-7 MBS-5 what-if: fee, requirements, leverage and liquidation price after a fill", () => {
     // Cash 1000, buys 2 at 2010 with 5 bp: fee 2.01, E = 1000 − 20 − 2.01, notional 4000.
     const empty = emptyAccount({ cash: wad(1000) });
     const after = whatIf(empty, house, { market: 0, size: 2n * WAD, price: wad(2010), feeRate: 500n });
@@ -108,7 +108,7 @@ describe("accounts in src/risk", () => {
     expect([0n, 1n, 91n, 181n].map(rescueShare)).to.deep.equal([0n, 0n, wad(0.25), wad(0.5)]);
   });
 
-  it("the clock advances by calls only, each by 60 s at most", () => {
+  it("LIQ-3 the clock advances by calls only, each by 60 s at most", () => {
     const poor = { equity: 90n, initialMargin: 200n, maintenanceMargin: 100n };
     const first = advance(undefined, poor, "a", 1000n);
     expect(first).to.deep.equal({
@@ -154,7 +154,7 @@ describe("accounts in src/risk", () => {
     expect(plan.gain).to.equal(plan.cost - plan.toFund);
   });
 
-  it("an account with E ≤ d · MM is sold whole for its equity, a bankrupt one for nothing after the waterfall", () => {
+  it("LIQ-4 an account with E ≤ d · MM is sold whole for its equity, a bankrupt one for nothing after the waterfall", () => {
     // E = 20 ≤ 25
     const sinking = accountOf(wad(620), wad(5), wad(2120));
     const plan = planLiquidation(sinking, house, { auction, owner: "owner", taker: "taker" });

@@ -47,7 +47,7 @@ describe("src/risk against the ledger: lent cash and debt", () => {
     await expectAlike(f, accountId(f.bob.address));
   });
 
-  it("HC-3 a delisting ramp and a stablecoin off its peg", async () => {
+  it("XAC-5 HC-3 a delisting ramp and a stablecoin off its peg", async () => {
     const f = await freshHouse();
     const alice = await f.fund(f.alice, { cash: "2000", weth: "3", wsteth: "2", usdt: "5000" });
     await f.fund(f.bob, { cash: "100000" });

@@ -19,7 +19,7 @@ describe("src/risk against RiskEngine", () => {
     ({ batch } = await deployEngine(risk, ownerOfCollateral));
   });
 
-  it(`MMS-1 judges ${PORTFOLIOS} random portfolios alike, to the wei and in its errors (seed ${SEED})`, async () => {
+  it(`MAM-5 MMS-5 judges ${PORTFOLIOS} random portfolios alike, to the wei and in its errors (seed ${SEED})`, async () => {
     const portfolios = fc.sample(anyPortfolio, { seed: SEED, numRuns: PORTFOLIOS });
     const refused = await compareAssessments(batch, risk, portfolios);
     expect(refused).to.be.within(PORTFOLIOS / 100, PORTFOLIOS / 5);

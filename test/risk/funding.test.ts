@@ -36,13 +36,13 @@ describe("funding", () => {
   ];
   const cumulative = (2425n * RAY36) / 10_000n;
 
-  it("H8 cumulative index .2425 exactly, a long of 3 pays .7275", () => {
+  it("F-4 H8 cumulative index .2425 exactly, a long of 3 pays .7275", () => {
     const funding = steps.reduce((f, s) => advance(f, s.rate, s.rate, s.price, s.elapsed), 0n);
     expect(funding).to.equal(cumulative);
     expect(pnl({ size: wad(3), quote: 0n }, 0n, { long: funding, short: funding })).to.equal(-wad(0.7275));
   });
 
-  it("H8 the contract's index is the same", async () => {
+  it("F-4 H8 the contract's index is the same", async () => {
     let funding = 0n;
     for (const s of steps) funding = await harness.advance(funding, s.rate, s.rate, s.price, s.elapsed);
     expect(funding).to.equal(cumulative);
@@ -51,7 +51,7 @@ describe("funding", () => {
   // Hyperliquid's example: .95 % per 8 h on 10,000 for an hour, on a size of 10. How it comes to .95 % is a rule of its own
   // (premium of the book's impact prices, 1 %, plus the interest rate's distance from it within ±.05 %). Here the premium is the
   // rate, and until there are impact prices it is at most .05 %: a nineteenth of that.
-  it("H8 at .95 % per 8 h on 10000 a long of 10 pays 118.75 an hour, at the cap 6.25", async () => {
+  it("F-4 H8 at .95 % per 8 h on 10000 a long of 10 pays 118.75 an hour, at the cap 6.25", async () => {
     for (const [rate, paid] of [
       [9_500_000_000n, 118.75],
       [CAP, 6.25],
@@ -62,7 +62,7 @@ describe("funding", () => {
     }
   });
 
-  it("F-2 a rate on its way from zero to the cap charges the mean of its exponential average", async () => {
+  it("F-1 a rate on its way from zero to the cap charges the mean of its exponential average", async () => {
     // ∫ over one time constant = cap · (1 h − 1 h · (1 − 1/e)) = cap · 1 h / e, over 8 h and on 2000:
     // 0.0005 · 2000 / 8 · 0.36787944117144232159 = 0.04598493014643029
     const funding = await harness.advance(0, 0, CAP, wad(2000), HOUR);
@@ -71,7 +71,7 @@ describe("funding", () => {
     expect(abs(funding - 45984930146430290199n * 10n ** 15n) < 10n ** 18n).to.equal(true);
   });
 
-  it("F-2 accruals without a trade or a new price change nothing but the rounding of the stored premium", () => {
+  it("FSA-4 accruals without a trade or a new price change nothing but the rounding of the stored premium", () => {
     fc.assert(
       fc.property(
         premium,
@@ -103,7 +103,7 @@ describe("funding", () => {
     );
   });
 
-  it("averages and advances as the contract does: after one time constant 1/e of the distance is left", async () => {
+  it("F-4 averages and advances as the contract does: after one time constant 1/e of the distance is left", async () => {
     // e^-1 = 0.367879441171442321..., floored at 18 decimals
     expect(average(10n ** 18n, 0n, HOUR)).to.equal(367879441171442321n);
     expect(average(CAP, -CAP, 40n * HOUR)).to.equal(-CAP); // e^-40 is below 1e-12

@@ -23,7 +23,7 @@ async function aliceAt(f: Fixture, price: string): Promise<bigint> {
 }
 
 describe("src/risk against the ledger", () => {
-  it("MAM-1 E, IM, MM, PnL and funding of an account are those of the clearinghouse, to the wei", async () => {
+  it("MAM-1 MMS-5 E, IM, MM, PnL and funding of an account are those of the clearinghouse, to the wei", async () => {
     const f = await freshHouse();
     const id = await aliceAt(f, "1900");
     await f.pass(3600);

@@ -146,7 +146,7 @@ describe("liquidation oracles (H6)", () => {
     });
   }
 
-  it("concentration: the charge moves the liquidation price as the quadratic says", async () => {
+  it("MM-3 concentration: the charge moves the liquidation price as the quadratic says", async () => {
     // Long 1 at 2000 with 1000 cash: P − 1000 = 0.05·P + 0.1·P·P/10000 below the depth, so
     // P = (0.95 − √(0.95² − 4·1e-5·1000)) / 2e-5 = 1064.5609...; without the charge 1052.63.
     const root = (0.95 - Math.sqrt(0.95 ** 2 - 0.04)) / 2e-5;

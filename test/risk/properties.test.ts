@@ -230,7 +230,7 @@ describe(`properties of src/risk (seed ${SEED})`, () => {
     expect(landed).to.be.greaterThan(PARAMETERS.numRuns / 4);
   });
 
-  it("liquidation prices are crossing points, the nearest ones", () => {
+  it("MAM-7 liquidation prices are crossing points, the nearest ones", () => {
     let found = 0;
     fc.assert(
       fc.property(accountAndHouse, fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 }), (x, at) => {
@@ -277,7 +277,7 @@ describe(`properties of src/risk (seed ${SEED})`, () => {
     );
   });
 
-  it("free collateral can leave, and not a wei more", () => {
+  it("MAM-7 free collateral can leave, and not a wei more", () => {
     let limited = 0;
     fc.assert(
       fc.property(accountAndHouse, ({ account, house }) => {

@@ -13,7 +13,7 @@ describe("volatility regime", () => {
   // a quarter an hour towards 2, observed at least once an hour
   const rising: RegimeState = { factor: ONE, target: 2n * ONE, time: 1_000n, heartbeat: HOUR, maxStep: 250_000n };
 
-  it("MM-3 IM meets a rise at once, MM starts with no step and moves by at most the step an hour", () => {
+  it("MM-2 IM meets a rise at once, MM starts with no step and moves by at most the step an hour", () => {
     expect(snapshotAt(wad(2000), rising, 1_000n)).to.deep.equal({
       price: wad(2000),
       initialFactor: 2n * ONE,
@@ -24,7 +24,7 @@ describe("volatility regime", () => {
     expect(factorAt(rising, 1_000n + 100n * HOUR)).to.equal(1_250_000n); // a silence counts as one heartbeat
   });
 
-  it("MM-3 a fall takes as long, for both requirements, and ends at the target", () => {
+  it("MM-2 a fall takes as long, for both requirements, and ends at the target", () => {
     const falling = { ...rising, factor: 2n * ONE, target: 1_900_000n };
     expect(snapshotAt(wad(2000), falling, 1_000n)).to.deep.equal({
       price: wad(2000),
@@ -35,7 +35,7 @@ describe("volatility regime", () => {
     expect(factorAt(falling, 1_000n + HOUR)).to.equal(1_900_000n);
   });
 
-  it("μ(t) is the oracle's, after jumps up and down and whatever passes in between", async () => {
+  it("MM-2 μ(t) is the oracle's, after jumps up and down and whatever passes in between", async () => {
     const { ethers, networkHelpers } = await network.getOrCreate();
     const [admin] = await ethers.getSigners();
     const manager = await ethers.deployContract("AccessManager", [admin!.address]);

@@ -221,7 +221,7 @@ describe(`src/risk against the ledger: scenarios (seed ${SEED})`, () => {
 });
 
 describe(`src/risk against previewTrade and previewWithdraw (seed ${SEED})`, () => {
-  it("MMS-7 accepts and refuses what the ledger does, in every state of health", async function () {
+  it("MMS-3 MMS-7 accepts and refuses what the ledger does, in every state of health", async function () {
     this.timeout(SCENARIOS * 10_000);
     const seen = { accepted: 0, refused: 0, belowAccepted: 0, belowRefused: 0 };
     const step = fc.record({

@@ -39,7 +39,7 @@ describe("opening surcharge", () => {
     { openInterest: 50, percent: 100n },
     { openInterest: 60, percent: 100n },
   ]) {
-    it(`H6 at an open interest of ${openInterest} million the initial rate is ${percent} %`, async () => {
+    it(`MM-4 H6 at an open interest of ${openInterest} million the initial rate is ${percent} %`, async () => {
       const notional = wad(1234);
       const added = await surcharge(
         calm(wad(2000)),
@@ -52,7 +52,7 @@ describe("opening surcharge", () => {
     });
   }
 
-  it("a volatile regime raises the base, not the end: at μ 3 it rises from 60 % to 100 %", async () => {
+  it("MM-4 a volatile regime raises the base, not the end: at μ 3 it rises from 60 % to 100 %", async () => {
     const s = { price: wad(2000), initialFactor: 3n * MILLION, maintenanceFactor: MILLION };
     expect(await surcharge(s, wad(1000), wad(30), 20n, 40n)).to.equal(wad(200)); // halfway
     expect(await surcharge(s, wad(1000), wad(40), 20n, 40n)).to.equal(wad(400));
@@ -60,7 +60,7 @@ describe("opening surcharge", () => {
     expect(await surcharge({ ...s, initialFactor: 6n * MILLION }, wad(1000), wad(40), 20n, 40n)).to.equal(0n);
   });
 
-  it("is rounded up, and equal caps make a step", async () => {
+  it("MM-4 is rounded up, and equal caps make a step", async () => {
     expect(await surcharge(calm(wad(1)), 1n, wad(21), 20n, 40n)).to.equal(1n);
     expect(await surcharge(calm(wad(1)), wad(1), wad(20), 20n, 20n)).to.equal(0n);
     expect(await surcharge(calm(wad(1)), wad(1), wad(20) + 1n, 20n, 20n)).to.equal(wad(0.8));
@@ -73,7 +73,7 @@ describe("opening surcharge", () => {
     );
   });
 
-  it("is on chain what it is here, to the wei, and rises with open interest", async () => {
+  it("MM-4 MMS-5 is on chain what it is here, to the wei, and rises with open interest", async () => {
     const parameters = randomParameters(7);
     const { engine: other } = await deployEngine(parameters, ownerOfCollateral);
     const cases = fc.sample(

@@ -72,7 +72,7 @@ describe("src/risk and RiskEngine against the independent model", () => {
     expect(file).to.deep.equal(generate());
   });
 
-  it(`MMS-1 ${file.vectors.length} vectors: equity is exact, requirements are never less and at most ${ROUNDING} wei more`, () => {
+  it(`MMS-5 ${file.vectors.length} vectors: equity is exact, requirements are never less and at most ${ROUNDING} wei more`, () => {
     file.vectors.forEach((vector, i) => {
       const { equity, initialMargin, maintenanceMargin } = assess(portfolios[i]!, risk);
       expect(equity, vector.name).to.equal(wad(vector.equity));
@@ -88,7 +88,7 @@ describe("src/risk and RiskEngine against the independent model", () => {
     });
   });
 
-  it("the contract says the same to the wei", async () => {
+  it("MMS-5 the contract says the same to the wei", async () => {
     const owner = new Map(file.parameters.collaterals.map((c, id) => [id, c.underlying]));
     const { batch } = await deployEngine(risk, owner);
     const [answers] = await batch.assess(portfolios.map(pack));

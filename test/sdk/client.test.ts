@@ -239,7 +239,7 @@ describe("client", () => {
     }
   });
 
-  it("previews trades, withdrawals and liquidations as they then come out, or with the reason of a refusal", async () => {
+  it("MMS-7 previews trades, withdrawals and liquidations as they then come out, or with the reason of a refusal", async () => {
     const house = await freshHouse();
     const { bob } = await clients(house);
     const reader = await Plimsoll.connect(house.addressBook, house.ethers.provider);
@@ -264,7 +264,7 @@ describe("client", () => {
     expect(preview.after.equity >= preview.after.initialMargin).to.equal(true);
   });
 
-  it("says what cures a margin call", async () => {
+  it("MM-7 says what cures a margin call", async () => {
     const house = await freshHouse();
     const { bob } = await clients(house);
     const b = accountId(house.bob.address);

@@ -95,14 +95,14 @@ function decodesOnEveryPath(side: () => Promise<Side>): void {
   });
 }
 
-describe("custom errors, hardhat in-process", () => {
+describe("MAS-7 custom errors, hardhat in-process", () => {
   decodesOnEveryPath(async () => {
     const { dave, addressBook, ethers } = await freshHouse();
     return { signer: dave, provider: ethers.provider, addressBook };
   });
 });
 
-describe("custom errors, anvil over JSON-RPC", () => {
+describe("MAS-7 custom errors, anvil over JSON-RPC", () => {
   const deploymentId = `test-errors-${process.pid}`;
   const file = path.join(tmpdir(), `plimsoll-${deploymentId}.json`);
   let anvil: Anvil;

@@ -80,7 +80,7 @@ function restricted(h: Fixture): [BaseContract, string, unknown[]][] {
 }
 
 describe("access", () => {
-  it("refuses a stranger at every restricted function, and the list is complete", async () => {
+  it("MM-5 refuses a stranger at every restricted function, and the list is complete", async () => {
     const h = await freshHouse();
     const list = restricted(h);
     for (const [contract, name, args] of list) {
@@ -105,7 +105,7 @@ describe("access", () => {
     }
   });
 
-  it("names vault, exchange and fund once, and nobody as zero", async () => {
+  it("MMS-1 names vault, exchange and fund once and nobody as zero, and can replace engine and oracle", async () => {
     const h = await freshHouse();
     const ch = h.clearingHouse;
     await refused(h, () => ch.setExchange(h.alice), "AlreadySet", []);
@@ -126,7 +126,7 @@ describe("access", () => {
     expect(await ch.priceOracle()).to.equal(await h.priceOracle.getAddress());
   });
 
-  it("bounds what governance may list", async () => {
+  it("MM-5 bounds what governance may list", async () => {
     const h = await freshHouse();
     const ch = h.clearingHouse;
     const name = encodeBytes32String;

@@ -17,7 +17,7 @@ import {
 } from "../helpers/unit.ts";
 
 describe("batch", () => {
-  it("checks margin once, at the end: a trade and the money for it in either order", async () => {
+  it("MAM-3 MMS-3 checks margin once, at the end: a trade and the money for it in either order", async () => {
     const h = await freshHouse();
     await h.fund(h.bob, { cash: "10000" });
     await h.usdc.mint(h.alice, usdc("1000"));
@@ -43,7 +43,7 @@ describe("batch", () => {
     expect(await cashOf(h, id)).to.equal(wad("1000"));
   });
 
-  it("calls nothing but the house, acts as its caller, and reverts whole with the reason of what failed", async () => {
+  it("MMS-3 calls nothing but the house, acts as its caller, and reverts whole with the reason of what failed", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "100" });
     const ch = h.clearingHouse;
@@ -106,7 +106,7 @@ describe("batch", () => {
     }
   });
 
-  it("judges nobody whose own change is still unchecked", async () => {
+  it("MMS-3 judges nobody whose own change is still unchecked", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "2000" });
     await h.fund(h.bob, { cash: "100000" });

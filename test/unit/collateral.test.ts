@@ -33,7 +33,7 @@ const borrow = (h: Fixture, amount: string) =>
   h.clearingHouse.connect(h.alice).withdraw(main(h.alice), h.usdc, usdc(amount), h.alice);
 
 describe("caps", () => {
-  it("HC-4 bound what one account and all accounts bring in, and nothing else", async () => {
+  it("XAC-2 bound what one account and all accounts bring in, and nothing else", async () => {
     const h = await freshHouse();
     const ch = h.clearingHouse;
     await ch.setCollateral(WETH, { ...(await collateralParams(h, WETH)), cap: 100, accountCap: 40 });
@@ -58,7 +58,7 @@ describe("caps", () => {
     await h.fund(h.dave, { weth: "10" });
   });
 
-  it("LIQ-7 never block a slice", async () => {
+  it("XAC-2 never block a slice", async () => {
     const h = await withLender();
     await h.fund(h.alice, { weth: "10" });
     await borrow(h, "12000");
@@ -72,7 +72,7 @@ describe("caps", () => {
 });
 
 describe("liquid-staking token", () => {
-  it("HC-5 is valued at the lower of its own rate and the market's", async () => {
+  it("XAC-1 is valued at the lower of its own rate and the market's", async () => {
     const h = await freshHouse();
     const id = await h.fund(h.alice, { wsteth: "10" });
     expect(await equityOf(h, id)).to.equal(wad("22980")); // 10 · 1.149 · 2,000
@@ -97,7 +97,7 @@ describe("liquid-staking token", () => {
     expect(maintenance).to.equal(wad("88.9421123216") + liquidity);
   });
 
-  it("OR-1 without a rate counts zero for opening and withdrawing, and leaves a flat account", async () => {
+  it("OR-1 XAC-3 without a rate counts zero for opening and withdrawing, and leaves a flat account", async () => {
     const h = await freshHouse();
     const id = await h.fund(h.alice, { wsteth: "10" });
     await h.fund(h.bob, { cash: "100000" });
@@ -122,7 +122,7 @@ describe("liquid-staking token", () => {
 });
 
 describe("stablecoin", () => {
-  it("HC-6 below its threshold needs more: 1,000 USDT at 0.98 have h_i = 5 % + 4 · (0.99 − 0.98)", async () => {
+  it("HC-3 below its threshold needs more: 1,000 USDT at 0.98 have h_i = 5 % + 4 · (0.99 − 0.98)", async () => {
     const h = await withLender();
     const id = await h.fund(h.alice, { usdt: "1000" });
     await borrow(h, "100");
@@ -157,7 +157,7 @@ describe("delisting", () => {
     return { h, id, start, at };
   }
 
-  it("HC-7 ramps haircuts to 100 % within 14 days, then counts zero", async () => {
+  it("XAC-5 ramps haircuts to 100 % within 14 days, then counts zero", async () => {
     const { h, id, at } = await delisted();
     const assess = () => h.clearingHouse.assess(id);
     // W = 600, A = 20,000 · 2 % · 20,000/50,000,000 = 0.16, H = 1,400, H_i = 2,000; φ · 600.16 = 1,000.26666686672
@@ -172,7 +172,7 @@ describe("delisting", () => {
     expect(await assess()).to.deep.equal([wad("-1000"), 0n, 0n]);
   });
 
-  it("HC-7 no more comes in, what is there leaves, for good", async () => {
+  it("XAC-5 HC-4 no more comes in, what is there leaves, for good", async () => {
     const { h, start, at } = await delisted();
     const end = BigInt(start + 14 * DAY);
     const ch = h.clearingHouse;
@@ -191,7 +191,7 @@ describe("delisting", () => {
     expect(await ch.collateralTotal(WETH)).to.equal(wad("10"));
   });
 
-  it("HC-7 at the end of the ramp it neither saves an account nor leaves one below IM without its value in cash", async () => {
+  it("HC-4 at the end of the ramp it neither saves an account nor leaves one below IM without its value in cash", async () => {
     const { h, at } = await delisted();
     const id = main(h.dave); // 1 WETH and cash
     const ch = h.clearingHouse.connect(h.dave);

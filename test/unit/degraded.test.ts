@@ -138,7 +138,7 @@ describe("a market without a price", () => {
 });
 
 describe("liquidation without all prices", () => {
-  it("OR-3 who is below MM even at the kindest price is liquidated, but for what has no price", async () => {
+  it("OR-2 OR-3 who is below MM even at the kindest price is liquidated, but for what has no price", async () => {
     const h = await mixed("27100");
     await blind(h, ETH);
     const id = main(h.alice);
@@ -203,7 +203,7 @@ describe("liquidation without all prices", () => {
 });
 
 describe("a collateral without a price", () => {
-  it("OR-4 counts zero for opening and withdrawing, and may leave", async () => {
+  it("OR-2 XAC-3 counts zero for opening and withdrawing, and may leave", async () => {
     const h = await freshHouse();
     const id = await h.fund(h.alice, { cash: "500", wbtc: "1" });
     await h.fund(h.bob, { cash: "100000" });
@@ -220,7 +220,7 @@ describe("a collateral without a price", () => {
     expect(await h.wbtc.balanceOf(h.alice)).to.equal(100_000_000n);
   });
 
-  it("OR-4 a speck of it protects nobody: it counts at its kindest and stays", async () => {
+  it("XAC-3 a speck of it protects nobody: it counts at its kindest and stays", async () => {
     const h = await freshHouse();
     const id = await h.fund(h.alice, { cash: "1000", wbtc: "0.001" });
     for (const who of [h.bob, h.carol]) await h.fund(who, { cash: "100000" });
@@ -237,7 +237,7 @@ describe("a collateral without a price", () => {
     expect((await positionOf(h, id, ETH)).size).to.be.lessThan(wad("5"));
   });
 
-  it("OR-4 saves who is above MM with it, until it has a price again", async () => {
+  it("XAC-3 saves who is above MM with it, until it has a price again", async () => {
     const h = await freshHouse();
     const id = await h.fund(h.alice, { cash: "1000", wbtc: "0.01" }); // 300
     for (const who of [h.bob, h.carol]) await h.fund(who, { cash: "100000" });

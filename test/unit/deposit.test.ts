@@ -22,7 +22,7 @@ describe("deposit", () => {
     expect(await h.usdc.balanceOf(h.vault)).to.equal(12_345_678n);
   });
 
-  it("credits collateral to the owner's own accounts only: nobody's account is sent an asset without his consent", async () => {
+  it("SEG-1 credits collateral to the owner's own accounts only: nobody's account is sent an asset without his consent", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { weth: "2" }, isolatedAccountId(h.alice.address, ETH));
     expect(await h.clearingHouse.collateralBalance(isolatedAccountId(h.alice.address, ETH), WETH)).to.equal(wad("2"));
@@ -61,7 +61,7 @@ describe("deposit", () => {
     await refused(h, () => house.deposit(main(h.alice), h.weth, wad("1")), overflow);
   });
 
-  it("refuses dust and a ninth collateral asset", async () => {
+  it("MMS-2 refuses dust and a ninth collateral asset", async () => {
     const h = await freshHouse();
     const house = h.clearingHouse.connect(h.alice);
     await h.weth.mint(h.alice, wad("1"));
@@ -83,7 +83,7 @@ describe("deposit", () => {
     }
   });
 
-  it("refuses what the payer has not approved or does not own", async () => {
+  it("SEG-1 refuses what the payer has not approved or does not own", async () => {
     const h = await freshHouse();
     const house = h.clearingHouse.connect(h.alice);
     await refused(h, () => house.deposit(main(h.alice), h.usdc, 1n), "ERC20InsufficientAllowance", undefined, h.usdc);

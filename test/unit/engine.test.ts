@@ -59,7 +59,7 @@ const numbers = (equity: string, initial: string, maintenance: string) => ({
 });
 
 describe("RiskEngine", () => {
-  it("MMS-1 judges by the formulas: shock, concentration, basis, liquidity", async () => {
+  it("MMS-1 MM-3 judges by the formulas: shock, concentration, basis, liquidity", async () => {
     const h = await freshHouse();
     const weth = (value: string): Partial<Block> => ({ collaterals: [[WETH, value]] });
     const cases: [string, bigint[], ReturnType<typeof numbers>][] = [
@@ -95,7 +95,7 @@ describe("RiskEngine", () => {
     for (const [name, words, expected] of cases) expect(await assessed(h, words), name).to.deep.equal(expected);
   });
 
-  it("charges tracking on what is hedged, clamps haircuts, and never asks less initially than for maintenance", async () => {
+  it("HC-1 charges tracking on what is hedged, clamps haircuts, and never asks less initially than for maintenance", async () => {
     const h = await freshHouse();
     expect((await h.riskEngine.underlyingRisk(0)).maxTracking).to.equal(20_000n);
     expect((await h.riskEngine.underlyingRisk(0)).maxTrackingInitial).to.equal(30_000n);
@@ -158,7 +158,7 @@ describe("RiskEngine", () => {
     await refused(h, () => engine.setCollateralRisk(4, orphan), "UnknownUnderlying", [9n], engine);
   });
 
-  it("MM-5 bounds every parameter, alone and together", async () => {
+  it("MM-5 HC-1 bounds every parameter, alone and together", async () => {
     const h = await freshHouse();
     const engine = h.riskEngine;
     const risk = {

@@ -28,7 +28,7 @@ async function mature(h: Fixture, who: Signer): Promise<void> {
 }
 
 describe("InsuranceFund", () => {
-  it("is an ERC-4626 whose assets are the cash of its own account", async () => {
+  it("SEG-2 is an ERC-4626 whose assets are the cash of its own account", async () => {
     const h = await freshHouse();
     const fund = h.insuranceFund;
     // 6 virtual decimals: 1 USDC buys 10^6 · 10^6 shares of 12 decimals, one share

@@ -27,7 +27,7 @@ async function inState(price: string): Promise<Fixture> {
 
 describe("health", () => {
   for (const { name, price, state } of STATES) {
-    it(`MAM-2 MAM-3 ${name}: what is allowed and what is refused`, async () => {
+    it(`MAM-2 MAM-3 MAS-3 ${name}: what is allowed and what is refused`, async () => {
       const h = await inState(price);
       const id = main(h.alice);
       const ch = h.clearingHouse;
@@ -71,7 +71,7 @@ describe("health", () => {
     });
   }
 
-  it("below IM a reduction may cost no more than it frees: E − IM, E − MM and E/MM must not fall", async () => {
+  it("MAM-3 below IM a reduction may cost no more than it frees: E − IM, E − MM and E/MM must not fall", async () => {
     const h = await inState("1850");
     const id = main(h.alice);
     // 1 ETH at 1,841 instead of 1,850 costs 9 + 0.9205 of fee; it frees 3 % of 1,850 = 55 of MM and 92 of IM, and E/MM rises:
@@ -89,7 +89,7 @@ describe("health", () => {
     await deal(poor, [poor.bob, poor.alice], "-1", "1803");
   });
 
-  it("below IM collateral leaves only against its value in cash, in one batch", async () => {
+  it("MAM-3 below IM collateral leaves only against its value in cash, in one batch", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "10", weth: "1" });
     await h.fund(h.bob, { cash: "100000" });
@@ -123,7 +123,7 @@ describe("health", () => {
     expect(await h.clearingHouse.marginState(id)).to.equal(1n);
   });
 
-  it("flat accounts leave without any price, whatever they are owed", async () => {
+  it("MAS-3 flat accounts leave without any price, whatever they are owed", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "1000", weth: "1", wbtc: "0.1" });
     await h.fund(h.bob, { cash: "1000" });
@@ -168,7 +168,7 @@ describe("health", () => {
     expect(await cashOf(h, id)).to.equal(wad("150"));
   });
 
-  it("a taker in a batch may fund himself at its end; a broken promise reverts everything", async () => {
+  it("MMS-3 a taker in a batch may fund himself at its end; a broken promise reverts everything", async () => {
     const h = await inState("1850");
     const id = main(h.alice);
     const ch = h.clearingHouse.connect(h.dave);

@@ -306,7 +306,7 @@ describe("interest", () => {
     expect((await yearLater()).debt).to.be.closeTo(debt, 10_000n);
   });
 
-  it("CMA-2 the reserve factor's share of interest is the fund's, once it is swept and liquid", async () => {
+  it("CMA-2 SEG-2 the reserve factor's share of interest is the fund's, once it is swept and liquid", async () => {
     const h = await poolOf("2000", "10", PARAMS);
     await take(h, h.alice, "800"); // 4 % · .4/.8
     const start = await h.networkHelpers.time.latest();
@@ -438,7 +438,7 @@ describe("books", () => {
     return pool;
   }
 
-  it("MAS-1 events reproduce every account's cash and the pool; the vault holds what is claimed", async () => {
+  it("MAS-1 SEG-4 events reproduce every account's cash and the pool; the vault holds what is claimed", async () => {
     const h = await freshHouse();
     const ch = h.clearingHouse;
     const token = await h.usdc.getAddress();

@@ -113,7 +113,7 @@ describe("liquidation", () => {
     expect(await fundCash(h)).to.equal(wad("0.277534225"));
   });
 
-  it("LIQ-2 MAM-4 a slice lands at IM and raises E/MM; the flagger gets his tenth", async () => {
+  it("LIQ-1 LIQ-2 MAM-4 MMS-4 a slice lands at IM and raises E/MM; the flagger gets his tenth", async () => {
     const h = await levered("1850");
     const id = main(h.alice);
     await expect(h.clearingHouse.connect(h.keeper).flag(id))
@@ -135,7 +135,7 @@ describe("liquidation", () => {
     await refused(h, take, "NotLiquidatable");
   });
 
-  it("the clock adds at most 60 s per call, stands still above MM, and is cleared at IM", async () => {
+  it("LIQ-1 LIQ-3 the clock adds at most 60 s per call, stands still above MM, and is cleared at IM", async () => {
     const h = await levered("1850");
     const id = main(h.alice);
     const flag = () => h.clearingHouse.flag(id);
@@ -160,7 +160,7 @@ describe("liquidation", () => {
     await refused(h, flag, "NotLiquidatable");
   });
 
-  it("LIQ-4 sells the whole account where E ≤ d · MM; the penalty is no more than its equity", async () => {
+  it("LIQ-4 MMS-4 sells the whole account where E ≤ d · MM; the penalty is no more than its equity", async () => {
     const h = await levered("1803");
     const id = main(h.alice);
     // E = 995 − 985 = 10 < 5 % of MM = 9,015 · 3 % + …
@@ -176,7 +176,7 @@ describe("liquidation", () => {
     expect((await marketOf(h, ETH)).index.openInterest).to.equal(wad("5"));
   });
 
-  it("ADL-2 waterfall, first the fund: a deficit within a tenth of it is the fund's", async () => {
+  it("MAS-2 ADL-2 waterfall, first the fund: a deficit within a tenth of it is the fund's", async () => {
     const h = await levered("1700", "10000");
     const id = main(h.alice);
     // E = 995 − 1,500 = −505
@@ -194,7 +194,7 @@ describe("liquidation", () => {
     expect(await equityOf(h, id)).to.equal(0n);
   });
 
-  it("ADL-4 waterfall, then the other side pro rata to its size", async () => {
+  it("LIQ-1 ADL-4 waterfall, then the other side pro rata to its size", async () => {
     const h = await levered("1798");
     const id = main(h.alice);
     // E = 995 − 1,010 = −15, no fund: 3 for each of the 5 ETH that are short
@@ -214,7 +214,7 @@ describe("liquidation", () => {
     expect(await h.clearingHouse.positionPnl(main(h.bob), ETH)).to.equal(pnl);
   });
 
-  it("MAS-2 waterfall, at last recorded bad debt: fund and sides each within its cap", async () => {
+  it("MAS-2 ADL-4 waterfall, at last recorded bad debt: fund and sides each within its cap", async () => {
     const h = await levered("1700", "1000");
     const id = main(h.alice);
     // 505: a tenth of the fund = 100; 0.25 % of the mark, 1,700, on 5 ETH = 21.25; the rest
@@ -238,7 +238,7 @@ describe("liquidation", () => {
     expect(await fundCash(h)).to.equal(wad("900"));
   });
 
-  it("the rescue reward starts from zero, grows to half of MM and is the fund's alone", async () => {
+  it("LIQ-1 ADL-2 the rescue reward starts from zero, grows to half of MM and is the fund's alone", async () => {
     const h = await levered("1798", "10000");
     const id = main(h.alice);
     await h.clearingHouse.flag(id);
@@ -252,7 +252,7 @@ describe("liquidation", () => {
     expect(await equityOf(h, main(h.carol))).to.equal(wad("100134.86616402"));
   });
 
-  it("absorbs nobody who is solvent or has something to sell", async () => {
+  it("ADL-2 absorbs nobody who is solvent or has something to sell", async () => {
     const h = await levered("1700");
     const absorb = (id: bigint) => () => h.clearingHouse.absorb(id);
     await refused(h, absorb(main(h.carol)), "NotAbsorbable", [main(h.carol), wad("100000")]);
@@ -281,7 +281,7 @@ describe("liquidation", () => {
     expect(await equityOf(h, main(h.carol))).to.equal(wad("100000") + (cost * 4n) / 5n);
   });
 
-  it("cash call: a loss that cash could not settle for 24 h is raised by a slice, whatever the health", async () => {
+  it("LIQ-1 cash call: a loss that cash could not settle for 24 h is raised by a slice, whatever the health", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { weth: "10" });
     await h.fund(h.bob, { cash: "100000" });
@@ -313,7 +313,7 @@ describe("liquidation", () => {
     await refused(h, callCash, "NoCashCall");
   });
 
-  it("cash call: an account without collateral has nothing to sell", async () => {
+  it("LIQ-1 cash call: an account without collateral has nothing to sell", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "300" });
     await h.fund(h.bob, { cash: "100000" });

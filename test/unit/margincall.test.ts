@@ -40,7 +40,7 @@ async function marginCall(h: Fixture, id: bigint) {
 }
 
 describe("margin call", () => {
-  it("MAM-6 flag tells the owner E, IM, MM and the shortfall; exactly that much cash cures, a unit less does not", async () => {
+  it("LIQ-1 MM-7 flag tells the owner E, IM, MM and the shortfall; exactly that much cash cures, a unit less does not", async () => {
     const h = await levered("1880");
     const id = main(h.alice);
     // MM = 282 + 9,400 · 2 % · 9,400/50,000,000; IM = 282.035344 · 1.666666667
@@ -55,7 +55,7 @@ describe("margin call", () => {
     await refused(h, () => h.clearingHouse.flag(id), "NotLiquidatable", [id, wad("470.058907"), wad("282.035344")]);
   });
 
-  it("MAM-6 closing what it says cures, a hundredth less does not", async () => {
+  it("MM-7 closing what it says cures, a hundredth less does not", async () => {
     const h = await levered("1880");
     const id = main(h.alice);
     // Closing all 5 costs a fee of 4.7 and leaves 390.3 to spare, so about 5 · 75.06 / (75.06 + 390.3) = 0.80646 are enough.
@@ -77,7 +77,7 @@ describe("margin call", () => {
     expect(await h.clearingHouse.marginState(id)).to.equal(0n);
   });
 
-  it("MAM-6 names the market in which closing costs least", async () => {
+  it("MM-7 names the market in which closing costs least", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "1000" });
     await h.fund(h.bob, { cash: "100000" });
@@ -99,7 +99,7 @@ describe("margin call", () => {
     expect(second?.size).to.be.closeTo(-wad("0.03145"), wad("0.00002")); // 927.7 / 29,500
   });
 
-  it("MAM-6 names no market where closing in no single one is enough", async () => {
+  it("MM-7 names no market where closing in no single one is enough", async () => {
     const h = await freshHouse();
     await h.clearingHouse.setMarket(2, await marketParams(h, ETH));
     await h.fund(h.alice, { cash: "760" });
@@ -136,7 +136,7 @@ describe("state", () => {
     expect(await ch.freeCollateral(main(h.carol))).to.equal(wad("100000"));
   });
 
-  it("MAM-5 exactly what is free can be withdrawn, and no unit more", async () => {
+  it("MAM-7 exactly what is free can be withdrawn, and no unit more", async () => {
     const h = await levered();
     const id = main(h.alice);
     const house = h.clearingHouse.connect(h.alice);
@@ -145,7 +145,7 @@ describe("state", () => {
     await house.withdraw(id, h.usdc, units, h.alice);
   });
 
-  it("MAM-5 profit that nobody has paid in is not free", async () => {
+  it("CM-1 profit that nobody has paid in is not free", async () => {
     const h = await levered("2200");
     const id = main(h.alice);
     // E = 1,995, of which 995 are profit (1,000 less the fee); IM = φ · (330 + 0.0484)
@@ -203,7 +203,7 @@ describe("liquidation prices", () => {
 });
 
 describe("previews", () => {
-  it("MAM-8 a trade's is what the account is afterwards, and is refused as the trade is", async () => {
+  it("MMS-7 a trade's is what the account is afterwards, and is refused as the trade is", async () => {
     const h = await levered();
     const id = main(h.alice);
     const preview = (size: string, price = "2000", market = ETH) =>
@@ -231,7 +231,7 @@ describe("previews", () => {
     expect(closed).to.deep.equal([wad("990"), 0n, 0n]); // 995 − fee 5
   });
 
-  it("MAM-8 a withdrawal's is what the account is afterwards, and is refused as the withdrawal is", async () => {
+  it("MMS-7 a withdrawal's is what the account is afterwards, and is refused as the withdrawal is", async () => {
     const h = await levered();
     const id = main(h.alice);
     const house = h.clearingHouse.connect(h.alice);

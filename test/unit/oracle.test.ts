@@ -413,7 +413,7 @@ describe("PriceOracle: rates", () => {
     await refuses(sub.address, 999_999n, now);
   });
 
-  it("keeps the last good rate", async () => {
+  it("OR-3 keeps the last good rate", async () => {
     const { oracle, market, time, anyFeed, feeds } = await withRates();
     expect(await oracle.lastGoodRate(WSTETH)).to.deep.equal([0n, 0n]);
     await oracle.observeRate(WSTETH);
@@ -469,7 +469,7 @@ describe("PriceOracle: last good price", () => {
     expect(await oracle.lastGood(ETH)).to.deep.equal([snapshot("2100"), BigInt(await time.latest())]);
   });
 
-  it("is not kept while the sequencer is down", async () => {
+  it("OR-3 is not kept while the sequencer is down", async () => {
     const { onRollup, time, publish } = await freshOracle();
     await onRollup.observe(ETH, 5);
     expect(await onRollup.lastGood(ETH)).to.deep.equal([0n, 0n]);
@@ -902,7 +902,7 @@ describe("PriceOracle: parameters", () => {
     }
   });
 
-  it("lets only the authority set them, and anyone observe", async () => {
+  it("MM-5 lets only the authority set them, and anyone observe", async () => {
     const { oracle, stranger, feed } = await freshOracle();
     const byStranger = oracle.connect(stranger);
     const rates = {

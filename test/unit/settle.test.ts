@@ -62,7 +62,7 @@ describe("settle", () => {
     expect(await cashOf(h, main(h.alice))).to.equal(0n);
   });
 
-  it("holds back what flags have recorded as deficit", async () => {
+  it("FSA-5 holds back what flags have recorded as deficit", async () => {
     const h = await traded("150", "10000");
     await h.fund(h.carol, { cash: "10000" });
     await deal(h, [h.bob, h.carol], "1", "2000");
@@ -74,7 +74,7 @@ describe("settle", () => {
     expect((await marketOf(h, ETH)).pool.cash).to.equal(wad("300"));
   });
 
-  it("settles what has a price: an account's other market without one does not shield it", async () => {
+  it("OR-3 settles what has a price: an account's other market without one does not shield it", async () => {
     const h = await traded("1000", "1000");
     await deal(h, [h.bob, h.alice], "0.01", "30000", { market: BTC });
     await h.fund(h.carol, { cash: "1000" });
@@ -140,7 +140,7 @@ describe("claim", () => {
 });
 
 describe("sweepFees", () => {
-  it("pays fees once the pool holds them: half to the fund, half to the treasury", async () => {
+  it("SEG-2 pays fees once the pool holds them: half to the fund, half to the treasury", async () => {
     const h = await traded("1000", "1000");
     await expect(h.clearingHouse.sweepFees(ETH)).to.emit(h.clearingHouse, "FeesSwept").withArgs(ETH, 0n, 0n, 0n);
     await h.setPrice(ETH, "1990");

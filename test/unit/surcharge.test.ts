@@ -37,7 +37,7 @@ describe("opening surcharge", () => {
     { open: "18749", openInterest: "37,500,000", needed: "1200" }, // 60 %
     { open: "24999", openInterest: "50,000,000", needed: "2000" }, // 100 %
   ]) {
-    it(`MM-3 H6 at an open interest of ${openInterest} opening needs ${needed} per 2,000`, async () => {
+    it(`MM-4 MBS-1 H6 at an open interest of ${openInterest} opening needs ${needed} per 2,000`, async () => {
       const h = await crowded(open);
       const cash = wad(needed) + wad("1") - wad("0.000001"); // one for the fee
       const id = await h.fund(h.alice, { cash: (Number(needed) + 0.999999).toFixed(6) });
@@ -50,14 +50,14 @@ describe("opening surcharge", () => {
     });
   }
 
-  it("MM-3 the hard cap refuses what would exceed it", async () => {
+  it("MM-3 MM-4 the hard cap refuses what would exceed it", async () => {
     const h = await crowded("25000");
     await h.fund(h.alice, { cash: "100000" });
     const buy = () => deal(h, [h.carol, h.alice], "0.01", "2000");
     await refused(h, buy, "OpenInterestCap", [ETH, wad("50000020"), wad("50000000")]);
   });
 
-  it("MM-3 the growth of others calls and cuts nobody", async () => {
+  it("MM-4 the growth of others calls and cuts nobody", async () => {
     const h = await crowded("10000");
     await h.fund(h.alice, { cash: "500" });
     await deal(h, [h.carol, h.alice], "1", "2000");
@@ -70,7 +70,7 @@ describe("opening surcharge", () => {
     await deal(h, [h.carol, h.alice], "-0.5", "2000");
   });
 
-  it("MM-3 what leaves within the hour is tested with it, and after the hour it is not", async () => {
+  it("MM-4 what leaves within the hour is tested with it, and after the hour it is not", async () => {
     const h = await crowded("18749");
     const id = await h.fund(h.alice, { cash: "2001" });
     await deal(h, [h.carol, h.alice], "1", "2000");
@@ -97,7 +97,7 @@ describe("opening surcharge", () => {
     expect((await house.account(id)).flags).to.equal(0n);
   });
 
-  it("LIQ-7 a taker needs no surcharge: caps never block a slice", async () => {
+  it("MM-4 a taker needs no surcharge: caps never block a slice", async () => {
     const h = await crowded("18749");
     const id = await h.fund(h.alice, { cash: "1201" });
     await deal(h, [h.carol, h.alice], "1", "2000");
@@ -113,7 +113,7 @@ describe("opening surcharge", () => {
     expect(await h.clearingHouse.marginState(taker)).to.equal(0n);
   });
 
-  it("reduces and closes above the cap without it", async () => {
+  it("MM-4 reduces and closes above the cap without it", async () => {
     const h = await crowded("24990");
     const id = await h.fund(h.alice, { cash: "2001" });
     await deal(h, [h.carol, h.alice], "1", "2000"); // just short of 100 %: 1,999.something

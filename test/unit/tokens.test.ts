@@ -72,7 +72,7 @@ describe("tokens", () => {
     await covered(h, token, 6);
   });
 
-  it("MAS-4 refuses a token that comes back in the middle of a transfer", async () => {
+  it("MAS-3 MAS-4 refuses a token that comes back in the middle of a transfer", async () => {
     const h = await freshHouse();
     const token = await listed(h, await new CallbackToken__factory(h.deployer).deploy(18), wad("10"));
     const ch = h.clearingHouse;
@@ -118,7 +118,7 @@ describe("tokens", () => {
     await covered(h, token, 18);
   });
 
-  it("MAS-1 books 0 to 24 decimals; what rounds, rounds against the account", async () => {
+  it("MAS-1 XAC-1 books 0 to 24 decimals; what rounds, rounds against the account", async () => {
     for (const decimals of [0, 6, 8, 18, 24]) {
       const h = await freshHouse();
       const unit = 10n ** BigInt(decimals);

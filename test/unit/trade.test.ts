@@ -14,7 +14,7 @@ async function funded(): Promise<Fixture> {
 }
 
 describe("trade", () => {
-  it("MAM-1 books size and quote: PnL = size · (mark − F) + quote, and PnL and fees add up to zero", async () => {
+  it("F-2 CRA-2 books size and quote: PnL = size · (mark − F) + quote, and PnL and fees add up to zero", async () => {
     const h = await funded();
     // fee = 2 · 2,001 · 0.05 % = 2.001; Alice: −2 · 2,001 − 2.001 = −4,004.001; Bob, the maker: +4,002
     await expect(deal(h, [h.bob, h.alice], "2", "2001"))
@@ -106,7 +106,7 @@ describe("trade", () => {
     expect((await positionOf(h, main(h.alice), ETH)).size).to.equal(0n);
   });
 
-  it("MM-4 caps open interest where it rises, and only there", async () => {
+  it("MM-3 caps open interest where it rises, and only there", async () => {
     const h = await funded();
     await h.fund(h.carol, { cash: "100000" });
     await h.clearingHouse.setMarket(ETH, { ...(await marketParams(h, ETH)), softCap: 0n, hardCap: 10_000n });
@@ -132,7 +132,7 @@ describe("trade", () => {
     await refused(h, more, "SizeTooLarge", [ETH, -4n * wad(largest) - wad("6000000000"), 2n ** 96n]);
   });
 
-  it("refuses unknown markets, trades with oneself and a seventeenth market", async () => {
+  it("MMS-2 refuses unknown markets, trades with oneself and a seventeenth market", async () => {
     const h = await funded();
     const unknown = () => deal(h, [h.bob, h.alice], "1", "2000", { market: 2 });
     await refused(h, unknown, "UnknownMarket", [2n]);
@@ -146,7 +146,7 @@ describe("trade", () => {
     await refused(h, oneMore, "TooManyMarkets", [main(h.bob), 16n]);
   });
 
-  it("MAM-3 opens nothing without the initial margin, on either side", async () => {
+  it("MAM-3 MBS-1 opens nothing without the initial margin, on either side", async () => {
     const h = await funded();
     const poor = accountId(h.alice.address, 1);
     await h.fund(h.alice, { cash: "100" }, poor);

@@ -7,7 +7,7 @@ import { BTC, ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
 import { cashOf, deal, main, overflows, refused, usdc } from "../helpers/unit.ts";
 
 describe("transfer", () => {
-  it("moves cash and collateral between accounts of one owner, in the token's own units", async () => {
+  it("SEG-1 moves cash and collateral between accounts of one owner, in the token's own units", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "100", weth: "2" });
     const isolated = isolatedAccountId(h.alice.address, ETH);
@@ -22,7 +22,7 @@ describe("transfer", () => {
     expect(await h.clearingHouse.collateralBalance(isolated, WETH)).to.equal(wad("1.5"));
   });
 
-  it("refuses bad input", async () => {
+  it("SEG-1 refuses bad input, and what would cross to another owner", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "100", weth: "2" });
     const [id, other] = [main(h.alice), accountId(h.alice.address, 1)];
@@ -45,7 +45,7 @@ describe("transfer", () => {
     await overflows(h, () => house.transfer(id, other, h.usdc, MaxUint256));
   });
 
-  it("is an outflow: the account it leaves keeps its initial margin and the cash for its losses", async () => {
+  it("MAM-3 is an outflow: the account it leaves keeps its initial margin and the cash for its losses", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "200" });
     await h.fund(h.bob, { cash: "1000" });
@@ -61,7 +61,7 @@ describe("transfer", () => {
     await house.transfer(id, other, h.usdc, usdc("98"));
   });
 
-  it("CM-2 an isolated account holds its own market only, and its losses stop at its border", async () => {
+  it("CM-2 ISO-1 an isolated account holds its own market only, and its losses stop at its border", async () => {
     const h = await freshHouse();
     const isolated = isolatedAccountId(h.alice.address, ETH);
     await h.fund(h.alice, { cash: "1000" });

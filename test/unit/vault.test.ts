@@ -17,7 +17,7 @@ describe("Vault", () => {
     );
   });
 
-  it("moves tokens on nobody else's order, the administrator's included", async () => {
+  it("SEG-1 moves tokens on nobody else's order, the administrator's included", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "100" });
     await h.usdc.connect(h.bob).approve(h.vault, 100n);

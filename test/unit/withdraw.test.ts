@@ -54,7 +54,7 @@ describe("withdraw", () => {
     await overflows(h, () => house.withdraw(id, h.usdc, MaxUint256, h.alice));
   });
 
-  it("MAS-7 leaves exactly the initial margin, to the last unit of USDC", async () => {
+  it("MAM-3 MAS-7 leaves exactly the initial margin, to the last unit of USDC", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "10000" });
     await h.fund(h.bob, { cash: "10000" });
@@ -74,7 +74,7 @@ describe("withdraw", () => {
     await house.withdraw(id, h.usdc, usdc("9898.997333"), h.alice);
   });
 
-  it("leaves cash for the account's unsettled losses", async () => {
+  it("FSA-5 leaves cash for the account's unsettled losses", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "3000", weth: "10" });
     await h.fund(h.bob, { cash: "10000" });
