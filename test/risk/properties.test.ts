@@ -3,12 +3,13 @@ import fc from "fast-check";
 
 import { assessAccount, freeCollateral } from "../../src/risk/account.ts";
 import { assess } from "../../src/risk/assess.ts";
-import { WAD } from "../../src/risk/fixed.ts";
+import { abs, WAD } from "../../src/risk/fixed.ts";
 import { planLiquidation, takeOver } from "../../src/risk/liquidation.ts";
 import { liquidationPrices } from "../../src/risk/liquidationPrice.ts";
 import { settleAll } from "../../src/risk/pools.ts";
+import { change, pnl } from "../../src/risk/positions.ts";
 import { slice } from "../../src/risk/slice.ts";
-import type { AccountState, Assessment, Exposure, HouseState, Portfolio } from "../../src/risk/types.ts";
+import type { AccountState, Assessment, Exposure, HouseState, Portfolio, Position } from "../../src/risk/types.ts";
 import {
   exposureOf,
   instruments,
@@ -152,6 +153,66 @@ describe(`properties of src/risk (seed ${SEED})`, () => {
         const rounding = 20n + (8n * u.price) / WAD;
         expect(together.initialMargin <= sum((a) => a.initialMargin) + rounding).to.equal(true);
         expect(together.maintenanceMargin <= sum((a) => a.maintenanceMargin) + rounding).to.equal(true);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  it("MMS-2 MM covers what a move of κ · μ in every underlying at once can take", () => {
+    fc.assert(
+      fc.property(portfolio, (p) => {
+        const loss = p.underlyings.reduce((sum, u) => {
+          const { shock } = risk.underlyings.get(u.id)!;
+          const value = u.collaterals.reduce((v, c) => v + c.value, 0n);
+          const exposure = abs(value + (u.net * u.price) / WAD);
+          return sum + (exposure * shock * u.maintenanceFactor) / 10n ** 12n;
+        }, 0n);
+        const { initialMargin, maintenanceMargin } = assess(p, risk);
+        expect(maintenanceMargin + roundingOf(p) >= loss).to.equal(true);
+        expect(initialMargin >= maintenanceMargin).to.equal(true);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  it("MM-3 MBS-1 the size charge has no step, at the depth neither, and its rate never falls", () => {
+    const around = fc.bigInt({ min: 1n, max: 3_000_000n });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 11 }), around, around, (id, share, more) => {
+        const { slope, shock, depth } = risk.underlyings.get(id)!;
+        const charge = (notional: bigint): bigint => {
+          const exposure = { ...calm(WAD), id, net: notional, gross: notional, collaterals: [] };
+          const shocked = (notional * shock + 999_999n) / 1_000_000n;
+          return assess({ base: 0n, underlyings: [exposure] }, risk).maintenanceMargin - shocked;
+        };
+        // From a millionth to three times the depth; a further dollar costs at most twice the slope.
+        const from = (depth * WAD * share) / 1_000_000n;
+        const to = from + (depth * WAD * more) / 1_000_000n;
+        const [low, high] = [charge(from), charge(to)];
+        expect(high - low >= -2n && high - low <= (2n * slope * (to - from)) / 1_000_000n + 2n).to.equal(true);
+        expect((high + 2n) * from >= low * to, "rate").to.equal(true);
+        expect(high <= (slope * to) / 1_000_000n + 2n).to.equal(true);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  it("CM-4 a netted position has the PnL of its fills one by one, which rounding can only lower, by a wei each", () => {
+    const price = fc.bigInt({ min: WAD, max: 100_000n * WAD });
+    const index = fc.bigInt({ min: -(10n ** 39n), max: 10n ** 39n });
+    const fill = fc.record({ size: fc.bigInt({ min: -1_000n * WAD, max: 1_000n * WAD }), price });
+    fc.assert(
+      fc.property(fc.array(fill, { minLength: 1, maxLength: 12 }), price, index, (fills, mark, f) => {
+        const sides = { long: f, short: f }; // nothing socialised
+        const net = fills.reduce<Position | undefined>((p, x) => change(p, x.size, x.price, sides, 0n), undefined)!;
+        const legs = fills.map((x) => change(undefined, x.size, x.price, sides, 0n));
+        const together = pnl(net, mark, sides);
+        const apart = legs.reduce((sum, leg) => sum + pnl(leg, mark, sides), 0n);
+        // Σ size · (mark − price): what both are before rounding; F cancels out.
+        const exact = fills.reduce((sum, x) => sum + x.size * (mark - x.price), 0n);
+        for (const result of [together, apart]) {
+          expect(result * WAD <= exact && exact - result * WAD <= 3n * BigInt(fills.length) * WAD).to.equal(true);
+        }
       }),
       PARAMETERS,
     );

@@ -106,6 +106,32 @@ describe("batch", () => {
     }
   });
 
+  it("CRA-3 knows one price per underlying, whatever its feed says in the middle", async () => {
+    const h = await freshHouse();
+    const ch = h.clearingHouse;
+    const id = await h.fund(h.alice, { cash: "10000" });
+    await h.fund(h.bob, { cash: "100000" });
+    await deal(h, [h.bob, h.alice], "5", "2000"); // fee 5
+    const token = await new CallbackToken__factory(h.deployer).deploy(18);
+    await listCollateral(h, 4, token);
+    await token.mint(h.alice, wad("1"));
+    await token.connect(h.alice).approve(h.vault, wad("1"));
+    const cash = await h.usdc.getAddress();
+    const out = call(ch, ch.interface.encodeFunctionData("withdraw", [id, cash, usdc("9000"), h.alice.address]));
+    const bring = call(ch, ch.interface.encodeFunctionData("deposit", [id, await token.getAddress(), 1n]));
+    const settle = call(ch, ch.interface.encodeFunctionData("settle", [ETH, [id]]));
+    // The deposit halves the price. At 2,000 E = 9,995, at 1,000 settling leaves 4,995 of cash; IM needs 500.07 and 250.02.
+    const halve = h.feeds[ETH].interface.encodeFunctionData("updateAnswer", [1_000n * 10n ** 8n]);
+    await token.setCallback(h.feeds[ETH], halve);
+    const late = () => ch.connect(h.alice).batch([bring, settle, out]);
+    await refused(h, late, "InsufficientCash", [id, wad("4995"), wad("9000")]);
+    // Settled at 2,000, everything that follows is at 2,000, the check at the end too.
+    const tx = ch.connect(h.alice).batch([settle, bring, out]);
+    await expect(tx).to.emit(token, "CalledBack").withArgs(true, "0x");
+    expect(await cashOf(h, id)).to.equal(wad("995"));
+    expect(await ch.marginState(id)).to.equal(3n);
+  });
+
   it("MMS-3 judges nobody whose own change is still unchecked", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "2000" });

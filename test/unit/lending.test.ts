@@ -306,6 +306,17 @@ describe("interest", () => {
     expect((await yearLater()).debt).to.be.closeTo(debt, 10_000n);
   });
 
+  it("MAM-3 interest that nobody has accrued counts against what leaves", async () => {
+    const flat = { kink: 500_000, lowSlope: 50_000, highSlope: 0, reserveFactor: 0 };
+    const h = await poolOf("2000", "1", flat);
+    await take(h, h.alice, "1000");
+    // E − IM = 2,000 − 1,000 − 300.0026666866672 = 699.997, and 51.2711 less after a year at 5 %: 648.7262
+    expect(await h.clearingHouse.freeCollateral(main(h.alice))).to.be.closeTo(wad("699.9973"), wad("0.0001"));
+    await h.pass(Number(YEAR));
+    await refused(h, () => take(h, h.alice, "648.73"), "InsufficientMargin");
+    await take(h, h.alice, "648.72");
+  });
+
   it("CMA-2 SEG-2 the reserve factor's share of interest is the fund's, once it is swept and liquid", async () => {
     const h = await poolOf("2000", "10", PARAMS);
     await take(h, h.alice, "800"); // 4 % · .4/.8

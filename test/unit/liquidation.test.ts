@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
-import { BTC, ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
+import { BTC, ETH, freshHouse, wad, WBTC, WETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 import {
   after,
@@ -133,6 +133,50 @@ describe("liquidation", () => {
     expect(await cashOf(h, main(h.keeper))).to.be.closeTo(cost / 10n, 1n);
     expect(await fundCash(h)).to.be.closeTo(cost / 5n, 1n);
     await refused(h, take, "NotLiquidatable");
+  });
+
+  it("CM-3 XAC-4 MMS-4 a slice is the same part of every position, collateral and debt, and none is for sale at IM", async () => {
+    const h = await freshHouse();
+    await h.clearingHouse.setLendingParams({ kink: 800_000, lowSlope: 0, highSlope: 0, reserveFactor: 0 });
+    for (const who of [h.bob, h.carol, h.dave]) await h.fund(who, { cash: "100000" });
+    await h.clearingHouse.connect(h.dave).lend(main(h.dave), usdc("50000"));
+    const id = await h.fund(h.alice, { weth: "10", wbtc: "0.2" });
+    await deal(h, [h.alice, h.bob], "4", "2000"); // Alice, the maker, is short 4 ETH and 0.1 BTC and pays no fee
+    await deal(h, [h.alice, h.bob], "0.1", "30000", { market: BTC });
+    await h.clearingHouse.connect(h.alice).withdraw(id, h.usdc, usdc("22000"), h.alice);
+    // ETH at 1,790: E = 17,900 + 6,000 + 840 − 22,000 = 2,740. It falls to 1,540: E = 15,400 + 6,000 + 1,840 − 22,000 = 1,240.
+    // x = 6 ETH and 0.1 BTC, g = 4 ETH and 0.1 BTC, s = 0.4 and 0.5:
+    // MM = 9,240 · 3 % + 6,160 · 1 % + 9,240 · 7 % + 3,000 · 3 % + 3,000 · 1 % + 3,000 · 7 % + a little for size = 1,315.6 + 0.03
+    await h.setPrice(ETH, "1540");
+    const take = (terms: typeof ANY_TERMS) => h.clearingHouse.connect(h.carol).liquidate(id, main(h.carol), terms);
+    const copy = await h.networkHelpers.takeSnapshot();
+    await take(TENTH);
+    for (const [owner, part] of [
+      [id, 9n],
+      [main(h.carol), 1n],
+    ] as const) {
+      expect((await positionOf(h, owner, ETH)).size).to.equal((wad("-4") * part) / 10n);
+      expect((await positionOf(h, owner, BTC)).size).to.equal((wad("-0.1") * part) / 10n);
+      expect(await h.clearingHouse.collateralBalance(owner, WETH)).to.equal(wad("1") * part);
+      expect(await h.clearingHouse.collateralBalance(owner, WBTC)).to.equal(wad("0.02") * part);
+    }
+    await copy.restore();
+    await take(ANY_TERMS);
+    const { equity, initialMargin } = await h.clearingHouse.assess(id);
+    expect(equity).to.be.within(initialMargin, (initialMargin * 1001n) / 1000n);
+    await refused(h, () => take(ANY_TERMS), "NotLiquidatable");
+  });
+
+  it("CRE-3 without a deficit it changes nobody's E, IM and MM but the taker's", async () => {
+    const h = await levered("1850", "1000");
+    await h.fund(h.alice, { cash: "100", weth: "1" }, accountId(h.alice.address, 1));
+    await h.fund(h.dave, { cash: "1000" });
+    await deal(h, [h.bob, h.dave], "1", "1850");
+    const others = [main(h.bob), accountId(h.alice.address, 1), main(h.dave)];
+    const state = () => Promise.all(others.map((id) => h.clearingHouse.assess(id)));
+    const before = await state();
+    await h.clearingHouse.connect(h.carol).liquidate(main(h.alice), main(h.carol), ANY_TERMS);
+    expect(await state()).to.deep.equal(before);
   });
 
   it("LIQ-1 LIQ-3 the clock adds at most 60 s per call, stands still above MM, and is cleared at IM", async () => {

@@ -132,6 +132,8 @@ describe("state", () => {
     expect(await ch.freeCollateral(id)).to.equal(0n);
     await h.setPrice(ETH, "1700");
     expect((await ch.health(id)).state).to.equal(3n);
+    // −505 / (8,500 · 3 % + 8,500 · 2 % · 8,500/50,000,000), floored
+    expect(await ch.marginRatio(id)).to.equal(-((wad("505") * wad("1")) / wad("255.0289")) - 1n);
     expect(await ch.health(main(h.dave))).to.deep.equal([0n, 0n, 0n, 0n, MaxInt256, 0n]);
     expect(await ch.freeCollateral(main(h.carol))).to.equal(wad("100000"));
   });

@@ -3,7 +3,17 @@ import { expect } from "chai";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
-import { deal, main, marketOf, marketParams, positionOf, refused, sign } from "../helpers/unit.ts";
+import {
+  deal,
+  main,
+  marketOf,
+  marketParams,
+  positionOf,
+  refused,
+  sign,
+  underlyingParams,
+  usdc,
+} from "../helpers/unit.ts";
 
 /** Alice and Bob with 100,000 of cash each; the ETH index is 2,000. */
 async function funded(): Promise<Fixture> {
@@ -192,6 +202,38 @@ describe("trade", () => {
       -alice - wad("1.005") - 1n,
       -alice - wad("1.005"),
     );
+  });
+
+  it("MAM-3 funding that nobody has accrued counts against what leaves", async () => {
+    const h = await funded();
+    const id = accountId(h.alice.address, 1);
+    await h.fund(h.alice, { cash: "500" }, id);
+    await deal(h, [h.bob, h.alice], "1", "2010", { taker: { account: id } });
+    // E = 500 − 10 − fee 1.005; 100 days are 300 times 0.05 % of 2,000, less the hour (of 8) that the average needed: 299.875.
+    // What is left, 189.12, and φ · 60.0016 = 100.0027 are 89.1173 apart.
+    await h.pass(100 * 86_400);
+    const out = (amount: string) => () => h.clearingHouse.connect(h.alice).withdraw(id, h.usdc, usdc(amount), h.alice);
+    await refused(h, out("89.12"), "InsufficientMargin");
+    await out("89.11")();
+  });
+
+  it("MM-3 MBS-1 with the size charge growing to its depth and standing beyond it, what is opened needs exactly its rate", async () => {
+    const h = await funded();
+    const risk = await underlyingParams(h, ETH);
+    await h.riskEngine.setUnderlyingRisk(ETH, { ...risk, initialFactor: 2_000_000_000n, depth: 20_000n });
+    // φ · (3 % + 2 % · min(1, N / 20,000)): below the depth, at it, above it; leverage 12.5, 10 and 10 ×
+    for (const [serial, size, needed] of [
+      [1, "5", "800"], // 8 % of 10,000
+      [2, "10", "2000"], // 10 % of 20,000
+      [3, "20", "4000"],
+    ] as const) {
+      const account = accountId(h.alice.address, serial);
+      await h.fund(h.alice, { cash: (Number(needed) + Number(size) - 0.000001).toFixed(6) }, account); // a fee of 1 per ETH
+      const open = () => deal(h, [h.bob, h.alice], size, "2000", { taker: { account } });
+      await refused(h, open, "InsufficientMargin", [account, wad(needed) - wad("0.000001"), wad(needed)]);
+      await h.fund(h.alice, { cash: "0.000001" }, account);
+      await open();
+    }
   });
 
   it("F-1 a trade moves the premium by its notional relative to open interest, and below 100 USD not at all", async () => {
