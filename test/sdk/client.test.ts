@@ -264,7 +264,7 @@ describe("client", () => {
     expect(preview.after.equity >= preview.after.initialMargin).to.equal(true);
   });
 
-  it("MM-7 says what cures a margin call", async () => {
+  it("MM-7 LIQ-7 says what cures a margin call", async () => {
     const house = await freshHouse();
     const { bob } = await clients(house);
     const b = accountId(house.bob.address);

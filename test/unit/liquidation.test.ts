@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { ZeroAddress } from "ethers";
 
+import { LIMITS } from "../../bench/snapshot.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
 import { BTC, ETH, freshHouse, wad, WBTC, WETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
@@ -65,6 +66,34 @@ describe("liquidation", () => {
     await h.setPrice(ETH, "1899.99999999");
     expect(await h.clearingHouse.marginState(id)).to.equal(2n);
     await take();
+  });
+
+  it("LIQ-6 of two takers in one block the second loses the gas of an early refusal and nothing else", async () => {
+    const h = await levered("1850");
+    const id = main(h.alice);
+    await h.fund(h.dave, { cash: "100000" });
+    const { provider } = h.ethers;
+    await provider.send("evm_setAutomine", [false]);
+    try {
+      const take = (who: Fixture["alice"], tip: bigint) =>
+        h.clearingHouse.connect(who).liquidate(id, main(who), ANY_TERMS, {
+          gasLimit: 1_000_000,
+          maxPriorityFeePerGas: tip,
+          maxFeePerGas: 10n ** 11n,
+        });
+      const [late, first] = [await take(h.dave, 1n), await take(h.carol, 10n ** 9n)];
+      await h.networkHelpers.mine();
+      const receipts = await Promise.all([first, late].map(({ hash }) => provider.getTransactionReceipt(hash)));
+      expect(receipts.map((r) => r?.status)).to.deep.equal([1, 0]);
+      expect(receipts[1]?.blockNumber).to.equal(receipts[0]?.blockNumber);
+      expect(receipts[1]?.gasUsed).to.be.lessThan(LIMITS["liquidation call on a healthy account"]);
+    } finally {
+      await provider.send("evm_setAutomine", [true]);
+    }
+    expect(await equityOf(h, main(h.dave))).to.equal(wad("100000"));
+    const sizes = await Promise.all([id, main(h.carol)].map(async (who) => (await positionOf(h, who, ETH)).size));
+    expect(sizes[0]! + sizes[1]!).to.equal(wad("5"));
+    expect((await positionOf(h, main(h.dave), ETH)).size).to.equal(0n);
   });
 
   it("refuses oneself, isolated and foreign takers, and who cannot carry the slice", async () => {

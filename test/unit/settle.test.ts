@@ -150,7 +150,14 @@ describe("sweepFees", () => {
       .withArgs(ETH, wad("0.5"), wad("0.5"), 0n);
     expect(await cashOf(h, await h.insuranceFund.account())).to.equal(wad("0.5"));
     expect(await cashOf(h, accountId(h.deployer.address))).to.equal(wad("0.5"));
+    // Nobody else's cash has paid for it, and no more than its own leaves the treasury.
+    expect(await cashOf(h, main(h.alice))).to.equal(wad("989"));
+    expect(await cashOf(h, main(h.bob))).to.equal(wad("1000"));
+    const out = (units: bigint) => () => h.clearingHouse.withdraw(main(h.deployer), h.usdc, units, h.deployer);
+    await refused(h, out(usdc("0.5") + 1n), "InsufficientCash", [main(h.deployer), wad("0.5"), wad("0.500001")]);
     // What came in as cash is there as tokens: MAS-1
     expect(await h.usdc.balanceOf(h.vault)).to.equal(usdc("2000"));
+    await out(usdc("0.5"))();
+    expect(await cashOf(h, main(h.bob))).to.equal(wad("1000"));
   });
 });

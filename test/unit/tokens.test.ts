@@ -118,6 +118,23 @@ describe("tokens", () => {
     await covered(h, token, 18);
   });
 
+  it("MAS-1 MAS-4 what a token adds to the vault by itself, or somebody sends, is nobody's", async () => {
+    const h = await freshHouse();
+    const token = await listed(h, await new MockERC20__factory(h.deployer).deploy("T", "T", 18), wad("10"));
+    const house = h.clearingHouse.connect(h.alice);
+    const id = main(h.alice);
+    await house.deposit(id, token, wad("10"));
+    await token.mint(h.vault, wad("5")); // as a rebase does
+    expect(await h.clearingHouse.collateralBalance(id, ID)).to.equal(wad("10"));
+    await h.clearingHouse.connect(h.bob).deposit(main(h.bob), token, wad("10"));
+    expect(await h.clearingHouse.collateralBalance(main(h.bob), ID)).to.equal(wad("10"));
+    const more = () => house.withdraw(id, token, wad("10") + 1n, h.alice);
+    await refused(h, more, "InsufficientCollateral", [id, ID, wad("10"), wad("10") + 1n]);
+    await house.withdraw(id, token, wad("10"), h.alice);
+    expect(await token.balanceOf(h.vault)).to.equal(wad("15"));
+    await covered(h, token, 18);
+  });
+
   it("MAS-1 XAC-1 books 0 to 24 decimals; what rounds, rounds against the account", async () => {
     for (const decimals of [0, 6, 8, 18, 24]) {
       const h = await freshHouse();
