@@ -266,6 +266,11 @@ contract ClearingHouse is IClearingHouse, AccessManaged {
     }
 
     /// @inheritdoc IClearingHouse
+    function netDelta(AccountId id, uint256 underlying) external view settled returns (int256) {
+        return Reports.netDelta($, id, underlying);
+    }
+
+    /// @inheritdoc IClearingHouse
     function collateralBalance(AccountId id, uint256 collateralId) external view settled returns (uint256) {
         return $.balances[id][collateralId];
     }

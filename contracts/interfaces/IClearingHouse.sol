@@ -369,6 +369,10 @@ interface IClearingHouse {
     /// @notice PnL of an account in a market [wad], floored: size · (index price − F_side) + quote. Needs a price only if it has size.
     function positionPnl(AccountId id, uint256 market) external view returns (int256);
 
+    /// @notice Net delta of an account in an underlying [wad units]: its sizes in the markets of the underlying plus the units that its
+    /// collateral is worth, floored. Exact, and needs no price; reverts with the oracle's error if the rate of a collateral is not usable.
+    function netDelta(AccountId id, uint256 underlying) external view returns (int256);
+
     /// @notice Balance [wad] of an account in a collateral asset.
     function collateralBalance(AccountId id, uint256 collateral) external view returns (uint256);
 

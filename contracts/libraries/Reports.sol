@@ -4,7 +4,17 @@ pragma solidity ^0.8.28;
 import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Assessment, Cure, FEE_UNIT, HealthReport, MarginState, MarketParams, PPM, WAD} from "../types/LedgerTypes.sol";
+import {
+    Account,
+    Assessment,
+    Cure,
+    FEE_UNIT,
+    HealthReport,
+    MarginState,
+    MarketParams,
+    PPM,
+    WAD
+} from "../types/LedgerTypes.sol";
 import {Portfolios} from "../types/Portfolio.sol";
 import {Fixed} from "./Fixed.sol";
 import {Health} from "./Health.sol";
@@ -28,6 +38,23 @@ library Reports {
 
     function positionPnl(Ledger.State storage $, AccountId id, uint256 market) external view returns (int256 pnl) {
         (, pnl) = Positions.pnlOf($, id, market, false);
+    }
+
+    function netDelta(Ledger.State storage $, AccountId id, uint256 underlying) external view returns (int256 delta) {
+        Account memory a = $.accounts[id];
+        for (uint64 bits = a.markets; bits != 0;) {
+            uint256 market;
+            (market, bits) = Ledger.pop(bits);
+            if ($.rates[market].underlying == underlying) delta += $.positions[id][market].size;
+        }
+        for (uint64 bits = a.collaterals; bits != 0;) {
+            uint256 collateral;
+            (collateral, bits) = Ledger.pop(bits);
+            (uint256 of_, bool hasRate, uint256 delistingEnd) = Ledger.readValuation($, collateral);
+            if (of_ != underlying || Margin.delistingRamp(delistingEnd) == PPM) continue;
+            uint256 rate = hasRate ? $.priceOracle.latestRate(collateral) : WAD;
+            delta += int256(($.balances[id][collateral] * rate) / WAD);
+        }
     }
 
     function fundingIndices(Ledger.State storage $, uint256 market) external view returns (int256, int256) {

@@ -2,7 +2,7 @@ import { expect } from "chai";
 
 import { MockERC20__factory } from "../../types/index.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
-import { ETH, freshHouse, USDT_INDEX, wad, WETH, WSTETH } from "../helpers/fixture.ts";
+import { BTC, ETH, freshHouse, USDT_INDEX, wad, WETH, WSTETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 import { ANY_TERMS, call, collateralParams, deal, equityOf, listCollateral, loansOf } from "../helpers/unit.ts";
 import { main, refused, usdc } from "../helpers/unit.ts";
@@ -95,6 +95,21 @@ describe("liquid-staking token", () => {
     const [equity, , maintenance] = await h.clearingHouse.assess(id);
     expect(equity).to.equal(wad("4298"));
     expect(maintenance).to.equal(wad("88.9421123216") + liquidity);
+  });
+
+  it("DN-1 is in the net delta of its underlying with the units that it is worth", async () => {
+    const h = await freshHouse();
+    const id = await h.fund(h.alice, { weth: "2", wsteth: "10", cash: "50000" });
+    await h.fund(h.bob, { cash: "100000" });
+    const delta = (underlying: number) => h.clearingHouse.netDelta(id, underlying);
+    await deal(h, [h.bob, h.alice], "-20", "2000");
+    expect(await delta(ETH)).to.equal(wad("-6.51")); // 2 + 10 · 1.149 − 20
+    await deal(h, [h.bob, h.alice], "0.5", "30000", { market: BTC });
+    expect(await delta(BTC)).to.equal(wad("0.5"));
+    expect(await delta(ETH)).to.equal(wad("-6.51"));
+    await h.networkHelpers.time.increase(DAY); // needs no price, but a rate
+    expect(await delta(BTC)).to.equal(wad("0.5"));
+    await refused(h, () => delta(ETH), "RateUnusable", undefined, h.priceOracle);
   });
 
   it("OR-1 XAC-3 without a rate counts zero for opening and withdrawing, and leaves a flat account", async () => {
