@@ -87,14 +87,19 @@ function run(
   judge: (output: string, status: number | null) => Outcome | undefined,
 ): Promise<Outcome> {
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true, // a group of its own: the command may be a script around the program that does not end
+    });
     let output = "";
     let late = false;
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
     const timer = setTimeout(() => {
       late = true;
-      child.kill("SIGKILL");
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     }, limit);
     child.on("close", (status) => {
       clearTimeout(timer);

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {FundingHarness} from "../../contracts/mocks/FundingHarness.sol";
-import {Assessment} from "../../contracts/types/LedgerTypes.sol";
+import {Assessment, LENDING, LiquidationTerms, MarketParams} from "../../contracts/types/LedgerTypes.sol";
 import {House} from "./support/House.sol";
 import {Vm, vm} from "./support/Vm.sol";
 
@@ -40,11 +40,27 @@ contract DetailsTest is House {
         check(false, "no such event");
     }
 
+    /// @dev An event of an account and a market.
+    function _logged(bytes32 topic, uint256 market) private returns (bytes memory data) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] == topic && uint256(logs[i].topics[2]) == market) return logs[i].data;
+        }
+        check(false, "no such event");
+    }
+
+    function _isLogged(bytes32 topic) private returns (bool) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) if (logs[i].topics[0] == topic) return true;
+        return false;
+    }
+
     function test_DeficitIsRecordedInEveryMarketAndTakenBack() public {
         _sinkInTwoMarkets();
         _flag();
         checkEq(ch.totalFlaggedDeficit(), 2_819e18, "deficit");
         check(poolOf(ETH).flaggedDeficit != 0 && poolOf(BTC).flaggedDeficit != 0, "in both markets");
+        check(!ch.auction(main(alice)).recordedLending, "but not in the lending pool");
         giveCash(main(alice), 20_000e18);
         _flag();
         checkEq(poolOf(ETH).flaggedDeficit, 0, "ETH");
@@ -107,5 +123,292 @@ contract DetailsTest is House {
         check(fraction < 1e18, "a slice");
         int256 expected = a.equity - int256((fraction * a.maintenanceMargin) / 20e18);
         checkNear(assess(main(alice)).equity, expected, 16, "E' = E - f d MM");
+    }
+
+    // ---------------------------------------------------------------- who bears a deficit
+
+    /// @dev Long 0.1 BTC at 60,000 (fee 3) behind 10 WETH; a withdrawal of 14,000 borrows that and the fee. Then ETH is at 1,000 and BTC
+    /// at 40,000: the debt is 4,003 beyond the collateral and the market has lost 2,000, E = −6,003.
+    function _sinkWithDebt() private {
+        vm.prank(carol);
+        ch.lend(main(carol), 100_000e6);
+        giveCollateral(main(alice), WETH, 10e18);
+        trade(main(bob), main(alice), BTC, 0.1e18);
+        vm.prank(alice);
+        ch.withdraw(main(alice), address(usdc), 14_000e6, alice);
+        setPrice(ETH, 1_000e18);
+        setPrice(BTC, 40_000e18);
+    }
+
+    function test_DeficitIsSplitByWhatIsUncovered() public {
+        _sinkWithDebt();
+        _flag();
+        checkEq(lendingPool().flaggedDeficit, 4_003e18, "debt beyond the collateral");
+        checkEq(poolOf(BTC).flaggedDeficit, 2_000e18, "loss in the market");
+    }
+
+    /// @dev The fund is empty, so the suppliers bear all of the debt's part.
+    function test_PartsOfADebtsDeficitAddUp() public {
+        _sinkWithDebt();
+        vm.recordLogs();
+        liquidate(main(alice), main(bob));
+        (uint256 part, uint256 fromFund, uint256 socialised, uint256 badDebt) = abi.decode(
+            _logged(IClearingHouse.DeficitAbsorbed.selector, LENDING),
+            (uint256, uint256, uint256, uint256)
+        );
+        checkEq(part, 4_003e18, "of the debt");
+        checkEq(fromFund, 0, "from the fund");
+        checkEq(socialised, 4_003e18, "from the suppliers");
+        checkEq(badDebt, 0, "debt has no bad debt");
+        checkEq(ch.totalFlaggedDeficit(), 0, "no deficit is left");
+    }
+
+    /// @dev BTC at 70,000 instead has earned 1,000, which Bob has paid in; the call collects it for the debt before it writes off what is
+    /// left beyond the collateral: 14,003 − 1,000 − 10,000.
+    function test_ProfitPaysDebtBeforeItIsWrittenOff() public {
+        _sinkWithDebt();
+        setPrice(BTC, 70_000e18);
+        settle(BTC, main(bob));
+        checkEq(assess(main(alice)).equity, -3_003e18, "premise: E");
+        vm.recordLogs();
+        liquidate(main(alice), main(carol));
+        (uint256 part, , , ) = abi.decode(
+            _logged(IClearingHouse.DeficitAbsorbed.selector, LENDING),
+            (uint256, uint256, uint256, uint256)
+        );
+        checkEq(part, 3_003e18, "written off");
+    }
+
+    /// @dev Cash 2,010 less the fee of 10, long 10 ETH from 2,000 to 1,800: E = 0.
+    function _standAtZero() private {
+        giveCash(main(alice), 2_010e18);
+        trade(main(bob), main(alice), ETH, 10e18);
+    }
+
+    /// @dev Nobody else pays for an account that is worth zero, so it keeps even what counts zero.
+    function test_NothingIsForfeitedAtZeroEquity() public {
+        giveCollateral(main(alice), WBTC, 1e18);
+        ch.delistCollateral(WBTC);
+        passTime(14 days);
+        _standAtZero();
+        setPrice(ETH, 1_800e18);
+        checkEq(assess(main(alice)).equity, 0, "premise");
+        liquidate(main(alice), main(carol));
+        checkEq(sizeOf(main(alice), ETH), 0, "sold whole");
+        checkEq(ch.collateralBalance(main(alice), WBTC), 1e18, "kept");
+    }
+
+    /// @dev Long 10 ETH from 2,000 to 1,500 on 1,100 leaves −3,900 and, the cap on the shorts being 37.50, bad debt. Then the penalty of a
+    /// second account earns the fund 20 % of its cost, which goes into the pool instead, beside what is there.
+    function test_RepaidBadDebtIsAddedToThePool() public {
+        giveCash(main(alice), 1_110e18);
+        trade(main(bob), main(alice), ETH, 10e18);
+        setPrice(ETH, 1_500e18);
+        liquidate(main(alice), main(carol));
+        checkEq(lossOf(ETH).badDebt, 3_862.5e18, "premise: bad debt");
+        address dave = actor("dave");
+        giveFund(dave, 100_000e18);
+        giveCash(main(dave), 800e18);
+        trade(main(bob), main(dave), ETH, 10e18);
+        setPrice(ETH, 1_460e18);
+        settle(ETH, main(dave));
+        uint256 pool = poolOf(ETH).cash;
+        uint256 badDebt = lossOf(ETH).badDebt;
+        vm.recordLogs();
+        liquidate(main(dave), main(carol));
+        (, , , , , , uint256 toFund, ) = abi.decode(
+            _logged(IClearingHouse.Liquidated.selector),
+            (bool, uint256, int256, uint256, uint256, int256, uint256, uint256)
+        );
+        check(pool != 0 && toFund != 0, "premise");
+        checkEq(badDebt - lossOf(ETH).badDebt, toFund, "repaid");
+        checkEq(poolOf(ETH).cash, pool + toFund, "pool");
+    }
+
+    // ---------------------------------------------------------------- the common case
+
+    /// @dev Who lends and owes nothing needs no margin for collateral.
+    function test_LendersAreFlat() public {
+        giveCollateral(main(carol), WETH, 10e18);
+        lend(main(carol), 1_000e18);
+        Assessment memory a = assess(main(carol));
+        checkEq(a.initialMargin, 0, "IM");
+        checkEq(a.maintenanceMargin, 0, "MM");
+    }
+
+    /// @dev Profit that no pool holds yet is neither size nor debt: who has closed needs no margin for collateral.
+    function test_UnpaidProfitIsFlat() public {
+        giveCollateral(main(alice), WETH, 10e18);
+        trade(main(bob), main(alice), BTC, 0.1e18);
+        setPrice(BTC, 70_000e18);
+        trade(main(carol), main(alice), BTC, -0.1e18);
+        checkEq(sizeOf(main(alice), BTC), 0, "premise: closed");
+        check(quoteOf(main(alice), BTC) > 0, "premise: unpaid");
+        Assessment memory a = assess(main(alice));
+        checkEq(a.initialMargin, 0, "IM");
+        checkEq(a.maintenanceMargin, 0, "MM");
+    }
+
+    /// @dev What was opened above the soft cap and is closed needs no price any more when cash leaves within the hour.
+    function test_ClosedPositionsNeedNoPriceForTheSurcharge() public {
+        MarketParams memory params = marketParams(ETH, 0.01e18);
+        params.softCap = 1;
+        ch.setMarket(ETH, params);
+        giveCash(main(alice), 10_000e18);
+        trade(main(bob), main(alice), BTC, 0.1e18);
+        trade(main(bob), main(alice), ETH, 1e18);
+        trade(main(bob), main(alice), ETH, -1e18);
+        stopFeed(feeds[ETH]);
+        withdrawCash(main(alice), 100e18);
+        checkEq(usdc.balanceOf(alice), 100e6, "withdrawn");
+    }
+
+    // ---------------------------------------------------------------- below the line
+
+    /// @dev As a maker she pays no fee: at the index price E stays 0, so E/MM stays 0 while MM halves.
+    function test_ReducingAtZeroEquityWorsensNothing() public {
+        _standAtZero();
+        setPrice(ETH, 1_800e18);
+        trade(main(alice), main(carol), ETH, 5e18);
+        checkEq(assess(main(alice)).equity, 0, "E");
+        checkEq(sizeOf(main(alice), ETH), 5e18, "half");
+    }
+
+    /// @dev BTC from 60,000 to 66,000 on 1 BTC earns 6,000 − 30, which Bob has paid in; ETH from 2,000 to 1,900 on 50 ETH costs 5,000 + 50.
+    /// Cash of 4,000 does not cover that, the gain does: 4,000 + 5,970 − 5,050 − 100 stay.
+    function test_GainsPayLossesElsewhereBeforeCashLeaves() public {
+        giveCash(main(alice), 4_000e18);
+        giveCollateral(main(alice), WETH, 50e18);
+        trade(main(bob), main(alice), BTC, 1e18);
+        trade(main(carol), main(alice), ETH, 50e18);
+        setPrice(BTC, 66_000e18);
+        setPrice(ETH, 1_900e18);
+        settle(BTC, main(bob));
+        withdrawCash(main(alice), 100e18);
+        checkEq(cashOf(main(alice)), 4_820e18, "cash");
+        checkEq(quoteOf(main(alice), ETH), -95_000e18, "the loss is settled");
+    }
+
+    // ---------------------------------------------------------------- slices
+
+    /// @dev At 1,801 E = 2,000 − 10 − 1,990 = 0 and four flags turn the rescue clock to its end, half of MM. At 1,854 E = 530 is between
+    /// d·MM, 60 % of 556, and MM: the penalty on the slice, about 223, is less than half of MM, but nobody is rescued.
+    function test_NoRescueForWhoDoesNotSink() public {
+        giveFund(bob, 500_000e18);
+        giveCash(main(alice), 2_000e18);
+        trade(main(bob), main(alice), ETH, 10e18);
+        setPrice(ETH, 1_801e18);
+        for (uint256 i = 0; i < 4; ++i) {
+            _flag();
+            passTime(60);
+        }
+        setPrice(ETH, 1_854e18);
+        Assessment memory a = assess(main(alice));
+        check(a.equity < int256(a.maintenanceMargin), "premise: below MM");
+        check(a.equity > int256((a.maintenanceMargin * 6) / 10), "premise: above the penalty");
+        uint256 before = cashOf(fund.account());
+        vm.recordLogs();
+        liquidate(main(alice), main(carol));
+        check(!_isLogged(IClearingHouse.RescuePaid.selector), "no rescue");
+        check(cashOf(fund.account()) >= before, "the fund pays nothing");
+    }
+
+    /// @dev Alice's losses of 1,000 and 990 and her fees are paid, Bob has been paid, the fees of 10 and 9 are in the pools. Then she has
+    /// earned 50 and 45: the pools pay 10 and 9, claims of 40 and 36 are left, E = 105 sinks and is sold whole.
+    function test_ClaimsAreOnWhatPoolsHaveNotPaid() public {
+        giveCash(main(alice), 2_019e18);
+        trade(main(bob), main(alice), ETH, 10e18);
+        trade(main(bob), main(alice), BTC, 0.3e18);
+        setPrice(ETH, 1_900e18);
+        setPrice(BTC, 56_700e18);
+        settle(ETH, main(alice), main(bob));
+        settle(BTC, main(alice), main(bob));
+        setPrice(ETH, 1_905e18);
+        setPrice(BTC, 56_850e18);
+        checkEq(assess(main(alice)).equity, 105e18, "premise: E");
+        _flag();
+        passTime(60);
+        vm.prank(carol);
+        ch.liquidate(main(alice), main(carol), LiquidationTerms(1e18, type(int256).max, 0, true));
+        checkEq(sizeOf(main(alice), ETH), 0, "sold whole");
+        checkEq(quoteOf(main(alice), ETH), 0, "claims on ETH");
+        checkEq(quoteOf(main(alice), BTC), 0, "claims on BTC");
+        checkEq(cashOf(main(alice)), 0, "cash");
+    }
+
+    /// @dev BTC has no price: in Alice's favour it counts at 60,000 · (1 + 0.5 % + 9 %), E = −1,000 + 1,710. That is below MM of about 1,050;
+    /// half of ETH is sold, BTC stays, the auction goes on.
+    function test_HalfIsSoldBesideAMarketWithoutAPrice() public {
+        giveCash(main(alice), 2_019e18);
+        trade(main(bob), main(alice), ETH, 10e18);
+        trade(main(bob), main(alice), BTC, 0.3e18);
+        observe(BTC);
+        stopFeed(feeds[BTC]);
+        setPrice(ETH, 1_700e18);
+        vm.prank(carol);
+        ch.liquidate(main(alice), main(carol), LiquidationTerms(0.5e18, type(int256).max, 0, false));
+        checkEq(sizeOf(main(alice), ETH), 5e18, "half");
+        checkEq(sizeOf(main(alice), BTC), 0.3e18, "stays");
+        checkEq(sizeOf(main(carol), BTC), 0, "not taken");
+        check(ch.auction(main(alice)).flagger == carol, "the auction goes on");
+    }
+
+    /// @dev The taker wants half of what would be 55 %. Half of 0.01 WETH leaves 0.005, exactly the least balance: that is no dust.
+    function test_TheLeastBalanceStays() public {
+        giveCash(main(alice), 6_000e18);
+        giveCollateral(main(alice), WETH, 0.01e18);
+        trade(main(bob), main(alice), BTC, 1e18);
+        setPrice(BTC, 55_300e18);
+        vm.prank(carol);
+        ch.liquidate(main(alice), main(carol), LiquidationTerms(0.5e18, type(int256).max, 0, false));
+        checkEq(sizeOf(main(alice), BTC), 0.5e18, "premise: half is sold");
+        checkEq(ch.collateralBalance(main(alice), WETH), 0.005e18, "stays");
+    }
+
+    /// @dev Bob is short what Alice is long: taking it closes both.
+    function test_TakingTheOtherSideLowersOpenInterest() public {
+        _standAtZero();
+        setPrice(ETH, 1_800e18);
+        checkEq(openInterestOf(ETH), 10e18, "premise");
+        liquidate(main(alice), main(bob));
+        checkEq(sizeOf(main(bob), ETH), 0, "closed");
+        checkEq(openInterestOf(ETH), 0, "open interest");
+    }
+
+    function test_WhoIsNotTheTakersOwnerIsNamed() public {
+        _standAtZero();
+        setPrice(ETH, 1_800e18);
+        vm.prank(carol);
+        (bool done, bytes memory why) = address(ch).call(
+            abi.encodeCall(ch.liquidate, (main(alice), main(bob), anyTerms()))
+        );
+        check(!done, "refused");
+        bytes memory expected = abi.encodeWithSelector(IClearingHouse.NotOwner.selector, main(bob), carol);
+        check(keccak256(why) == keccak256(expected), "NotOwner(taker, caller)");
+    }
+
+    // ---------------------------------------------------------------- funding
+
+    /// @dev A trade at 2,000.6 leaves a last premium of 0.03 %; an hour later, one time constant, the average has gone 1 − 1/e of the way:
+    /// 3e8 − ⌊3e8 · 0.367879441171442321⌋ = 189,636,168.
+    function test_PremiumIsAveragedOverTheTimeSinceTheLastAccrual() public {
+        giveCash(main(alice), 10_000e18);
+        trade(main(bob), main(alice), ETH, 1e18, 2_000.6e18);
+        checkEq(rateOf(ETH).premium, 0, "premise");
+        checkEq(rateOf(ETH).lastPremium, 3e8, "premise: last premium");
+        passTime(1 hours);
+        setPrice(ETH, 2_001e18);
+        ch.accrueFunding(ETH);
+        checkEq(rateOf(ETH).premium, 189_636_168, "premium");
+    }
+
+    /// @dev A fill at the last good price says nothing about the market.
+    function test_FillsWithoutAPriceLeaveThePremium() public {
+        giveCash(main(alice), 10_000e18);
+        trade(main(bob), main(alice), ETH, 1e18, 2_000.6e18);
+        stopFeed(feeds[ETH]);
+        trade(main(bob), main(alice), ETH, -0.5e18, 2_000e18);
+        checkEq(sizeOf(main(alice), ETH), 0.5e18, "premise: reduced");
+        checkEq(rateOf(ETH).lastPremium, 3e8, "last premium");
     }
 }

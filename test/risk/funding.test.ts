@@ -128,6 +128,8 @@ describe("funding", () => {
       { last: 0n, price: 2000.6, size: wad(10), openInterest: wad(100), expected: 300_000_000n },
       { last: 0n, price: 2000.6, size: wad(1), openInterest: wad(100), expected: 30_000_000n },
       { last: 5n, price: 2000.6, size: WAD / 100n, openInterest: wad(100), expected: 5n }, // 20 USD carry no weight
+      { last: 5n, price: 2000.6, size: WAD / 21n, openInterest: 0n, expected: 5n }, // nor do 95
+      { last: 5n, price: 2000, size: WAD / 20n, openInterest: 0n, expected: 0n }, // 100 do
       { last: 0n, price: 1980, size: WAD, openInterest: 0n, expected: -CAP }, // −1 %
       // .5 % counts as .05 %: halfway from −.03 % to there with half the weight
       { last: -300_000_000n, price: 2010, size: wad(5), openInterest: wad(100), expected: 100_000_000n },

@@ -224,6 +224,45 @@ describe("lending", () => {
       expect(indebted).to.be.greaterThan(100);
     });
 
+    it("nothing borrowed pays nothing, and nothing is paid before there are parameters", async () => {
+      const { kink, lowSlope, highSlope, reserveFactor } = PARAMS;
+      expect(await harness.rateOf({ kink, lowSlope, highSlope, reserveFactor }, 0n, 0n)).to.equal(0n);
+      expect(await harness.rateOf({ kink: 0, lowSlope: 0, highSlope: 0, reserveFactor: 0 }, 1n, 2n)).to.equal(0n);
+    });
+
+    describe("of a pool of its own", () => {
+      let own: LendingHarness;
+
+      beforeEach(async () => {
+        const { ethers } = await network.getOrCreate();
+        const lending = await ethers.deployContract("Lending");
+        own = await ethers.deployContract("LendingHarness", [PARAMS], { libraries: { Lending: lending } });
+        await own.credit(1n, wad(100));
+        await own.lend(1n, wad(100));
+      });
+
+      it("lent cash that flagged deficits make worthless for now is not given up for nothing", async () => {
+        const [, shares] = await own.account(1n);
+        await own.flag(wad(100));
+        await own.raise(1n, wad(10), true);
+        expect((await own.account(1n)).lentShares).to.equal(shares);
+      });
+
+      it("what the suppliers cannot bear of a loss falls on the reserves", async () => {
+        await own.raise(2n, wad(100), true);
+        const { networkHelpers } = await network.getOrCreate();
+        await networkHelpers.time.increase(YEAR);
+        // All is borrowed, so lent + reserves = borrowed = 100 · e^0.79 = 220.34, of which 12.03 are reserves. The loss of all of it takes
+        // all of both; a deficit that is flagged earns nothing meanwhile.
+        await own.flag(wad(220));
+        const [{ borrowed }] = await own.pool();
+        await own.writeOff(2n, borrowed, 0n);
+        const [{ lent, reserves }] = await own.pool();
+        expect(lent).to.equal(0n);
+        expectNear(reserves, 0);
+      });
+    });
+
     it("shares for an amount are worth at least the amount", () => {
       fc.assert(
         fc.property(magnitude(10n ** 30n), magnitude(10n ** 36n), magnitude(10n ** 30n), (lent, lentShares, amount) => {

@@ -145,6 +145,48 @@ describe("RiskEngine", () => {
     expect(whole).to.equal(wad("1")); // 2,500 left would be dust
   });
 
+  it("LIQ-2 a slice leaves no dust, counted over both legs of a spread and over all underlyings", async () => {
+    const h = await freshHouse();
+    // +5 and −5 at 2,000: MM = 1 % and IM = 3 % of 10,000, penalty 50: 100 − 50 f = 300 · (1 − f) at f = 0.8 leaves a gross of 4,000;
+    // landing up to 0.1 % above, 250 · δ ≤ 0.06, leaves 5 less
+    const spread = portfolio("100", eth("0", { gross: "10" }));
+    const slice = async (words: bigint[], dust: string) => (await h.riskEngine.slice(words, wad("0.5"), wad(dust)))[0];
+    expect(await slice(spread, "3990")).to.be.within(wad("0.8"), wad("0.80024"));
+    expect(await slice(spread, "4001")).to.equal(wad("1"));
+    // beside it long 0.1 BTC at 60,000: 6,000 · 3 % = 180.0072 more MM, 300.012 more IM. 300 − 140.0036 f = 600.012 · (1 − f) at
+    // f = 0.652209 leaves a gross of 26,000 · 0.347791 = 9,042.6; 460 · δ ≤ 0.21 leaves 12 less
+    const two = portfolio("300", eth("0", { gross: "10" }), { underlying: BTC, price: "60000", net: "0.1" });
+    expect(await slice(two, "9025")).to.be.within(wad("0.6521"), wad("0.6527"));
+    expect(await slice(two, "9045")).to.equal(wad("1"));
+  });
+
+  it("LIQ-2 lands at IM where the charge is not proportional to the size, at most 0.1 % above", async () => {
+    const h = await freshHouse();
+    const steep = {
+      shock: 6_000,
+      slope: 100_000,
+      basis: 5_001,
+      basisInitial: 5_001,
+      maxTracking: 0,
+      maxTrackingInitial: 0,
+    };
+    await h.riskEngine.setUnderlyingRisk(7, { ...steep, initialFactor: 1_666_666_667, depth: 50_000_000 });
+    for (const [underlying, equity, discount, penalty] of [
+      // 50,000 at 2,000: MM = 5 % of 100,000,000, half of the size needs less than half
+      [ETH, "2000000", "0.05", "250000"],
+      // MM = 10.6 %, and E is one dollar more than the penalty on the whole: the search has to halve the interval
+      [7n, "2120001", "0.2", "2120000"],
+    ] as const) {
+      const whole = portfolio(equity, { underlying, price: "2000", net: "50000" });
+      const [fraction] = await h.riskEngine.slice(whole, wad(discount), wad("10"));
+      const left = 50_000n * (wad("1") - fraction);
+      const rest = portfolio("0", { underlying, price: "2000" });
+      rest[2] = (left << 128n) | left; // net and gross
+      const { initial } = await assessed(h, rest);
+      expect(wad(equity) - (fraction * wad(penalty)) / wad("1")).to.be.within(initial, (initial * 1_001n) / 1_000n);
+    }
+  });
+
   it("refuses what it has no parameters for", async () => {
     const h = await freshHouse();
     const engine = h.riskEngine;
