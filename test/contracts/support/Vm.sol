@@ -16,6 +16,7 @@ interface Vm {
     function getBlockTimestamp() external view returns (uint256);
     function expectRevert() external;
     function expectRevert(bytes4 selector) external;
+    function expectRevert(bytes calldata reason) external;
     function expectPartialRevert(bytes4 selector) external;
     function mockCallRevert(address callee, bytes calldata data, bytes calldata revertData) external;
     function clearMockedCalls() external;
