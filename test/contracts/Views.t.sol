@@ -5,11 +5,13 @@ import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV
 import {SecondSource, Regime} from "../../contracts/interfaces/IPriceOracle.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {IPriceOracle} from "../../contracts/interfaces/IPriceOracle.sol";
-import {IRiskEngine} from "../../contracts/interfaces/IRiskEngine.sol";
+import {CollateralRisk, IRiskEngine} from "../../contracts/interfaces/IRiskEngine.sol";
 import {Match, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
+import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
 import {AccountId} from "../../contracts/types/AccountId.sol";
 import {
     Assessment,
+    Call,
     CollateralParams,
     Cure,
     HealthReport,
@@ -261,5 +263,81 @@ contract ViewsTest is House {
         giveCash(alice, 2_000e18);
         ch.flag(alice);
         checkEq(lendingPool().flaggedDeficit, 0, "taken back");
+    }
+
+    // ---------------------------------------------------------------- rare turns of the ledger
+
+    function test_DN_1_NetDelta() public {
+        _long();
+        giveCollateral(alice, WETH, 2e18);
+        giveCollateral(alice, WBTC, 0.1e18);
+        giveCollateral(alice, WSTETH, 10e18);
+        checkEq(ch.netDelta(alice, ETH), 23.49e18, "10 + 2 + 10 of 1.149");
+        checkEq(ch.netDelta(alice, BTC), 0.1e18, "BTC");
+        checkEq(ch.netDelta(alice, USD), int256(0), "USD");
+    }
+
+    function test_MMS_2_NinthCollateral() public {
+        for (uint256 i = tokens.length; i < 9; ++i) {
+            listCollateral(
+                new MockERC20("T", "T", 18),
+                CollateralRisk(70_000, 100_000, 0, 0, uint8(ETH), 0, 0),
+                0.005e18
+            );
+        }
+        for (uint256 i = 0; i < 8; ++i) giveCollateral(alice, i, 100e18);
+        tokens[8].mint(alice.ownerOf(), 1e18);
+        vm.prank(alice.ownerOf());
+        tokens[8].approve(address(vault), 1e18);
+        vm.expectRevert(abi.encodeWithSelector(IClearingHouse.TooManyCollaterals.selector, alice, 8));
+        vm.prank(alice.ownerOf());
+        ch.deposit(alice, address(tokens[8]), 1e18);
+    }
+
+    /// @dev 19 ETH at 2,200: E = 2,000 − 19 + 3,800, IM = 2,090 and more, of which cash alone covers 2,000. The profit counts for what
+    /// closing would free, so a little may be added; the loss in BTC does not.
+    function test_CM_1_ProfitCountsForItsOwnMargin() public {
+        giveCash(alice, 2_000e18);
+        trade(bob, alice, ETH, 18.9e18);
+        trade(bob, alice, BTC, 0.002e18);
+        setPrice(ETH, 2_200e18);
+        setPrice(BTC, 59_900e18);
+        Assessment memory a = assess(alice);
+        check(a.initialMargin > 2_000e18 && a.equity > int256(a.initialMargin), "healthy by its profit");
+        trade(bob, alice, ETH, 0.1e18);
+        checkEq(sizeOf(alice, ETH), int256(19e18), "added");
+    }
+
+    /// @dev 10 ETH from 2,000 to 1,000 on 2,000 of cash: a deficit of 8,010, of which holders bear 0.25 % of the mark. The fee of 10
+    /// that the market has earned goes to what is left.
+    function test_ADL_2_FeesRepayBadDebt() public {
+        _long();
+        setPrice(ETH, 1_000e18);
+        liquidate(alice, bob);
+        uint256 badDebt = lossOf(ETH).badDebt;
+        checkLe(uint256(7_900e18), badDebt, "bad debt");
+        ch.sweepFees(ETH);
+        checkEq(badDebt - lossOf(ETH).badDebt, 10e18, "by the fee");
+        checkEq(cashOf(main(treasury)), 0, "nothing for the treasury");
+    }
+
+    /// @dev Who owes is not flat: in a batch what leaves is valued, and 1 WETH of 10 against 15,000 may go.
+    function test_MAM_3_DebtorReleasesCollateralInABatch() public {
+        lend(bob, 100_000e18);
+        giveCollateral(alice, WETH, 10e18);
+        borrow(alice, 13_000e18);
+        Call[] memory calls = new Call[](1);
+        calls[0] = Call(
+            address(ch),
+            abi.encodeCall(ch.withdraw, (alice, address(tokens[WETH]), 1e18, alice.ownerOf()))
+        );
+        vm.prank(alice.ownerOf());
+        ch.batch(calls);
+        checkEq(ch.collateralBalance(alice, WETH), 9e18, "released");
+    }
+
+    function test_ADL_2_FundPreviews() public {
+        giveFund(bob.ownerOf(), 1_000e18);
+        checkEq(fund.previewWithdraw(500e6), fund.convertToShares(500e6), "no deficit: the plain rate");
     }
 }
