@@ -1,0 +1,286 @@
+import type { Log, Provider } from "ethers";
+
+import { ClearingHouse__factory, Exchange__factory } from "../../types/index.ts";
+import { Mirror } from "../keeper/mirror.ts";
+import { divUp, max } from "../risk/fixed.ts";
+import type { AccountState, HouseState } from "../risk/types.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
+import { NodeIncomplete } from "../sdk/client.ts";
+import { decodeError } from "../sdk/errors.ts";
+import { accountKey, CANCELLED } from "./book.ts";
+import type { Cursor } from "./engine.ts";
+import type { MarketTerms, OwnerFact, SlotFact } from "./types.ts";
+
+const BLOCKS_PER_QUERY = 10_000;
+const LOT = 10n ** 9n; // [wad]
+const MAX_CODES = 100_000;
+const CODE_LIFETIME = 600_000; // [ms]
+const WALLET_MAGIC = "0x1626ba7e"; // of ERC-1271
+
+/** What the matcher knows of the chain: everything at one block, read without waiting. */
+export interface ChainView {
+  readonly house: HouseState;
+  /** What the exchange allows in each market. */
+  readonly terms: ReadonlyMap<number, MarketTerms>;
+  /** The larger fee of a market [ppm of notional]. */
+  feeOf(market: number): bigint;
+  /** An account; empty if nothing was ever heard of it. */
+  account(id: AccountId): AccountState;
+  /** Epoch and lowest nonce of an owner, in lower case. */
+  owner(address: string): { readonly epoch: bigint; readonly lowestNonce: bigint };
+  /** Filled amount of a nonce [wad], `CANCELLED` if it was cancelled. */
+  filled(account: AccountId, nonce: bigint): bigint;
+  /** Whether a contract wallet accepts a signature; asks the chain. */
+  acceptsSignature(owner: string, hash: string, signature: string): Promise<boolean>;
+}
+
+/** A fill that the exchange reports. */
+export interface MatchedEvent {
+  readonly transaction: string;
+  readonly size: bigint; // [wad] without its sign
+}
+
+/** What has happened on the exchange since the last look. */
+export interface ChainNews {
+  readonly cursor: Cursor;
+  readonly matched: readonly MatchedEvent[]; // in order
+  readonly slots: readonly SlotFact[];
+  readonly owners: readonly OwnerFact[];
+  /** A block that was read is gone: what was told before may be wrong. */
+  readonly reorganised: boolean;
+}
+
+const EMPTY: AccountState = {
+  ...{ cash: 0n, lentShares: 0n, debtShares: 0n, positions: new Map(), collaterals: new Map() },
+};
+const FRESH = { epoch: 0n, lowestNonce: 0n };
+const exchange = Exchange__factory.createInterface();
+/** What owners have said about all their orders holds for ever, so it is read from the deployment on. */
+const OWNER_TOPICS = [[exchange.getEvent("NoncesCancelled").topicHash, exchange.getEvent("EpochBumped").topicHash]];
+
+/** The chain as events and views tell it: accounts and house from the mirror, orders from the exchange's events. */
+export class ChainMirror implements ChainView {
+  readonly #provider: Provider;
+  readonly #book: AddressBook;
+  readonly #mirror: Mirror;
+  readonly #lookback: number;
+  readonly #maxSlots: number;
+  #accounts:
+    { readonly source: unknown; readonly count: number; readonly byKey: Map<string, AccountState> } | undefined;
+  #terms = new Map<number, MarketTerms>();
+  #fees = new Map<number, bigint>();
+  #owners = new Map<string, { epoch: bigint; lowestNonce: bigint }>();
+  #filled = new Map<string, Map<bigint, bigint>>();
+  #slotCount = 0;
+  #code = new Map<string, { readonly contract: boolean; readonly until: number }>();
+  #head: Cursor | undefined;
+
+  /**
+   * @param lookback blocks of the exchange's events that are read at first; older fills of a nonce are noticed when it is settled
+   * @param maxSlots most nonces whose filled amounts are remembered, the oldest accounts' are forgotten first
+   */
+  constructor(provider: Provider, book: AddressBook, lookback: number, maxSlots: number) {
+    this.#provider = provider;
+    this.#book = book;
+    this.#mirror = new Mirror(provider, book);
+    this.#lookback = lookback;
+    this.#maxSlots = maxSlots;
+  }
+
+  get house(): HouseState {
+    return this.#mirror.house;
+  }
+
+  get terms(): ReadonlyMap<number, MarketTerms> {
+    return this.#terms;
+  }
+
+  /** Number of the last block that was read, −1 before the first one. */
+  get head(): number {
+    return this.#head?.block ?? -1;
+  }
+
+  feeOf(market: number): bigint {
+    return this.#fees.get(market) ?? 0n;
+  }
+
+  account(id: AccountId): AccountState {
+    return this.#accounts?.byKey.get(accountKey(id)) ?? EMPTY;
+  }
+
+  owner(address: string): { readonly epoch: bigint; readonly lowestNonce: bigint } {
+    return this.#owners.get(address) ?? FRESH;
+  }
+
+  filled(account: AccountId, nonce: bigint): bigint {
+    return this.#filled.get(accountKey(account))?.get(nonce) ?? 0n;
+  }
+
+  async acceptsSignature(owner: string, hash: string, signature: string): Promise<boolean> {
+    if (!(await this.#isContract(owner))) return false;
+    const wallet = new Interface1271(owner, hash, signature);
+    try {
+      return wallet.accepts(await this.#provider.call(wallet.request));
+    } catch (error) {
+      if (decodeError(error) !== undefined || isRevert(error)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Reads on to the latest block.
+   * @throws NodeIncomplete, or whatever the node throws; nothing has changed then and the next call begins again
+   */
+  async sync(): Promise<ChainNews> {
+    await this.#mirror.sync();
+    const head = this.#mirror.head;
+    const reorganised = this.#head !== undefined && !(await this.#isCurrent(this.#head));
+    const block = await this.#provider.getBlock(head);
+    const hash = block?.hash ?? undefined;
+    if (hash === undefined) throw new NodeIncomplete(`block ${head}`);
+    await this.#readTerms(head);
+    const known = this.#head !== undefined && !reorganised ? this.#head.block + 1 : 0;
+    const from = Math.max(known, this.#book.deployBlock, head - this.#lookback);
+    const old = known === 0 ? await this.#readLogs(this.#book.deployBlock, from - 1, OWNER_TOPICS) : [];
+    const logs = [...old, ...(await this.#readLogs(from, head))];
+    if (reorganised) this.#forget();
+    const news = this.#take(logs);
+    this.#indexAccounts();
+    this.#head = { block: head, hash };
+    return { ...news, cursor: this.#head, reorganised };
+  }
+
+  /** Whether there is code at an address; no answer is taken for longer than ten minutes. */
+  async #isContract(address: string): Promise<boolean> {
+    const known = this.#code.get(address);
+    if (known !== undefined && known.until > Date.now()) return known.contract;
+    const contract = (await this.#provider.getCode(address)) !== "0x";
+    if (this.#code.size >= MAX_CODES) this.#code.clear();
+    this.#code.set(address, { contract, until: Date.now() + CODE_LIFETIME });
+    return contract;
+  }
+
+  #forget(): void {
+    this.#owners = new Map();
+    this.#filled = new Map();
+    this.#slotCount = 0;
+  }
+
+  async #isCurrent({ block, hash }: Cursor): Promise<boolean> {
+    return (await this.#provider.getBlock(block))?.hash === hash;
+  }
+
+  async #readLogs(from: number, to: number, topics: string[][] = []): Promise<Log[]> {
+    const logs: Log[] = [];
+    for (let at = from; at <= to; at += BLOCKS_PER_QUERY) {
+      const range = { fromBlock: at, toBlock: Math.min(at + BLOCKS_PER_QUERY - 1, to) };
+      logs.push(...(await this.#provider.getLogs({ address: this.#book.contracts.exchange, topics, ...range })));
+    }
+    return logs;
+  }
+
+  async #readTerms(blockTag: number): Promise<void> {
+    const clearingHouse = ClearingHouse__factory.connect(this.#book.contracts.clearingHouse, this.#provider);
+    await Promise.all(
+      this.#book.markets.map(async ({ id, underlying }) => {
+        const [params] = await clearingHouse.market(id, { blockTag });
+        const index = this.house.prices.get(underlying)?.price ?? 0n;
+        this.#terms.set(id, { market: id, index, priceBand: params.priceBand, minFill: params.minFill });
+        this.#fees.set(id, max(params.takerFee, params.makerFee));
+      }),
+    );
+  }
+
+  /** Takes events into the index. The exchange rounds what an order fills in one settlement up to whole lots. */
+  #take(logs: readonly Log[]): Pick<ChainNews, "matched" | "slots" | "owners"> {
+    const matched: MatchedEvent[] = [];
+    const slots = new Map<string, SlotFact>();
+    const owners = new Map<string, OwnerFact>();
+    let parts = new Map<string, { account: bigint; nonce: bigint; size: bigint }>();
+    let transaction: string | undefined;
+    const finish = () => {
+      for (const { account, nonce, size } of parts.values()) {
+        const filled = this.filled(account, nonce) + divUp(size, LOT) * LOT;
+        this.#setFilled(slots, { account, nonce, filled });
+      }
+      parts = new Map();
+    };
+    for (const log of logs) {
+      const event = exchange.parseLog(log);
+      if (log.transactionHash !== transaction) finish();
+      transaction = log.transactionHash;
+      switch (event?.name) {
+        case "OrdersMatched": {
+          const e = event.args as unknown as Record<"maker" | "taker" | "makerNonce" | "takerNonce" | "size", bigint>;
+          const size = e.size < 0n ? -e.size : e.size;
+          matched.push({ transaction, size });
+          for (const [account, nonce] of [[e.maker, e.makerNonce] as const, [e.taker, e.takerNonce] as const]) {
+            const key = `${accountKey(account)}:${nonce.toString()}`;
+            parts.set(key, { account, nonce, size: (parts.get(key)?.size ?? 0n) + size });
+          }
+          break;
+        }
+        case "OrderCancelled": {
+          finish();
+          const [account, nonce] = event.args as unknown as [bigint, bigint];
+          this.#setFilled(slots, { account, nonce, filled: CANCELLED });
+          break;
+        }
+        case "NoncesCancelled":
+        case "EpochBumped": {
+          const [address, value] = event.args as unknown as [string, bigint];
+          const owner = address.toLowerCase();
+          const field = event.name === "EpochBumped" ? { epoch: value } : { lowestNonce: value };
+          const state = { ...this.owner(owner), ...field };
+          this.#owners.set(owner, state);
+          owners.set(owner, { owner, ...state });
+        }
+      }
+    }
+    finish();
+    return { matched, slots: [...slots.values()], owners: [...owners.values()] };
+  }
+
+  #setFilled(facts: Map<string, SlotFact>, fact: SlotFact): void {
+    const key = accountKey(fact.account);
+    let nonces = this.#filled.get(key);
+    if (nonces === undefined) this.#filled.set(key, (nonces = new Map<bigint, bigint>()));
+    if (!nonces.has(fact.nonce)) this.#slotCount += 1;
+    nonces.set(fact.nonce, fact.filled);
+    facts.set(`${key}:${fact.nonce.toString()}`, fact);
+    for (const [oldest, forgotten] of this.#filled) {
+      if (this.#slotCount <= this.#maxSlots || oldest === key) break;
+      this.#filled.delete(oldest);
+      this.#slotCount -= forgotten.size;
+    }
+  }
+
+  /** Accounts by a text: a map of account ids would hash all main accounts alike. */
+  #indexAccounts(): void {
+    const source = this.#mirror.accounts;
+    if (this.#accounts?.source === source && this.#accounts.count === source.size) return;
+    const byKey = new Map([...source].map(([id, account]) => [accountKey(id), account as AccountState]));
+    this.#accounts = { source, count: source.size, byKey };
+  }
+}
+
+/** The call that asks a contract wallet. */
+class Interface1271 {
+  readonly request: { readonly to: string; readonly data: string };
+
+  constructor(owner: string, hash: string, signature: string) {
+    const bytes = signature.slice(2);
+    const length = (bytes.length / 2).toString(16).padStart(64, "0");
+    const padded = bytes.padEnd(Math.ceil(bytes.length / 64) * 64, "0");
+    this.request = { to: owner, data: `${WALLET_MAGIC}${hash.slice(2)}${"40".padStart(64, "0")}${length}${padded}` };
+  }
+
+  accepts(answer: string): boolean {
+    return answer.length >= 66 && answer.startsWith(WALLET_MAGIC.padEnd(66, "0"));
+  }
+}
+
+function isRevert(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === "CALL_EXCEPTION";
+}

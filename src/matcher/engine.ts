@@ -1,0 +1,395 @@
+import { hash } from "node:crypto";
+
+import type { SignedOrder } from "../sdk/orders.ts";
+import { accountKey, CANCELLED, newOrder, OrderBook, positionOf } from "./book.ts";
+import type { AccountOrders, BookLimits, BookOrder, Fill, OrderState, Slot } from "./book.ts";
+import { decode, encode } from "./types.ts";
+import type { CancelReason, Command, EngineEvent, MarketTerms, RejectReason, SlotFact } from "./types.ts";
+
+const STAMP_LIFETIME = 300_000; // [ms] for which an owner's last instruction is remembered; older ones are refused anyway
+const SNAPSHOT_VERSION = 1;
+
+/** A transaction that was sent and whose outcome is not known yet. */
+export interface Sent {
+  readonly nonce: number;
+  readonly transaction: string;
+  readonly raw: string;
+  readonly maxFee: bigint; // [wei per gas]
+  readonly priorityFee: bigint; // [wei per gas]
+  readonly fills: readonly number[];
+}
+
+/** What a command did. */
+export interface Applied {
+  /** Number of the command. */
+  readonly sequence: number;
+  /** Number of its first event; the others follow. */
+  readonly firstEvent: number;
+  readonly events: readonly EngineEvent[];
+  readonly rejected: RejectReason | undefined;
+}
+
+/** The block up to which the chain's events are in. */
+export interface Cursor {
+  readonly block: number;
+  readonly hash: string;
+}
+
+/** A snapshot that this version cannot read. */
+export class UnknownSnapshot extends Error {
+  readonly version: unknown;
+
+  constructor(version: unknown) {
+    super(`a snapshot of version ${String(version)} cannot be read: only ${SNAPSHOT_VERSION} can`);
+    this.name = "UnknownSnapshot";
+    this.version = version;
+  }
+}
+
+interface OrderRecord {
+  readonly hash: string;
+  readonly signed: SignedOrder;
+  readonly placed: number;
+  readonly arrival: number;
+  readonly filled: bigint;
+  readonly settled: bigint;
+  readonly killed: bigint;
+  readonly failures: number;
+  readonly state: OrderState;
+  readonly reason?: CancelReason;
+  readonly detail?: string;
+}
+
+interface Snapshot {
+  readonly version: number;
+  readonly sequence: number;
+  readonly eventCount: number;
+  readonly hash: string;
+  readonly time: number;
+  readonly cursor?: Cursor;
+  readonly arrivals: number;
+  readonly fillCount: number;
+  readonly markets: readonly MarketTerms[];
+  readonly slots: readonly SlotFact[];
+  readonly positions: readonly { readonly account: bigint; readonly market: number; readonly size: bigint }[];
+  readonly orders: readonly OrderRecord[]; // live ones in the order of their arrival here, then others
+  readonly closed: readonly string[];
+  readonly fills: readonly (Omit<Fill, "maker" | "taker"> & { readonly maker: string; readonly taker: string })[];
+  readonly deadlines: readonly (readonly [string, number, number])[];
+  readonly stamps: readonly (readonly [string, number])[];
+  readonly sent: readonly Sent[];
+}
+
+/**
+ * The matcher's state, changed by commands alone: the same commands lead to the same state, the same events and the same running
+ * hash. The hash covers every command and every event since the beginning, so it commits to the order in which orders came and to
+ * what was made of them.
+ */
+export class Engine {
+  readonly book: OrderBook;
+  #sequence = 0;
+  #eventCount = 0;
+  #hash: Buffer = Buffer.alloc(32);
+  #time = 0;
+  #cursor: Cursor | undefined;
+  #deadlines = new Map<string, { readonly timeout: number; readonly at: number }>();
+  #nextDeadline = Infinity;
+  #stamps = new Map<string, number>();
+  #sent: Sent[] = [];
+
+  constructor(limits: BookLimits) {
+    this.book = new OrderBook(limits);
+  }
+
+  /** Number of the last command. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Number of the last event. */
+  get eventCount(): number {
+    return this.#eventCount;
+  }
+
+  /** The running hash over all commands and events: SHA-256 of the one before, the command and its events. */
+  get hash(): Buffer {
+    return this.#hash;
+  }
+
+  /** [ms] of the last command. */
+  get time(): number {
+    return this.#time;
+  }
+
+  get cursor(): Cursor | undefined {
+    return this.#cursor;
+  }
+
+  /** Transactions whose outcome is not known, all of one nonce. */
+  get sent(): readonly Sent[] {
+    return this.#sent;
+  }
+
+  /** [ms] at which something ends by itself; infinite if nothing does. */
+  get nextDue(): number {
+    const second = this.book.nextExpiry;
+    return Math.min(second === undefined ? Infinity : (second + 1) * 1000, this.#nextDeadline);
+  }
+
+  /** [ms] of the last instruction of an owner that was carried out; 0 if none is remembered. */
+  stampOf(owner: string): number {
+    return this.#stamps.get(owner) ?? 0;
+  }
+
+  /** [ms] at which an owner's orders die unless he gives another sign of life; `undefined` if he did not ask for that. */
+  deadlineOf(owner: string): number | undefined {
+    return this.#deadlines.get(owner)?.at;
+  }
+
+  /**
+   * Carries out the next command.
+   * @param text the command as `encode` writes it, where the caller has it already
+   */
+  apply(command: Command, text = encode(command)): Applied {
+    const { book } = this;
+    book.events = [];
+    book.touched = [];
+    this.#time = Math.max(this.#time, command.time);
+    this.#advance();
+    const rejected = this.#perform(command);
+    const events = book.events;
+    const firstEvent = this.#eventCount + 1;
+    this.#sequence += 1;
+    this.#eventCount += events.length;
+    this.#hash = hash("sha256", Buffer.concat([this.#hash, Buffer.from(text + encode(events))]), "buffer");
+    return { sequence: this.#sequence, firstEvent, events, rejected };
+  }
+
+  #perform(command: Command): RejectReason | undefined {
+    const { book } = this;
+    switch (command.type) {
+      case "place": {
+        const reason = book.place({ ...command, time: this.#time });
+        if (reason !== undefined) book.events.push({ type: "rejected", order: command.hash, reason });
+        return reason;
+      }
+      case "cancel":
+        book.cancel(command.hash, command.reason);
+        return;
+      case "cancelMany":
+        this.#stamp(command.owner, command.stamp);
+        this.#cancelMany(command);
+        return;
+      case "heartbeat":
+        this.#stamp(command.owner, command.stamp);
+        this.#beat(command.owner, command.timeout);
+        return;
+      case "tick":
+        return;
+      case "chain":
+        this.#follow(command);
+        return;
+      case "send": {
+        const { nonce, transaction, raw, maxFee, priorityFee, fills } = command;
+        this.#sent.push({ nonce, transaction, raw, maxFee, priorityFee, fills });
+        return;
+      }
+      case "unsend":
+        this.#sent = [];
+        return;
+      case "fail":
+        for (const failed of command.fills) book.fail(failed);
+    }
+    return undefined;
+  }
+
+  // ---------------------------------------------------------------- time
+
+  #advance(): void {
+    this.book.expire(this.#time);
+    if (this.#nextDeadline > this.#time) return;
+    for (const [owner, { at }] of this.#deadlines) {
+      if (at > this.#time) continue;
+      this.#deadlines.delete(owner);
+      this.book.cancelOf(owner, "deadMan");
+    }
+    this.#findNextDeadline();
+  }
+
+  #beat(owner: string, timeout: number): void {
+    if (timeout === 0) this.#deadlines.delete(owner);
+    else this.#deadlines.set(owner, { timeout, at: this.#time + timeout });
+    this.#findNextDeadline();
+  }
+
+  #findNextDeadline(): void {
+    this.#nextDeadline = Infinity;
+    for (const { at } of this.#deadlines.values()) this.#nextDeadline = Math.min(this.#nextDeadline, at);
+  }
+
+  /** Remembers when an owner's instruction was signed, so that nobody can repeat it. */
+  #stamp(owner: string, stamp: number): void {
+    this.#stamps.delete(owner);
+    this.#stamps.set(owner, stamp);
+    for (const [oldest, at] of this.#stamps) {
+      if (at > this.#time - STAMP_LIFETIME) break;
+      this.#stamps.delete(oldest);
+    }
+  }
+
+  #cancelMany({ owner, account, market, belowNonce }: Extract<Command, { type: "cancelMany" }>): void {
+    this.book.cancelOf(
+      owner,
+      "massCancelled",
+      (order) =>
+        (account === undefined || order.account.id === account) &&
+        (market === undefined || order.market.id === market) &&
+        (belowNonce === undefined || order.slot.nonce < belowNonce),
+    );
+  }
+
+  // ---------------------------------------------------------------- chain
+
+  #follow(command: Extract<Command, { type: "chain" }>): void {
+    const { book } = this;
+    this.#cursor = { block: command.block, hash: command.blockHash };
+    for (const terms of command.markets) book.setTerms(terms);
+    const moved = new Set<AccountOrders>();
+    const move = (id: bigint, change: (account: AccountOrders) => void) => {
+      const account = book.accounts.get(accountKey(id));
+      if (account === undefined) return;
+      change(account);
+      moved.add(account);
+    };
+    for (const { fill, size, transaction } of command.settled) {
+      const parties = book.settle(fill, size, transaction);
+      if (parties !== undefined) moved.add(parties.maker.account).add(parties.taker.account);
+    }
+    for (const { account, nonce, filled } of command.slots) {
+      move(account, ({ slots }) => {
+        const slot = slots.get(nonce);
+        if (slot !== undefined) slot.chain = filled;
+      });
+    }
+    for (const { account, market, size } of command.positions) {
+      move(account, (known) => (positionOf(known, market).chain = size));
+    }
+    for (const account of moved) book.refreshAccount(account);
+    for (const { owner, epoch, lowestNonce } of command.owners) {
+      book.cancelOf(owner, "epochOver", ({ signed }) => signed.order.epoch !== epoch);
+      book.cancelOf(owner, "nonceTooLow", ({ signed }) => signed.order.nonce < lowestNonce);
+    }
+  }
+
+  // ---------------------------------------------------------------- snapshots
+
+  /** The whole state as a text that `restore` reads. */
+  dump(): string {
+    const { book } = this;
+    const accounts = [...book.owners.values()].flatMap((owner) => [...owner.accounts]);
+    const waiting = [...book.fills.values()].flatMap(({ maker, taker }) => [maker, taker]);
+    const ended = book.ended;
+    const closed = ended.flatMap((hash) => book.closed.get(hash) ?? []);
+    const orders = new Set<BookOrder>([...book.orders.values(), ...waiting, ...closed]);
+    const snapshot: Snapshot = {
+      version: SNAPSHOT_VERSION,
+      sequence: this.#sequence,
+      eventCount: this.#eventCount,
+      hash: this.#hash.toString("hex"),
+      time: this.#time,
+      ...(this.#cursor !== undefined && { cursor: this.#cursor }),
+      arrivals: book.arrivals,
+      fillCount: book.fillCount,
+      markets: [...book.markets.values()].map(({ terms }) => terms),
+      slots: accounts.flatMap(({ id, slots }) =>
+        [...slots.values()].map(({ nonce, chain }) => ({ account: id, nonce, filled: chain })),
+      ),
+      positions: accounts.flatMap(({ id, positions }) =>
+        [...positions].map(([market, { chain }]) => ({ account: id, market, size: chain })),
+      ),
+      orders: [...orders].map(recordOf),
+      closed: ended,
+      fills: [...book.fills.values()].map((fill) => ({ ...fill, maker: fill.maker.hash, taker: fill.taker.hash })),
+      deadlines: [...this.#deadlines].map(([owner, { timeout, at }]) => [owner, timeout, at] as const),
+      stamps: [...this.#stamps],
+      sent: this.#sent,
+    };
+    return encode(snapshot);
+  }
+
+  /**
+   * The engine that `dump` has written down.
+   * @throws UnknownSnapshot
+   */
+  static restore(text: string, limits: BookLimits): Engine {
+    const s = decode(text) as Snapshot;
+    if (s.version !== SNAPSHOT_VERSION) throw new UnknownSnapshot(s.version);
+    const engine = new Engine(limits);
+    engine.#sequence = s.sequence;
+    engine.#eventCount = s.eventCount;
+    engine.#hash = Buffer.from(s.hash, "hex");
+    engine.#time = s.time;
+    engine.#cursor = s.cursor;
+    engine.#deadlines = new Map(s.deadlines.map(([owner, timeout, at]) => [owner, { timeout, at }]));
+    engine.#stamps = new Map(s.stamps);
+    engine.#sent = [...s.sent];
+    engine.#findNextDeadline();
+    restoreBook(engine.book, s);
+    return engine;
+  }
+}
+
+function restoreBook(book: OrderBook, s: Snapshot): void {
+  book.arrivals = s.arrivals;
+  book.fillCount = s.fillCount;
+  for (const terms of s.markets) book.setTerms(terms);
+  for (const { account, nonce, filled } of s.slots) book.openSlot(account, nonce, filled);
+  for (const { account, market, size } of s.positions) {
+    const known = book.accounts.get(accountKey(account));
+    if (known !== undefined) positionOf(known, market).chain = size;
+  }
+  const orders = new Map(s.orders.map((record) => [record.hash, orderOf(book, record)]));
+  for (const { maker, taker, ...fill } of s.fills) {
+    const parties = { maker: orders.get(maker), taker: orders.get(taker) };
+    if (parties.maker !== undefined && parties.taker !== undefined) {
+      book.hold({ ...fill, maker: parties.maker, taker: parties.taker });
+    }
+  }
+  for (const order of orders.values()) if (order.state === "open") book.revive(order);
+  for (const { account } of orders.values()) book.refreshAccount(account);
+  book.ended = s.closed;
+  for (const hash of s.closed) {
+    const order = orders.get(hash);
+    if (order !== undefined && order.state !== "open") book.closed.set(hash, order);
+  }
+  book.events = [];
+}
+
+function recordOf(order: BookOrder): OrderRecord {
+  const { hash, signed, placed, arrival, filled, settled, killed, failures, state, reason, detail } = order;
+  return {
+    ...{ hash, signed, placed, arrival, filled, settled, killed, failures, state },
+    ...(reason !== undefined && { reason }),
+    ...(detail !== undefined && { detail }),
+  };
+}
+
+/** An order of a snapshot. One that has ended and waits for nothing gets a nonce of its own that the book does not know. */
+function orderOf(book: OrderBook, record: OrderRecord): BookOrder {
+  const { hash, signed, placed, arrival, filled, settled, killed, failures, state, reason, detail } = record;
+  const { account, nonce, market: id } = signed.order;
+  const slot = book.accounts.get(accountKey(account))?.slots.get(nonce) ?? looseSlot(account, nonce);
+  const market = book.markets.get(Number(id));
+  if (market === undefined) throw new UnknownSnapshot(`market ${id.toString()}`);
+  const order = newOrder(hash, signed, slot, market, placed, arrival);
+  return Object.assign(order, { filled, settled, killed, failures, state, reason, detail });
+}
+
+function looseSlot(id: bigint, nonce: bigint): Slot {
+  const key = accountKey(id);
+  const owner = { address: `0x${key.slice(0, 40)}`, accounts: new Set<AccountOrders>() };
+  const account: AccountOrders = {
+    ...{ id, key, owner, slots: new Map(), live: new Set(), fills: new Set(), positions: new Map(), reducing: 0 },
+  };
+  return { account, nonce, chain: CANCELLED, pending: 0n, fills: 0, orders: [] };
+}

@@ -1,0 +1,94 @@
+import sortedBtree from "sorted-btree";
+
+import type { BookOrder } from "./book.ts";
+
+export const BTree = sortedBtree.default;
+export type Tree<K, V> = InstanceType<typeof BTree<K, V>>;
+
+/** The resting orders of one price, first come first served. */
+export interface Level {
+  readonly price: bigint; // [wad]
+  size: bigint; // [wad] what is open of all of them
+  count: number;
+  first: BookOrder | undefined;
+  last: BookOrder | undefined;
+}
+
+/** Order of prices of which the lowest is best. */
+export const ascending = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0);
+/** Order of prices of which the highest is best. */
+export const descending = (a: bigint, b: bigint): number => (a > b ? -1 : a < b ? 1 : 0);
+
+/**
+ * One side of a market: levels in a B-tree, best price first, orders of a level in a linked list, so that an order goes in and out in
+ * O(log levels). Prices and sizes stay bigints [wad]: a size needs up to 94 bits and a price up to 80, both beyond what a number
+ * holds exactly, and comparing such bigints costs less than the map look-ups around it.
+ */
+export class Ladder {
+  readonly #levels: Tree<bigint, Level>;
+  #best: Level | undefined;
+
+  constructor(side: "bids" | "asks") {
+    this.#levels = new BTree<bigint, Level>(undefined, side === "bids" ? descending : ascending);
+  }
+
+  get best(): Level | undefined {
+    return this.#best;
+  }
+
+  at(price: bigint): Level | undefined {
+    return this.#levels.get(price);
+  }
+
+  /** The next worse level. */
+  after(level: Level): Level | undefined {
+    return this.#levels.nextHigherPair(level.price)?.[1];
+  }
+
+  /** The best `count` levels. */
+  depth(count: number): Level[] {
+    const levels: Level[] = [];
+    for (let level = this.#best; level !== undefined && levels.length < count; level = this.after(level)) {
+      levels.push(level);
+    }
+    return levels;
+  }
+
+  /** Puts an order behind those of its price that came before it. */
+  insert(order: BookOrder): void {
+    let level = this.#levels.get(order.price);
+    if (level === undefined) {
+      level = { price: order.price, size: 0n, count: 0, first: undefined, last: undefined };
+      this.#levels.set(order.price, level);
+      this.#best = this.#levels.get(this.#levels.minKey() ?? order.price);
+    }
+    let before = level.last;
+    while (before !== undefined && before.arrival > order.arrival) before = before.previous;
+    order.previous = before;
+    order.next = before === undefined ? level.first : before.next;
+    if (order.next === undefined) level.last = order;
+    else order.next.previous = order;
+    if (before === undefined) level.first = order;
+    else before.next = order;
+    level.size += order.open;
+    level.count += 1;
+    order.level = level;
+  }
+
+  remove(order: BookOrder): void {
+    const { level, previous, next } = order;
+    if (level === undefined) return;
+    if (previous === undefined) level.first = next;
+    else previous.next = next;
+    if (next === undefined) level.last = previous;
+    else next.previous = previous;
+    order.level = order.previous = order.next = undefined;
+    level.size -= order.open;
+    level.count -= 1;
+    if (level.count !== 0) return;
+    this.#levels.delete(level.price);
+    if (level !== this.#best) return;
+    const best = this.#levels.minKey();
+    this.#best = best === undefined ? undefined : this.#levels.get(best);
+  }
+}

@@ -1,0 +1,119 @@
+import { abs, clamp, divUp, PPM } from "../risk/fixed.ts";
+import { assessAccount } from "../risk/account.ts";
+import { mayStand } from "../risk/health.ts";
+import { surchargeOf } from "../risk/surcharge.ts";
+import type { AccountState, Assessment, HouseState, MarketState } from "../risk/types.ts";
+import { applyFill } from "../risk/whatIf.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+import { accountKey } from "./book.ts";
+import type { OrderBook } from "./book.ts";
+import type { ChainView } from "./chain.ts";
+
+/** What an account's orders could make of it. Amounts are [wad]. */
+export interface Reserve extends Assessment {
+  readonly accepted: boolean; // whether the ledger would let the account stand
+  readonly surcharge: bigint; // that openings must carry beyond IM
+}
+
+/** Part of an order that could fill [wad]; positive buys. */
+export interface OpenSize {
+  readonly market: number;
+  readonly size: bigint;
+  readonly price: bigint; // its limit
+}
+
+/** Size [wad] and what it costs [wad · wad] of all that could be bought, or sold, in a market. */
+interface Side {
+  size: bigint;
+  cost: bigint;
+}
+
+interface Sides {
+  readonly buys: Side;
+  readonly sells: Side;
+}
+
+/**
+ * What becomes of an account if its fills that wait for settlement are settled, and in each market the worse side of its open orders
+ * fills whole, each at its limit but within the price band and never better than the index. Reduce-only orders are left aside: they
+ * can only make its positions smaller.
+ * @param added an order that is not in the book yet; its side is the one that fills in its market
+ * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice, MissingRate
+ */
+export function reserve(id: AccountId, book: OrderBook, chain: ChainView, added?: OpenSize): Reserve {
+  const { house } = chain;
+  const before = chain.account(id);
+  let account = before;
+  const open = new Map<number, Sides>();
+  const known = book.accounts.get(accountKey(id));
+  for (const fill of known?.fills ?? []) {
+    const order = fill.maker.account.id === id ? fill.maker : fill.taker;
+    const size = order.buys ? fill.size : -fill.size;
+    account = applyFill(account, house, {
+      market: fill.market,
+      size,
+      price: fill.price,
+      feeRate: chain.feeOf(fill.market),
+    });
+  }
+  for (const { signed, market, buys, open: size, price } of known?.live ?? []) {
+    if (!signed.order.reduceOnly) add(open, house, { market: market.id, size: buys ? size : -size, price });
+  }
+  if (added !== undefined) add(open, house, added);
+  const opened = new Set<number>();
+  for (const [market, sides] of open) {
+    const forced = market === added?.market ? (added.size > 0n ? "buys" : "sells") : undefined;
+    const side = forced ?? worseSide(account, chain, market, sides);
+    const { size, cost } = sides[side];
+    if (size === 0n) continue;
+    const price = side === "buys" ? divUp(cost, size) : cost / size;
+    const fill = { market, size: side === "buys" ? size : -size, price, feeRate: chain.feeOf(market) };
+    account = applyFill(account, house, fill);
+    opened.add(market);
+  }
+  let surcharge = 0n;
+  for (const market of opened) if (opens(before, account, market)) surcharge += surchargeOf(account, house, market);
+  return {
+    ...assessAccount(account, house),
+    surcharge,
+    accepted: mayStand(before, { account, house }, { leaves: false, surcharge }),
+  };
+}
+
+function add(open: Map<number, Sides>, house: HouseState, { market, size, price }: OpenSize): void {
+  let sides = open.get(market);
+  if (sides === undefined) open.set(market, (sides = { buys: { size: 0n, cost: 0n }, sells: { size: 0n, cost: 0n } }));
+  const side = size > 0n ? sides.buys : sides.sells;
+  side.size += abs(size);
+  side.cost += abs(size) * worstPrice(house, market, size > 0n, price);
+}
+
+/** The worst price [wad] that the exchange allows for an order now; the index for one that would be better. */
+function worstPrice(house: HouseState, market: number, buys: boolean, limit: bigint): bigint {
+  const state = house.markets.get(market);
+  const index = state === undefined ? undefined : house.prices.get(state.underlying)?.price;
+  if (state === undefined || index === undefined) return limit;
+  const [low, high] = bandOf(state, index);
+  return buys ? clamp(limit, index, high) : clamp(limit, low, index);
+}
+
+function bandOf({ priceBand }: MarketState, index: bigint): [bigint, bigint] {
+  return [divUp(index * (PPM - priceBand), PPM), (index * (PPM + priceBand)) / PPM];
+}
+
+/** Which side of a market would leave the account with less beyond IM. */
+function worseSide(account: AccountState, chain: ChainView, market: number, { buys, sells }: Sides): keyof Sides {
+  if (sells.size === 0n || buys.size === 0n) return sells.size === 0n ? "buys" : "sells";
+  const { house } = chain;
+  const excess = (size: bigint, cost: bigint) => {
+    const price = cost / abs(size);
+    const after = applyFill(account, house, { market, size, price, feeRate: chain.feeOf(market) });
+    const { equity, initialMargin } = assessAccount(after, house);
+    return equity - initialMargin;
+  };
+  return excess(buys.size, buys.cost) < excess(-sells.size, sells.cost) ? "buys" : "sells";
+}
+
+function opens(before: AccountState, after: AccountState, market: number): boolean {
+  return abs(after.positions.get(market)?.size ?? 0n) > abs(before.positions.get(market)?.size ?? 0n);
+}

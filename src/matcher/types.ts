@@ -1,0 +1,179 @@
+import type { SignedOrder } from "../sdk/orders.ts";
+
+// Amounts are [wad], prices USD [wad] per unit, times [ms] since 1970 unless another unit is named.
+
+/** Why an order ended without being filled whole. */
+export type CancelReason =
+  | "requested" // by its owner
+  | "massCancelled" // by its owner, with others
+  | "deadMan" // its owner's heartbeat has stopped
+  | "selfTrade" // it stood in the way of an order of its own owner
+  | "immediateOrCancel" // what an order that does not rest has left
+  | "fillOrKill" // it could not be filled whole
+  | "priceBand" // the exchange would refuse its price so far from the index
+  | "belowMinFill" // what is left is smaller than the smallest fill of the market
+  | "nothingToReduce" // its account has no position on the other side
+  | "meetsPostOnly" // two resting orders of which one is post-only do not trade
+  | "tooManyFills" // it met more orders than one order may
+  | "noPrice" // the market has no usable index price
+  | "nonceFilled" // its nonce was filled by another order, or settled by somebody else
+  | "margin" // its account can no longer margin it
+  | "cancelledOnChain" // `Exchange.cancel`
+  | "nonceTooLow" // `Exchange.cancelBelow`
+  | "epochOver" // `Exchange.bumpEpoch`
+  | "settlementFailed"; // the chain refused its fill
+
+/** Why an order was not taken at all by the book; admission has refusals of its own. */
+export type RejectReason =
+  "duplicate" | "expired" | "unknownMarket" | "wouldCross" | "alreadyFilled" | "nothingToReduce" | "belowMinFill";
+
+/** What the exchange allows in a market, and where its index stands. */
+export interface MarketTerms {
+  readonly market: number;
+  readonly index: bigint; // [wad]; 0 = no usable price, nothing trades
+  readonly priceBand: bigint; // [ppm] largest distance of a fill from the index
+  readonly minFill: bigint; // [wad] smallest fill
+}
+
+/** What the chain says about a nonce of an account: its filled amount [wad], 2^256 − 1 = cancelled. */
+export interface SlotFact {
+  readonly account: bigint;
+  readonly nonce: bigint;
+  readonly filled: bigint;
+}
+
+/** The size of an account's position on the chain [wad]. */
+export interface PositionFact {
+  readonly account: bigint;
+  readonly market: number;
+  readonly size: bigint;
+}
+
+/** What of an owner's orders the chain still accepts. */
+export interface OwnerFact {
+  readonly owner: string;
+  readonly epoch: bigint;
+  readonly lowestNonce: bigint;
+}
+
+/** A fill that the chain has made, with the size it made of it [wad]. */
+export interface SettledFact {
+  readonly fill: number;
+  readonly size: bigint;
+  readonly transaction: string;
+}
+
+/** A fill that the chain refuses, and whose fault that is. */
+export interface FailedFact {
+  readonly fill: number;
+  readonly reason: string; // the contract's error with its numbers
+  readonly fault: "maker" | "taker" | "both" | "neither";
+}
+
+/** An admitted order, with what the chain said of it at that moment. */
+export interface PlaceCommand {
+  readonly type: "place";
+  readonly time: number;
+  readonly hash: string;
+  readonly signed: SignedOrder;
+  readonly filled: bigint; // [wad] of its nonce on the chain
+  readonly position: bigint; // [wad] size of its account in its market on the chain
+}
+
+/** Everything that changes the engine. Time is a part of it: the engine has no clock of its own. */
+export type Command =
+  | PlaceCommand
+  | { readonly type: "cancel"; readonly time: number; readonly hash: string; readonly reason: CancelReason }
+  | {
+      readonly type: "cancelMany";
+      readonly time: number;
+      readonly owner: string;
+      readonly account?: bigint; // all if left out
+      readonly market?: number; // all if left out
+      readonly belowNonce?: bigint; // all if left out
+      readonly stamp: number; // of the signed instruction
+    }
+  | {
+      readonly type: "heartbeat";
+      readonly time: number;
+      readonly owner: string;
+      readonly timeout: number; // [ms] after which his orders die; 0 = never
+      readonly stamp: number; // of the signed instruction
+    }
+  | { readonly type: "tick"; readonly time: number }
+  | {
+      readonly type: "chain";
+      readonly time: number;
+      readonly block: number;
+      readonly blockHash: string;
+      readonly markets: readonly MarketTerms[];
+      readonly slots: readonly SlotFact[];
+      readonly positions: readonly PositionFact[];
+      readonly owners: readonly OwnerFact[];
+      readonly settled: readonly SettledFact[];
+    }
+  | {
+      readonly type: "send"; // written before a transaction leaves
+      readonly time: number;
+      readonly nonce: number;
+      readonly transaction: string;
+      readonly raw: string;
+      readonly maxFee: bigint; // [wei per gas]
+      readonly priorityFee: bigint; // [wei per gas]
+      readonly fills: readonly number[];
+    }
+  | { readonly type: "unsend"; readonly time: number } // the sent transactions' nonce is used up; what they did is known
+  | { readonly type: "fail"; readonly time: number; readonly fills: readonly FailedFact[] };
+
+/** What an engine did, in order. */
+export type EngineEvent =
+  | { readonly type: "accepted"; readonly order: string }
+  | { readonly type: "rejected"; readonly order: string; readonly reason: RejectReason }
+  | { readonly type: "rested"; readonly order: string; readonly remaining: bigint }
+  | {
+      readonly type: "filled";
+      readonly fill: number;
+      readonly market: number;
+      readonly maker: string;
+      readonly taker: string;
+      readonly takerBuys: boolean;
+      readonly size: bigint;
+      readonly price: bigint;
+    }
+  | {
+      readonly type: "cancelled";
+      readonly order: string;
+      readonly reason: CancelReason;
+      readonly remaining: bigint;
+      readonly detail?: string; // the contract's error
+    }
+  | { readonly type: "expired"; readonly order: string; readonly remaining: bigint }
+  | {
+      readonly type: "settled";
+      readonly fill: number;
+      readonly maker: string;
+      readonly taker: string;
+      readonly size: bigint;
+      readonly transaction: string;
+    }
+  | {
+      readonly type: "failed";
+      readonly fill: number;
+      readonly maker: string;
+      readonly taker: string;
+      readonly reason: string;
+    };
+
+const BIG = /^-?\d+n$/;
+
+/** JSON with bigints as "123n"; `decode` reads it back. */
+export function encode(value: unknown): string {
+  return JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item.toString()}n` : item));
+}
+
+/** Reads what `encode` wrote. */
+export function decode(text: string): unknown {
+  return JSON.parse(text, (_, item: unknown) =>
+    typeof item === "string" && BIG.test(item) ? BigInt(item.slice(0, -1)) : item,
+  );
+}

@@ -1,0 +1,272 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { expect } from "chai";
+
+import { commitmentOf } from "../../src/matcher/settlement.ts";
+import { ALL } from "../../src/matcher/signing.ts";
+import { accountId } from "../../src/sdk/accountId.ts";
+import { parseWad } from "../../src/sdk/units.ts";
+import { MockV3Aggregator__factory, MockWallet__factory } from "../../types/index.ts";
+import { get, post, Venue } from "./venue.ts";
+import type { Answer, Served, Trader } from "./venue.ts";
+
+describe("matcher on a chain", () => {
+  let venue: Venue;
+  let served: Served;
+  let [alice, bob, carol]: Trader[] = [];
+
+  before(async () => {
+    venue = await Venue.open();
+    alice = await venue.trader("1000000");
+    bob = await venue.trader("1000000");
+    carol = await venue.trader("1000");
+    served = await venue.serve();
+  });
+  after(async () => {
+    await served.stop();
+    await venue.close();
+  });
+
+  async function until(holds: () => Promise<boolean> | boolean, what = ""): Promise<void> {
+    for (let tries = 0; tries < 400; ++tries) {
+      if (await holds()) return;
+      await sleep(25);
+    }
+    expect.fail(`waited too long ${what}`);
+  }
+
+  const positionOf = async ({ house, account }: Trader) => (await house.clearingHouse.position(account, 0)).size;
+  const settled = () => until(() => served.matcher.engine.book.fills.size === 0, "for settlement");
+
+  /** Waits until the matcher has read the chain's latest block. */
+  async function caughtUp(): Promise<void> {
+    const block = await venue.anvil.provider.getBlockNumber();
+    await until(() => served.matcher.chain.head >= block, "for the chain to be read");
+  }
+
+  async function newTrader(cash: string): Promise<Trader> {
+    const trader = await venue.trader(cash);
+    await caughtUp();
+    return trader;
+  }
+
+  async function put(trader: Trader, size: string, price: string, fields = {}): Promise<Answer> {
+    return post(`${served.url}/orders`, await venue.order(trader, size, price, fields));
+  }
+
+  const orderOf = (answer: Answer) => answer.body.order as Record<string, unknown>;
+
+  it("OB-1 OB-4 OB-7 settles what it has matched; partial fills, depth, states", async () => {
+    const ask = await put(alice!, "-10", "2000", { resting: true });
+    expect(ask.status, JSON.stringify(ask.body)).to.equal(200);
+    expect(orderOf(ask).state).to.equal("open");
+    const first = await put(bob!, "4", "2001");
+    expect(orderOf(first), JSON.stringify(first.body)).to.deep.include({ state: "filled", filled: "4", open: "0" });
+    const depth = await get(`${served.url}/markets/0/book`);
+    expect(depth.body).to.deep.include({ bids: [], asks: [["2000", "6"]] });
+    await put(bob!, "6", "2001");
+    await settled();
+    expect(await positionOf(bob!)).to.equal(parseWad("10"));
+    expect(await positionOf(alice!)).to.equal(parseWad("-10"));
+    const state = await get(`${served.url}/orders/${String(orderOf(ask).hash)}`);
+    expect(state.body).to.deep.include({ state: "filled", filled: "10", settled: "10" });
+    const fills = (await get(`${served.url}/markets/0/fills`)).body.fills as Record<string, unknown>[];
+    expect(fills.map(({ state, size, price }) => [state, size, price])).to.deep.equal([
+      ["settled", "4", "2000"],
+      ["settled", "6", "2000"],
+    ]);
+  });
+
+  it("OB-6 a settlement's calldata commits to the log", async () => {
+    const fills = (await get(`${served.url}/markets/0/fills`)).body.fills as { transaction: string }[];
+    const transaction = await venue.anvil.provider.getTransaction(fills[0]!.transaction);
+    const { sequence, hash } = commitmentOf(transaction!.data);
+    expect(sequence).to.be.greaterThan(0);
+    expect(sequence).to.be.lessThan(served.matcher.engine.sequence);
+    expect(hash).to.match(/^0x[0-9a-f]{64}$/);
+  });
+
+  it("OB-5 refuses what an account cannot margin, with the numbers, its other orders included", async () => {
+    // 5 % of 2,000 · 8 = 800 and the fee of 8 leave 192 of 1,000; 2 more do not fit.
+    const fits = await put(carol!, "8", "2000", { resting: true });
+    expect(fits.status, JSON.stringify(fits.body)).to.equal(200);
+    const tooMuch = await put(carol!, "4", "1999", { resting: true });
+    expect(tooMuch.status).to.equal(422);
+    expect(tooMuch.body.error).to.equal("InsufficientMargin");
+    expect(BigInt(String(tooMuch.body.equity)) < BigInt(String(tooMuch.body.initialMargin))).to.equal(true);
+    // The other side is another matter: only the worse one counts.
+    const other = await put(carol!, "-8", "2005", { resting: true });
+    expect(other.status, JSON.stringify(other.body)).to.equal(200);
+    const instruction = await venue.instruction(carol!, {
+      ...{ kind: "cancelMany", owner: carol!.wallet.address, account: ALL, market: ALL, belowNonce: ALL },
+      stamp: Date.now(),
+    });
+    const cancelled = await post(`${served.url}/cancel-many`, instruction);
+    expect(cancelled.body.cancelled).to.have.length(2);
+    const repeated = await post(`${served.url}/cancel-many`, instruction);
+    expect(repeated.body.error, "nobody can repeat an instruction").to.equal("StampInvalid");
+  });
+
+  it("OB-2 a maker whom the chain refuses is skipped, the taker continues with the next one", async () => {
+    const dave = await newTrader("1000");
+    await put(dave, "-5", "2000", { resting: true });
+    await put(alice!, "-5", "2000.5", { resting: true });
+    const before = await positionOf(bob!);
+    // Dave's cash leaves on-chain in the very block that the matcher has not read when bob's order comes.
+    served.matcher.chain.sync = () => Promise.reject(new Error("not now"));
+    await dave.house.withdraw(dave.account, "USDC", "999");
+    const taken = await put(bob!, "5", "2001");
+    expect(orderOf(taken).filled).to.equal("5");
+    delete (served.matcher.chain as { sync?: unknown }).sync;
+    await until(async () => (await positionOf(bob!)) === before + parseWad("5"), "for bob");
+    await settled();
+    expect(await positionOf(dave)).to.equal(0n);
+    const [failed] = [...served.matcher.engine.book.closed.values()].filter(
+      ({ account }) => account.id === dave.account,
+    );
+    expect(failed?.reason).to.equal("settlementFailed");
+    expect(failed?.detail).to.match(/^InsufficientMargin/);
+  });
+
+  it("OB-1 hears of cancellations, low nonces and epochs on the chain", async () => {
+    const [one, two, three] = await Promise.all([
+      put(alice!, "-1", "2005", { resting: true, nonce: 9000n }),
+      put(alice!, "-1", "2006", { resting: true, nonce: 9001n }),
+      put(alice!, "-1", "2007", { resting: true, nonce: 9002n }),
+    ]);
+    const reasonOf = async (answer: Answer) =>
+      (await get(`${served.url}/orders/${String(orderOf(answer).hash)}`)).body.reason;
+    await (await alice!.house.exchange.cancel(alice!.account, [9000n])).wait();
+    await until(async () => (await reasonOf(one)) === "cancelledOnChain");
+    await (await alice!.house.exchange.cancelBelow(9002n)).wait();
+    await until(async () => (await reasonOf(two)) === "nonceTooLow");
+    expect(await reasonOf(three)).to.equal(undefined);
+    await (await alice!.house.exchange.bumpEpoch()).wait();
+    await until(async () => (await reasonOf(three)) === "epochOver");
+    const old = await put(alice!, "-1", "2005", { resting: true, nonce: 9003n });
+    expect(old.body.error).to.equal("EpochMismatch");
+  });
+
+  it("OB-4 a reduce-only order is clipped to the position, and closes it on the chain", async () => {
+    const [eve, frank] = [await newTrader("100000"), await newTrader("100000")];
+    await put(eve, "-2", "2000", { resting: true });
+    await put(frank, "2", "2000");
+    await settled();
+    await put(eve, "10", "2000", { resting: true });
+    await until(() => served.matcher.engine.book.fills.size === 0);
+    const close = await put(frank, "-5", "1999", { reduceOnly: true });
+    expect(orderOf(close)).to.deep.include({ filled: "2", state: "cancelled", reason: "nothingToReduce" });
+    await settled();
+    expect(await positionOf(frank)).to.equal(0n);
+    expect(await positionOf(eve)).to.equal(0n);
+    await post(
+      `${served.url}/cancel-many`,
+      await venue.instruction(eve, {
+        ...{
+          kind: "cancelMany",
+          owner: eve.wallet.address,
+          account: ALL,
+          market: 0n,
+          belowNonce: ALL,
+          stamp: Date.now(),
+        },
+      }),
+    );
+  });
+
+  it("OB-4 a dead man's orders are cancelled in time", async () => {
+    const frank = await newTrader("10000");
+    const resting = await put(frank, "1", "1990", { resting: true });
+    const beat = { kind: "heartbeat", owner: frank.wallet.address, timeout: 300, stamp: Date.now() } as const;
+    const answer = await post(`${served.url}/heartbeat`, await venue.instruction(frank, beat));
+    expect(Number(answer.body.deadline)).to.be.greaterThan(Date.now() - 1000);
+    await until(
+      async () => (await get(`${served.url}/orders/${String(orderOf(resting).hash)}`)).body.reason === "deadMan",
+    );
+  });
+
+  it("AUTH-1 asks contract wallets, and refuses what they refuse", async () => {
+    const wallet = await new MockWallet__factory(alice!.wallet).deploy(bob!.wallet.address);
+    await wallet.waitForDeployment();
+    const account = accountId(await wallet.getAddress());
+    await bob!.house.deposit(account, "USDC", "10000");
+    await caughtUp();
+    const accepted = await put({ ...bob!, account }, "1", "1990", { resting: true });
+    expect(accepted.status, JSON.stringify(accepted.body)).to.equal(200);
+    const refused = await put({ ...alice!, account }, "1", "1990", { resting: true });
+    expect(refused.body.error).to.equal("InvalidSignature");
+  });
+
+  it("OB-3 OB-5 cancels resting orders that the price has left without margin", async () => {
+    const frank = await newTrader("1000");
+    const eve = await newTrader("100000");
+    await put(eve, "-8", "2000", { resting: true });
+    await put(frank, "8", "2000");
+    await settled();
+    const resting = await put(frank, "0.5", "1990", { resting: true });
+    expect(resting.status, JSON.stringify(resting.body)).to.equal(200);
+    const [owner] = await venue.anvil.provider.listAccounts();
+    const feed = MockV3Aggregator__factory.connect(venue.book.underlyings[0]!.feed, owner);
+    await (await feed.updateAnswer(1950n * 10n ** 8n)).wait();
+    await until(
+      async () => (await get(`${served.url}/orders/${String(orderOf(resting).hash)}`)).body.reason === "margin",
+    );
+    await (await feed.updateAnswer(2000n * 10n ** 8n)).wait();
+    await until(() => served.matcher.chain.house.prices.get(0)?.price === parseWad("2000"));
+  });
+
+  it("restarts with the same book, and settles what was left once", async () => {
+    await served.stop();
+    served = await venue.serve({}, false); // it matches, but does not settle
+    const [eve, frank] = [await venue.trader("100000"), await venue.trader("100000")];
+    await served.matcher.sync();
+    await put(eve, "-3", "2001", { resting: true });
+    await put(frank, "2", "2001");
+    const { engine } = served.matcher;
+    const hash = engine.hash.toString("hex");
+    const depth = (await get(`${served.url}/markets/0/book`)).body;
+    expect(engine.book.fills.size).to.equal(1);
+    await served.stop();
+    served = await venue.serve({}, false);
+    expect(served.matcher.engine.sequence).to.be.at.least(engine.sequence);
+    if (served.matcher.engine.sequence === engine.sequence) {
+      expect(served.matcher.engine.hash.toString("hex")).to.equal(hash);
+    }
+    expect((await get(`${served.url}/markets/0/book`)).body).to.deep.include({ bids: depth.bids, asks: depth.asks });
+    await served.stop();
+    served = await venue.serve();
+    await settled();
+    expect(await positionOf(frank)).to.equal(parseWad("2"));
+    expect(
+      await eve.house.exchange.filled(eve.account, [...served.matcher.engine.book.orders.values()][0]!.slot.nonce),
+    ).to.be.a("bigint");
+  });
+
+  it("OB-1 sends nothing with another nonce while a transaction may still be mined, across a restart", async () => {
+    await served.stop();
+    const settings = { CONFIRM_TIMEOUT: "300" };
+    served = await venue.serve(settings, false);
+    const [eve, frank] = [await venue.trader("100000"), await venue.trader("100000")];
+    await served.matcher.sync();
+    const { provider } = venue.anvil;
+    const { address } = served.matcher.settlement;
+    const nonce = await provider.getTransactionCount(address);
+    await put(eve, "-3", "2000", { resting: true });
+    await put(frank, "2", "2001");
+    await provider.send("evm_setAutomine", [false]);
+    expect((await served.matcher.settlement.pass()).result).to.equal("failed");
+    await served.stop();
+    served = await venue.serve(settings, false);
+    await put(frank, "1", "2001");
+    expect((await served.matcher.settlement.pass()).result).to.equal("failed");
+    const { sent } = served.matcher.engine;
+    expect(sent.length).to.be.at.least(2);
+    expect(new Set(sent.map((one) => one.nonce))).to.deep.equal(new Set([nonce]));
+    await provider.send("evm_setAutomine", [true]);
+    await provider.send("evm_mine", []);
+    for (let i = 0; i < 10 && served.matcher.engine.book.fills.size > 0; ++i) await served.matcher.settlement.pass();
+    expect(served.matcher.engine.book.fills.size).to.equal(0);
+    expect(await positionOf(frank)).to.equal(parseWad("3"));
+    expect(await positionOf(eve)).to.equal(parseWad("-3"));
+  });
+});

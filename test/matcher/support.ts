@@ -1,0 +1,136 @@
+import { expect } from "chai";
+
+import { accountId } from "../../src/sdk/accountId.ts";
+import { parsePrice, parseWad } from "../../src/sdk/units.ts";
+import type { Order } from "../../src/sdk/orders.ts";
+import type { BookLimits, OrderBook } from "../../src/matcher/book.ts";
+import { Engine } from "../../src/matcher/engine.ts";
+import type { Applied } from "../../src/matcher/engine.ts";
+import type { Command, EngineEvent, MarketTerms, PlaceCommand } from "../../src/matcher/types.ts";
+
+export const LIMITS: BookLimits = { maxFills: 500, maxWholeFills: 500, maxClosed: 10_000 };
+export const NOW = 1_700_000_000_000; // [ms]
+export const SECOND = NOW / 1000;
+
+/** Two markets at 2,000 with a band of 0.5 % and a smallest fill of 0.01. */
+export const TERMS: MarketTerms[] = [0, 1].map((market) => ({
+  market,
+  index: parsePrice("2000"),
+  priceBand: 5000n,
+  minFill: parseWad("0.01"),
+}));
+
+/** The main account of a made-up owner. */
+export const accountOf = (owner: number, serial = 0): bigint =>
+  accountId(`0x${(owner + 1).toString(16).padStart(40, "0")}`, serial);
+export const ownerOf = (owner: number): string => `0x${(owner + 1).toString(16).padStart(40, "0")}`;
+
+let nonces = 0n;
+
+/** A command that places an order; human size (positive buys) and price. */
+export function place(
+  owner: number,
+  size: string,
+  price: string,
+  fields: Partial<Order> = {},
+  facts: { filled?: string; position?: string; time?: number } = {},
+): PlaceCommand {
+  const order: Order = {
+    account: accountOf(owner),
+    market: 0n,
+    size: parseWad(size),
+    limitPrice: parsePrice(price),
+    expiry: BigInt(SECOND + 3600),
+    nonce: ++nonces,
+    epoch: 0n,
+    resting: true,
+    postOnly: false,
+    reduceOnly: false,
+    fillOrKill: false,
+    ...fields,
+  };
+  return placeOrder(order, facts);
+}
+
+export function placeOrder(
+  order: Order,
+  { filled = "0", position = "0", time = NOW }: { filled?: string; position?: string; time?: number } = {},
+): PlaceCommand {
+  const text = Object.values(order).join(":");
+  const hash = `0x${Buffer.from(text).toString("hex")}`;
+  const signed = { order, signature: "0x" };
+  return { type: "place", time, hash, signed, filled: parseWad(filled), position: parseWad(position) };
+}
+
+/** A chain command with these facts. */
+export function facts(fields: Partial<Extract<Command, { type: "chain" }>>): Command {
+  return {
+    ...{ type: "chain", time: NOW, block: 1, blockHash: "0x", markets: [], slots: [], positions: [], owners: [] },
+    settled: [],
+    ...fields,
+  };
+}
+
+/** An engine that knows both markets. */
+export function newEngine(limits: BookLimits = LIMITS): Engine {
+  const engine = new Engine(limits);
+  engine.apply(facts({ markets: TERMS }));
+  return engine;
+}
+
+/** What a command did, in words. */
+export function tell({ events }: Pick<Applied, "events">): string[] {
+  return events.map(describeEvent);
+}
+
+export function describeEvent(event: EngineEvent): string {
+  switch (event.type) {
+    case "accepted":
+      return `accepted ${event.order}`;
+    case "rejected":
+      return `rejected ${event.order} ${event.reason}`;
+    case "rested":
+      return `rested ${event.order} ${event.remaining}`;
+    case "filled":
+      return `filled ${event.maker} ${event.taker} ${event.size} ${event.price}`;
+    case "cancelled":
+      return `cancelled ${event.order} ${event.reason} ${event.remaining}`;
+    case "expired":
+      return `expired ${event.order} ${event.remaining}`;
+    case "settled":
+      return `settled ${event.fill} ${event.size}`;
+    case "failed":
+      return `failed ${event.fill}`;
+  }
+}
+
+/** Asserts everything that has to hold between two commands. */
+export function checkBook(book: OrderBook): void {
+  for (const { id, bids, asks } of book.markets.values()) {
+    const [bid, ask] = [bids.best?.price, asks.best?.price];
+    if (bid !== undefined && ask !== undefined)
+      expect(bid < ask, `OB-4 market ${id} is crossed at rest`).to.equal(true);
+    for (const side of [bids, asks]) {
+      for (const level of side.depth(Infinity)) {
+        let [size, count, arrival] = [0n, 0, 0];
+        for (let order = level.first; order !== undefined; order = order.next) {
+          expect(order.arrival > arrival, "OB-4 first come first").to.equal(true);
+          expect(order.open > 0n && order.state === "open").to.equal(true);
+          [size, count, arrival] = [size + order.open, count + 1, order.arrival];
+        }
+        expect([size, count]).to.deep.equal([level.size, level.count]);
+      }
+    }
+  }
+  for (const { slots, live, fills } of book.accounts.values()) {
+    let count = 0;
+    for (const { orders, pending, fills: waiting } of slots.values()) {
+      count += orders.length;
+      expect(waiting > 0 || pending === 0n).to.equal(true);
+      for (const { size, filled } of orders) expect(filled <= size, "OB-1 never more than the order").to.equal(true);
+    }
+    expect(live.size).to.equal(count);
+    for (const fill of fills) expect(book.fills.get(fill.id)).to.equal(fill);
+  }
+  expect([...book.accounts.values()].reduce((sum, { live }) => sum + live.size, 0)).to.equal(book.orders.size);
+}
