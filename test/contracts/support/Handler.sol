@@ -396,6 +396,7 @@ contract Handler is House {
         uint256 units = (uint256(free) * (50 + (_roll(seed, 1) % 55))) / 100 / USDC_UNIT;
         uint256 most = (cashOf(id) + v.lent + _liquidity()) / USDC_UNIT;
         if (_roll(seed, 2) % 4 != 0) units = _least(units, most);
+        if (id.equals(_ids[WHALE])) units = _least(units, 50_000e6); // keeps its means
         _withdrawCash(id, units);
     }
 
