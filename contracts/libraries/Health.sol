@@ -26,12 +26,13 @@ library Health {
         uint256 marks = Transient.marksOf(id);
         Assessment memory a = Margin.judge($, s);
         int256 counted = _countedEquity($, id, s, a, marks);
-        a.initialMargin += surcharge($, id, marks);
+        uint256 extra = surcharge($, id, marks);
+        uint256 required = a.initialMargin + extra;
         _noteOpenings($, id);
-        if (counted >= int256(a.initialMargin) && !s.unpriced) return Auctions.clear($, id);
+        if (counted >= int256(required) && !s.unpriced) return Auctions.clear($, id);
         bool covered = marks & Transient.BORROWED == 0 || a.equity - int256(s.profit) >= int256(a.maintenanceMargin);
-        if (!covered || !_mayStayBelow(id, marks) || !_worsensNothing($, id, s, a)) {
-            revert IClearingHouse.InsufficientMargin(id, counted, a.initialMargin);
+        if (extra != 0 || !covered || !_mayStayBelow(id, marks) || !_worsensNothing($, id, s, a)) {
+            revert IClearingHouse.InsufficientMargin(id, counted, required);
         }
     }
 
@@ -119,19 +120,14 @@ library Health {
     }
 
     /// @dev None of E − IM, E − MM, E/MM has fallen, and E is not negative, all at the same prices; what has none counts at its last
-    /// good one, for it has not changed. `a` is the account after the change, the opening surcharge included.
+    /// good one, for it has not changed. `a` is the account after the change.
     function _worsensNothing(
         Ledger.State storage $,
         AccountId id,
         Margin.Snapshot memory s,
         Assessment memory a
     ) private view returns (bool) {
-        if (s.degraded) {
-            Assessment memory plain = Margin.judge($, Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD));
-            uint256 extra = a.initialMargin - Margin.judge($, s).initialMargin;
-            plain.initialMargin += extra;
-            a = plain;
-        }
+        if (s.degraded) a = Margin.judge($, Margin.gather($, id, false, Margin.ALL, Prices.LAST_GOOD));
         Assessment memory b = Margin.judge($, Margin.gather($, id, true, Margin.ALL, Prices.LAST_GOOD));
         return
             a.equity >= 0 &&

@@ -13,8 +13,8 @@ export interface Change {
 }
 
 /**
- * Whether the ledger lets an account stand after a change, as `Health.examine`: E without unbacked profit covers IM, or nothing leaves
- * and none of E − IM, E − MM, E/MM has fallen below IM. Batches, where collateral may leave against cash, are left aside.
+ * Whether the ledger lets an account stand after a change, as `Health.examine`: E without unbacked profit covers IM and surcharge, or
+ * nothing leaves, nothing was opened at a surcharge, and none of E − IM, E − MM, E/MM has fallen. Batches, where collateral may leave against cash, are left aside.
  * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingRate
  * @throws MissingPrice if something leaves while a position has no usable price
  */
@@ -28,7 +28,7 @@ export function mayStand(before: AccountState, after: Books, { leaves, surcharge
   if (mustSettle && s.loss !== 0n) return false;
   const { initialMargin } = judge(s, books.house.risk);
   if (!s.unpriced && countedEquity(books, leaves) >= initialMargin + surcharge) return true;
-  return !leaves && worsensNothing(before, books, surcharge);
+  return !leaves && surcharge === 0n && worsensNothing(before, books);
 }
 
 /**
@@ -51,13 +51,13 @@ export function countedEquity({ account, house }: Books, leaves: boolean): bigin
 }
 
 /** None of E − IM, E − MM, E/MM has fallen, and E is not negative, all at the same prices. */
-function worsensNothing(before: AccountState, { account, house }: Books, surcharge: bigint): boolean {
+function worsensNothing(before: AccountState, { account, house }: Books): boolean {
   const at = (state: AccountState, h: HouseState): Assessment => judge(snapshotOf(state, h, "lastGood"), h.risk);
   const b = at(before, house);
   const a = at(account, house);
   return (
     a.equity >= 0n &&
-    a.equity - a.initialMargin - surcharge >= b.equity - b.initialMargin &&
+    a.equity - a.initialMargin >= b.equity - b.initialMargin &&
     a.equity - a.maintenanceMargin >= b.equity - b.maintenanceMargin &&
     a.equity * b.maintenanceMargin >= b.equity * a.maintenanceMargin
   );

@@ -6,7 +6,7 @@ import {IPriceOracle, Volatility} from "../../contracts/interfaces/IPriceOracle.
 import {CollateralRisk} from "../../contracts/interfaces/IRiskEngine.sol";
 import {PriceSnapshot} from "../../contracts/types/Portfolio.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
-import {Assessment, LiquidationTerms, MarketParams, WAD} from "../../contracts/types/LedgerTypes.sol";
+import {Assessment, Call, LiquidationTerms, MarketParams, WAD} from "../../contracts/types/LedgerTypes.sol";
 import {Match, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
 import {House} from "./support/House.sol";
 import {vm} from "./support/Vm.sol";
@@ -105,12 +105,7 @@ contract LendingAttacksTest is House {
     function test_ATTACK_09_ASpeckOfCollateral() public {
         _longHundred();
         giveCollateral(main(alice), WBTC, 0.0002e18);
-        observe(BTC);
-        setPrice(ETH, 1_930e18);
-        stopFeed(feeds[BTC]);
-        ch.flag(main(alice));
-        (uint256 fraction, ) = liquidate(main(alice), main(carol));
-        check(fraction > 0.3e18 && sizeOf(main(alice), ETH) < 70e18, "the long is cut");
+        _cutWithoutBtc();
         checkEq(ch.collateralBalance(main(alice), WBTC), 0.0002e18, "the speck stays");
     }
 
@@ -118,12 +113,7 @@ contract LendingAttacksTest is House {
     function test_ATTACK_09_ASpeckOfAPosition() public {
         _longHundred();
         trade(main(bob), main(alice), BTC, 0.001e18);
-        observe(BTC);
-        setPrice(ETH, 1_930e18);
-        stopFeed(feeds[BTC]);
-        ch.flag(main(alice));
-        (uint256 fraction, ) = liquidate(main(alice), main(carol));
-        check(fraction > 0.3e18 && sizeOf(main(alice), ETH) < 70e18, "the long is cut");
+        _cutWithoutBtc();
         checkEq(sizeOf(main(alice), BTC), 0.001e18, "the speck stays");
     }
 
@@ -492,6 +482,36 @@ contract LendingAttacksTest is House {
         trade(main(alice), main(bob), ETH, -200e18);
     }
 
+    /// @dev Hits it again from below MM: long 100 ETH at 1,920, E = 3,900, and 480,000 of open interest. A deposit that leaves her better
+    /// off does not carry 0.1 ETH more; that needs 5 % · 192,192 + 25 for size + 95 % · 80,192 / 1,600,000 · 192,192 = 18,786.
+    function test_MM_4_ATTACK_24_OpeningAboveTheSoftCapWithFreshCash() public {
+        _crowdable();
+        _longHundred();
+        giveCash(main(dave), 1_000_000e18);
+        trade(main(bob), main(dave), ETH, 150e18);
+        setPrice(ETH, 1_920e18);
+        (bool done, bytes memory why) = _addInABatch(9_400e6);
+        check(!done && bytes4(why) == IClearingHouse.InsufficientMargin.selector, "better off, but not carried");
+        (done, ) = _addInABatch(14_800e6); // 3,900 + 14,800 − 0.1
+        check(!done, "86 are missing");
+        (done, ) = _addInABatch(15_000e6);
+        check(done, "enough");
+        checkEq(sizeOf(main(alice), ETH), 100.1e18, "opened");
+    }
+
+    /// @dev Alice brings in cash and buys 0.1 ETH.
+    function _addInABatch(uint256 units) private returns (bool done, bytes memory why) {
+        (SignedOrder[] memory orders, Match[] memory matches) = pair(main(bob), main(alice), ETH, 0.1e18, priceOf(ETH));
+        usdc.mint(alice, units);
+        vm.prank(alice);
+        usdc.approve(address(vault), units);
+        Call[] memory calls = new Call[](2);
+        calls[0] = Call(address(ch), abi.encodeCall(ch.deposit, (main(alice), address(usdc), units)));
+        calls[1] = Call(address(exchange), abi.encodeCall(exchange.settle, (orders, matches)));
+        vm.prank(alice);
+        return address(ch).call(abi.encodeCall(ch.batch, (calls)));
+    }
+
     // ---------------------------------------------------------------- two accounts of one owner
 
     /// @dev Long and short 200 ETH of one owner at 20 ×, 21,000 of cash each, and a gap of 8 %: one has + 32,000, the other − 11,000.
@@ -540,6 +560,16 @@ contract LendingAttacksTest is House {
         giveCash(main(alice), 12_000e18);
         giveCash(main(carol), 1_000_000e18);
         trade(main(bob), main(alice), ETH, 100e18);
+    }
+
+    /// @dev ETH falls to 1,930 while BTC has no price: Alice is liquidated all the same.
+    function _cutWithoutBtc() private {
+        observe(BTC);
+        setPrice(ETH, 1_930e18);
+        stopFeed(feeds[BTC]);
+        ch.flag(main(alice));
+        (uint256 fraction, ) = liquidate(main(alice), main(carol));
+        check(fraction > 0.3e18 && sizeOf(main(alice), ETH) < 70e18, "the long is cut");
     }
 
     function _tradeRefused(
