@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { Command } from "commander";
 
 const DEPTH = 200; // calls of one run, which begins with a new house
-const RUNS = 50; // of one batch
+const RUNS = 200; // of one batch
 const TEST = "test/contracts/Invariants.t.sol";
 
 const options = new Command("fuzz:invariants")

@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {IPriceOracle, Regime, SecondSource} from "../../contracts/interfaces/IPriceOracle.sol";
+import {CollateralRisk, IRiskEngine} from "../../contracts/interfaces/IRiskEngine.sol";
+import {Match, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
 import {FundingHarness} from "../../contracts/mocks/FundingHarness.sol";
-import {Assessment, LENDING, LiquidationTerms, MarketParams} from "../../contracts/types/LedgerTypes.sol";
+import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
+import {
+    Assessment,
+    Call,
+    LENDING,
+    LiquidationTerms,
+    MarginState,
+    MarketParams
+} from "../../contracts/types/LedgerTypes.sol";
+import {PriceSnapshot} from "../../contracts/types/Portfolio.sol";
 import {House} from "./support/House.sol";
 import {Vm, vm} from "./support/Vm.sol";
 
@@ -20,10 +33,15 @@ contract DetailsTest is House {
         giveCash(main(carol), 1_000_000e18);
     }
 
-    /// @dev Long in two markets at ten times leverage; then both fall: E = 2,000 − 19 − 3,000 − 1,800.
-    function _sinkInTwoMarkets() private {
+    /// @dev Long 10 ETH at 2,000 on 2,000 of cash; the fee is 10.
+    function _long() private {
         giveCash(main(alice), 2_000e18);
         trade(main(bob), main(alice), ETH, 10e18);
+    }
+
+    /// @dev Long in two markets at ten times leverage; then both fall: E = 2,000 − 19 − 3,000 − 1,800.
+    function _sinkInTwoMarkets() private {
+        _long();
         trade(main(bob), main(alice), BTC, 0.3e18);
         setPrice(ETH, 1_700e18);
         setPrice(BTC, 54_000e18);
@@ -295,8 +313,7 @@ contract DetailsTest is House {
     /// d·MM, 60 % of 556, and MM: the penalty on the slice, about 223, is less than half of MM, but nobody is rescued.
     function test_NoRescueForWhoDoesNotSink() public {
         giveFund(bob, 500_000e18);
-        giveCash(main(alice), 2_000e18);
-        trade(main(bob), main(alice), ETH, 10e18);
+        _long();
         setPrice(ETH, 1_801e18);
         for (uint256 i = 0; i < 4; ++i) {
             _flag();
@@ -410,5 +427,153 @@ contract DetailsTest is House {
         trade(main(bob), main(alice), ETH, -0.5e18, 2_000e18);
         checkEq(sizeOf(main(alice), ETH), 0.5e18, "premise: reduced");
         checkEq(rateOf(ETH).lastPremium, 3e8, "last premium");
+    }
+
+    // ---------------------------------------------------------------- orders
+
+    /// @dev An order that nothing matches stays as it is; two reduce-only sides shrink.
+    function test_OB_1_ReducingMakerAndIdleOrder() public {
+        _long();
+        SignedOrder[] memory orders = new SignedOrder[](3);
+        orders[0] = signedOrder(main(bob), ETH, 4e18, 2_000e18, true, true);
+        orders[1] = signedOrder(main(alice), ETH, -3e18, 2_000e18, false, true);
+        orders[2] = signedOrder(main(alice), ETH, 1e18, 2_000e18, true, false);
+        Match[] memory matches = new Match[](1);
+        matches[0] = Match(0, 1);
+        exchange.settle(orders, matches);
+        checkEq(sizeOf(main(alice), ETH), int256(7e18), "reduced");
+        checkEq(exchange.filled(main(bob), orders[0].order.nonce), 3e18, "filled in part");
+        checkEq(exchange.filled(main(alice), orders[2].order.nonce), 0, "idle");
+        vm.prank(alice);
+        exchange.cancelBelow(orders[2].order.nonce);
+        (, uint256 lowest) = exchange.ownerState(alice);
+        checkEq(lowest, orders[2].order.nonce, "lowest nonce");
+    }
+
+    // ---------------------------------------------------------------- oracle and engine
+
+    function test_OR_1_NothingGoodYetAndASourceThatFails() public {
+        (PriceSnapshot none, uint256 time) = oracle.lastGood(9);
+        check(none.isEmpty() && time == 0, "never observed");
+        MockV3Aggregator second = new MockV3Aggregator(8, 2_000e8);
+        oracle.setSecondSource(ETH, SecondSource(address(second), 1 days, 8, 20_000));
+        checkEq(oracle.latest(ETH).price(), 2_000e18, "both agree");
+        vm.mockCallRevert(address(second), abi.encodeCall(second.latestRoundData, ()), "down");
+        vm.expectPartialRevert(IPriceOracle.PriceDeviates.selector);
+        oracle.latest(ETH);
+        vm.clearMockedCalls();
+    }
+
+    function test_MM_1_RegimeSwitchedOff() public {
+        oracle.observe(ETH, 10);
+        setPrice(ETH, 2_400e18);
+        passTime(60);
+        oracle.observe(ETH, 10);
+        check(oracle.latest(ETH).initialFactor() > 1e6, "on");
+        oracle.setRegime(ETH, Regime(0, 1 days, 3e6, 250_000));
+        check(oracle.latest(ETH).initialFactor() == 1e6 && oracle.latest(ETH).maintenanceFactor() == 1e6, "off");
+    }
+
+    /// @dev φκ = 5.000000001 %, so the rise is 95 % and a bit less of the notional, in full at the hard cap.
+    function test_MM_4_SurchargeAtItsEnds() public view {
+        PriceSnapshot s = oracle.latest(ETH);
+        checkEq(engine.openingSurcharge(ETH, s, 1_000e18, 50e18, 50, 100), 0, "at the soft cap");
+        checkEq(engine.openingSurcharge(ETH, s, 1_000e18, 75e18, 50, 100), 475e18, "half way");
+        checkEq(engine.openingSurcharge(ETH, s, 1_000e18, 100e18, 50, 100), 950e18, "at the hard cap");
+        checkEq(engine.openingSurcharge(ETH, s, 1_000e18, 1_000e18, 50, 100), 950e18, "above");
+    }
+
+    function test_HC_1_UnknownCollateral() public {
+        uint256[] memory words = new uint256[](4);
+        words[1] = (ETH << 248) | (uint256(1) << 240) | PriceSnapshot.unwrap(oracle.latest(ETH));
+        words[3] = (uint256(9) << 248) | 1e18;
+        vm.expectRevert(abi.encodeWithSelector(IRiskEngine.UnknownCollateral.selector, 9));
+        engine.assess(words);
+    }
+
+    /// @dev What a flag records of a borrower's deficit stands against the lenders until it is taken back.
+    function test_ADL_4_FlaggedBorrower() public {
+        lend(main(bob), 100_000e18);
+        giveCollateral(main(alice), WETH, 10e18);
+        borrow(main(alice), 15_000e18);
+        setPrice(ETH, 1_400e18); // E = 14,000 − 15,000
+        ch.flag(main(alice));
+        checkEq(lendingPool().flaggedDeficit, 1_000e18, "against the lenders");
+        checkNear(int256(lentOf(main(bob))), 99_000e18, 2, "at once");
+        giveCash(main(alice), 2_000e18);
+        ch.flag(main(alice));
+        checkEq(lendingPool().flaggedDeficit, 0, "taken back");
+    }
+
+    // ---------------------------------------------------------------- rare turns of the ledger
+
+    function test_MMS_2_NinthCollateral() public {
+        for (uint256 i = tokens.length; i < 9; ++i) {
+            listCollateral(
+                new MockERC20("T", "T", 18),
+                CollateralRisk(70_000, 100_000, 0, 0, uint8(ETH), 0, 0),
+                0.005e18
+            );
+        }
+        for (uint256 i = 0; i < 8; ++i) giveCollateral(main(alice), i, 100e18);
+        tokens[8].mint(alice, 1e18);
+        vm.prank(alice);
+        tokens[8].approve(address(vault), 1e18);
+        vm.expectRevert(abi.encodeWithSelector(IClearingHouse.TooManyCollaterals.selector, main(alice), 8));
+        vm.prank(alice);
+        ch.deposit(main(alice), address(tokens[8]), 1e18);
+    }
+
+    /// @dev 19 ETH at 2,200: E = 2,000 − 19 + 3,800, IM = 2,090 and more, of which cash alone covers 2,000. The profit counts for what
+    /// closing would free, so a little may be added; the loss in BTC does not.
+    function test_CM_1_ProfitCountsForItsOwnMargin() public {
+        giveCash(main(alice), 2_000e18);
+        trade(main(bob), main(alice), ETH, 18.9e18);
+        trade(main(bob), main(alice), BTC, 0.002e18);
+        setPrice(ETH, 2_200e18);
+        setPrice(BTC, 59_900e18);
+        Assessment memory a = assess(main(alice));
+        check(a.initialMargin > 2_000e18 && a.equity > int256(a.initialMargin), "healthy by its profit");
+        trade(main(bob), main(alice), ETH, 0.1e18);
+        checkEq(sizeOf(main(alice), ETH), int256(19e18), "added");
+    }
+
+    /// @dev 10 ETH from 2,000 to 1,000 on 2,000 of cash: a deficit of 8,010, of which holders bear 0.25 % of the mark. The fee of 10
+    /// that the market has earned goes to what is left.
+    function test_ADL_2_FeesRepayBadDebt() public {
+        _long();
+        setPrice(ETH, 1_000e18);
+        liquidate(main(alice), main(bob));
+        uint256 badDebt = lossOf(ETH).badDebt;
+        checkLe(uint256(7_900e18), badDebt, "bad debt");
+        ch.sweepFees(ETH);
+        checkEq(badDebt - lossOf(ETH).badDebt, 10e18, "by the fee");
+        checkEq(cashOf(main(treasury)), 0, "nothing for the treasury");
+    }
+
+    /// @dev 10 WETH at 1,700 against a debt of 15,000: E = 2,000 is below IM, 15 % of 17,000, and of 15,300. Who owes is not flat, so in a batch
+    /// what leaves is valued: 1 WETH may go against 1,700 of cash, not against a unit less.
+    function test_MAM_3_DebtorReleasesCollateralInABatch() public {
+        lend(main(bob), 100_000e18);
+        giveCollateral(main(alice), WETH, 10e18);
+        borrow(main(alice), 15_000e18);
+        setPrice(ETH, 1_700e18);
+        check(ch.marginState(main(alice)) == MarginState.MarginCall, "premise: below IM");
+        (bool done, bytes memory why) = _swapForCash(1_700e6 - 1);
+        check(!done && bytes4(why) == IClearingHouse.InsufficientMargin.selector, "for less than its value");
+        (done, ) = _swapForCash(1_700e6);
+        check(done && ch.collateralBalance(main(alice), WETH) == 9e18, "released");
+    }
+
+    /// @dev Alice takes 1 WETH out and brings cash in, in one batch.
+    function _swapForCash(uint256 units) private returns (bool done, bytes memory why) {
+        usdc.mint(alice, units);
+        vm.prank(alice);
+        usdc.approve(address(vault), units);
+        Call[] memory calls = new Call[](2);
+        calls[0] = Call(address(ch), abi.encodeCall(ch.withdraw, (main(alice), address(tokens[WETH]), 1e18, alice)));
+        calls[1] = Call(address(ch), abi.encodeCall(ch.deposit, (main(alice), address(usdc), units)));
+        vm.prank(alice);
+        return address(ch).call(abi.encodeCall(ch.batch, (calls)));
     }
 }

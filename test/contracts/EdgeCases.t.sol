@@ -74,8 +74,8 @@ contract EdgeCasesTest is House {
         checkEq(ch.collateralBalance(main(treasury), WETH), 100e18, "what the treasury gets");
     }
 
-    /// Alice's debt is a flagged deficit. Dave, above MM, has lent his cash and owes a loss: settling it costs him nothing.
-    function test_CMA_2_SettleLeavesALendersEquityAsItIs() public {
+    /// Alice's debt of 800,000 behind 500 WETH at 1,000 is flagged. Dave has lent all but 1,000 of his 110,000 and is long 10 BTC.
+    function _lenderBesideADeficit() private {
         _lend(carol, 1_000_000);
         giveCollateral(main(alice), WETH, 500e18);
         _borrow(alice, 800_000);
@@ -86,6 +86,11 @@ contract EdgeCasesTest is House {
         ch.lend(main(dave), 109_000e6);
         setPrice(ETH, 1_000e18);
         ch.flag(main(alice));
+    }
+
+    /// Dave, above MM, owes a loss: settling it costs him nothing.
+    function test_CMA_2_SettleLeavesALendersEquityAsItIs() public {
+        _lenderBesideADeficit();
         setPrice(BTC, 55_000e18);
         Assessment memory b = assess(main(dave));
         check(b.equity > int256(b.maintenanceMargin), "premise: Dave is above MM");
@@ -97,16 +102,7 @@ contract EdgeCasesTest is House {
 
     /// The same within a liquidation: E is judged before the slice settles.
     function test_LIQ_2_LenderIsLiquidatedWhileADeficitIsFlagged() public {
-        _lend(carol, 1_000_000);
-        giveCollateral(main(alice), WETH, 500e18);
-        _borrow(alice, 800_000);
-        giveCash(main(bob), 1_000_000e18);
-        giveCash(main(dave), 110_000e18);
-        trade(main(bob), main(dave), BTC, 10e18);
-        vm.prank(dave);
-        ch.lend(main(dave), 109_000e6);
-        setPrice(ETH, 1_000e18);
-        ch.flag(main(alice));
+        _lenderBesideADeficit();
         setPrice(BTC, 53_500e18);
         Assessment memory b = assess(main(dave));
         check(b.equity > 0 && b.equity < int256(b.maintenanceMargin), "premise: Dave is liquidatable, not bankrupt");

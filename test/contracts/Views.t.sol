@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol";
-import {SecondSource, Regime} from "../../contracts/interfaces/IPriceOracle.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
-import {IPriceOracle} from "../../contracts/interfaces/IPriceOracle.sol";
-import {CollateralRisk, IRiskEngine} from "../../contracts/interfaces/IRiskEngine.sol";
-import {Match, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
-import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
 import {AccountId} from "../../contracts/types/AccountId.sol";
 import {
     Assessment,
-    Call,
     CollateralParams,
     Cure,
     HealthReport,
@@ -20,11 +13,10 @@ import {
     MarginState,
     MarketParams
 } from "../../contracts/types/LedgerTypes.sol";
-import {PriceSnapshot} from "../../contracts/types/Portfolio.sol";
 import {House} from "./support/House.sol";
 import {Vm, vm} from "./support/Vm.sol";
 
-/// @notice What users read: an account's health and prices, previews, parameters; and rare turns of orders, oracle and engine.
+/// @notice What users read: an account's health and prices, previews, parameters.
 contract ViewsTest is House {
     AccountId private alice;
     AccountId private bob;
@@ -189,84 +181,6 @@ contract ViewsTest is House {
         check(oracle.volatilityOf(ETH).factor == 1e6, "volatility");
     }
 
-    // ---------------------------------------------------------------- orders
-
-    /// @dev An order that nothing matches stays as it is; two reduce-only sides shrink.
-    function test_OB_1_ReducingMakerAndIdleOrder() public {
-        _long();
-        SignedOrder[] memory orders = new SignedOrder[](3);
-        orders[0] = signedOrder(bob, ETH, 4e18, 2_000e18, true, true);
-        orders[1] = signedOrder(alice, ETH, -3e18, 2_000e18, false, true);
-        orders[2] = signedOrder(alice, ETH, 1e18, 2_000e18, true, false);
-        Match[] memory matches = new Match[](1);
-        matches[0] = Match(0, 1);
-        exchange.settle(orders, matches);
-        checkEq(sizeOf(alice, ETH), int256(7e18), "reduced");
-        checkEq(exchange.filled(bob, orders[0].order.nonce), 3e18, "filled in part");
-        checkEq(exchange.filled(alice, orders[2].order.nonce), 0, "idle");
-        vm.prank(alice.ownerOf());
-        exchange.cancelBelow(orders[2].order.nonce);
-        (, uint256 lowest) = exchange.ownerState(alice.ownerOf());
-        checkEq(lowest, orders[2].order.nonce, "lowest nonce");
-    }
-
-    // ---------------------------------------------------------------- oracle and engine
-
-    function test_OR_1_NothingGoodYetAndASourceThatFails() public {
-        (PriceSnapshot none, uint256 time) = oracle.lastGood(9);
-        check(none.isEmpty() && time == 0, "never observed");
-        MockV3Aggregator second = new MockV3Aggregator(8, 2_000e8);
-        oracle.setSecondSource(ETH, SecondSource(address(second), 1 days, 8, 20_000));
-        checkEq(oracle.latest(ETH).price(), 2_000e18, "both agree");
-        vm.mockCallRevert(address(second), abi.encodeCall(second.latestRoundData, ()), "down");
-        vm.expectPartialRevert(IPriceOracle.PriceDeviates.selector);
-        oracle.latest(ETH);
-        vm.clearMockedCalls();
-    }
-
-    function test_MM_1_RegimeSwitchedOff() public {
-        oracle.observe(ETH, 10);
-        setPrice(ETH, 2_400e18);
-        passTime(60);
-        oracle.observe(ETH, 10);
-        check(oracle.latest(ETH).initialFactor() > 1e6, "on");
-        oracle.setRegime(ETH, Regime(0, 1 days, 3e6, 250_000));
-        check(oracle.latest(ETH).initialFactor() == 1e6 && oracle.latest(ETH).maintenanceFactor() == 1e6, "off");
-    }
-
-    /// @dev φκ = 5.000000001 %, so the rise is 95 % and a bit less of the notional, in full at the hard cap.
-    function test_MM_4_SurchargeAtItsEnds() public view {
-        PriceSnapshot s = oracle.latest(ETH);
-        checkEq(engine.openingSurcharge(ETH, s, 1_000e18, 50e18, 50, 100), 0, "at the soft cap");
-        checkEq(engine.openingSurcharge(ETH, s, 1_000e18, 75e18, 50, 100), 475e18, "half way");
-        checkEq(engine.openingSurcharge(ETH, s, 1_000e18, 100e18, 50, 100), 950e18, "at the hard cap");
-        checkEq(engine.openingSurcharge(ETH, s, 1_000e18, 1_000e18, 50, 100), 950e18, "above");
-    }
-
-    function test_HC_1_UnknownCollateral() public {
-        uint256[] memory words = new uint256[](4);
-        words[1] = (ETH << 248) | (uint256(1) << 240) | PriceSnapshot.unwrap(oracle.latest(ETH));
-        words[3] = (uint256(9) << 248) | 1e18;
-        vm.expectRevert(abi.encodeWithSelector(IRiskEngine.UnknownCollateral.selector, 9));
-        engine.assess(words);
-    }
-
-    /// @dev What a flag records of a borrower's deficit stands against the lenders until it is taken back.
-    function test_ADL_4_FlaggedBorrower() public {
-        lend(bob, 100_000e18);
-        giveCollateral(alice, WETH, 10e18);
-        borrow(alice, 15_000e18);
-        setPrice(ETH, 1_400e18); // E = 14,000 − 15,000
-        ch.flag(alice);
-        checkEq(lendingPool().flaggedDeficit, 1_000e18, "against the lenders");
-        checkNear(int256(lentOf(bob)), 99_000e18, 2, "at once");
-        giveCash(alice, 2_000e18);
-        ch.flag(alice);
-        checkEq(lendingPool().flaggedDeficit, 0, "taken back");
-    }
-
-    // ---------------------------------------------------------------- rare turns of the ledger
-
     function test_DN_1_NetDelta() public {
         _long();
         giveCollateral(alice, WETH, 2e18);
@@ -275,65 +189,6 @@ contract ViewsTest is House {
         checkEq(ch.netDelta(alice, ETH), 23.49e18, "10 + 2 + 10 of 1.149");
         checkEq(ch.netDelta(alice, BTC), 0.1e18, "BTC");
         checkEq(ch.netDelta(alice, USD), int256(0), "USD");
-    }
-
-    function test_MMS_2_NinthCollateral() public {
-        for (uint256 i = tokens.length; i < 9; ++i) {
-            listCollateral(
-                new MockERC20("T", "T", 18),
-                CollateralRisk(70_000, 100_000, 0, 0, uint8(ETH), 0, 0),
-                0.005e18
-            );
-        }
-        for (uint256 i = 0; i < 8; ++i) giveCollateral(alice, i, 100e18);
-        tokens[8].mint(alice.ownerOf(), 1e18);
-        vm.prank(alice.ownerOf());
-        tokens[8].approve(address(vault), 1e18);
-        vm.expectRevert(abi.encodeWithSelector(IClearingHouse.TooManyCollaterals.selector, alice, 8));
-        vm.prank(alice.ownerOf());
-        ch.deposit(alice, address(tokens[8]), 1e18);
-    }
-
-    /// @dev 19 ETH at 2,200: E = 2,000 − 19 + 3,800, IM = 2,090 and more, of which cash alone covers 2,000. The profit counts for what
-    /// closing would free, so a little may be added; the loss in BTC does not.
-    function test_CM_1_ProfitCountsForItsOwnMargin() public {
-        giveCash(alice, 2_000e18);
-        trade(bob, alice, ETH, 18.9e18);
-        trade(bob, alice, BTC, 0.002e18);
-        setPrice(ETH, 2_200e18);
-        setPrice(BTC, 59_900e18);
-        Assessment memory a = assess(alice);
-        check(a.initialMargin > 2_000e18 && a.equity > int256(a.initialMargin), "healthy by its profit");
-        trade(bob, alice, ETH, 0.1e18);
-        checkEq(sizeOf(alice, ETH), int256(19e18), "added");
-    }
-
-    /// @dev 10 ETH from 2,000 to 1,000 on 2,000 of cash: a deficit of 8,010, of which holders bear 0.25 % of the mark. The fee of 10
-    /// that the market has earned goes to what is left.
-    function test_ADL_2_FeesRepayBadDebt() public {
-        _long();
-        setPrice(ETH, 1_000e18);
-        liquidate(alice, bob);
-        uint256 badDebt = lossOf(ETH).badDebt;
-        checkLe(uint256(7_900e18), badDebt, "bad debt");
-        ch.sweepFees(ETH);
-        checkEq(badDebt - lossOf(ETH).badDebt, 10e18, "by the fee");
-        checkEq(cashOf(main(treasury)), 0, "nothing for the treasury");
-    }
-
-    /// @dev Who owes is not flat: in a batch what leaves is valued, and 1 WETH of 10 against 15,000 may go.
-    function test_MAM_3_DebtorReleasesCollateralInABatch() public {
-        lend(bob, 100_000e18);
-        giveCollateral(alice, WETH, 10e18);
-        borrow(alice, 13_000e18);
-        Call[] memory calls = new Call[](1);
-        calls[0] = Call(
-            address(ch),
-            abi.encodeCall(ch.withdraw, (alice, address(tokens[WETH]), 1e18, alice.ownerOf()))
-        );
-        vm.prank(alice.ownerOf());
-        ch.batch(calls);
-        checkEq(ch.collateralBalance(alice, WETH), 9e18, "released");
     }
 
     function test_ADL_2_FundPreviews() public {

@@ -2,10 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
+import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
 import {AccountId} from "../../../contracts/types/AccountId.sol";
 import {
     Account,
     Assessment,
+    FLAG_AUCTION,
+    FLAG_LOANS,
+    LendingPool,
     Loans,
     MarketIndex,
     MarketLoss,
@@ -17,6 +21,28 @@ import {
 /// @notice Adds up all accounts in one call.
 contract Lens {
     uint256 private constant FEE_UNIT = 1e9; // [wad]
+    uint256 private constant CASH_UNIT = 1e12; // [wad] of the smallest unit of USDC
+
+    /// @notice All that the invariants compare.
+    struct Books {
+        MarketSums[] markets;
+        CollateralSums[] collaterals;
+        LoanSums loans;
+        uint256 cash; // Σ over accounts
+        uint256 cashHeld; // [units] by the vault
+        uint256 flaggedDeficit; // total
+        uint256 flagged; // bitmap of the accounts with an auction, by their place in the list
+        bool bitmapsHold; // no bit without a holding
+    }
+
+    /// @notice One collateral asset.
+    struct CollateralSums {
+        uint256 sum; // [wad] over accounts with its bit
+        uint256 total; // [wad] the ledger's own
+        uint256 held; // [units] by the vault
+        uint256 unit; // [wad] of the token's smallest unit
+        bool whole; // every balance is a whole number of units, so that it can leave
+    }
 
     /// @notice One market, from its positions and from its own words.
     struct MarketSums {
@@ -51,20 +77,52 @@ contract Lens {
         uint256 lentShares;
         uint256 debtShares;
         bool exclusive; // nobody has debt and cash or lent cash
+        LendingPool pool;
     }
 
     ClearingHouse private _ledger;
+    MockERC20 private _cash;
+    address private _vault;
+    MockERC20[] private _tokens; // by collateral
+    uint256[] private _units; // [wad] of their smallest units
 
-    constructor(ClearingHouse ch) {
+    constructor(ClearingHouse ch, MockERC20[] memory tokens) {
         _ledger = ch;
+        (_cash, _vault, _tokens) = (MockERC20(ch.cashToken()), ch.vault(), tokens);
+        for (uint256 c = 0; c < tokens.length; ++c) _units.push(10 ** (18 - tokens[c].decimals()));
     }
 
-    function assessAll(AccountId[] calldata ids) external view returns (Assessment[] memory list) {
+    /// @notice The accounts whose place is in the bitmap `watched`; zeros for others.
+    function assess(
+        AccountId[] calldata ids,
+        uint256 watched
+    ) external view returns (Assessment[] memory list, Account[] memory accounts) {
         list = new Assessment[](ids.length);
-        for (uint256 i = 0; i < ids.length; ++i) list[i] = _ledger.assess(ids[i]);
+        accounts = new Account[](ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            if (watched & (1 << i) == 0) continue;
+            (list[i], accounts[i]) = (_ledger.assess(ids[i]), _ledger.account(ids[i]));
+        }
     }
 
-    function viewOf(AccountId id, uint256 markets) external view returns (View memory v) {
+    /// @notice [wad] what each account owes to lenders.
+    function debts(AccountId[] calldata ids) external view returns (uint256[] memory list) {
+        list = new uint256[](ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            if (_ledger.account(ids[i]).flags & FLAG_LOANS != 0) (, list[i], ) = _ledger.loans(ids[i]);
+        }
+    }
+
+    /// @notice Bitmap of the accounts that are flat and have something to take out.
+    function flatWithMeans(AccountId[] calldata ids, uint256 markets) external view returns (uint256 places) {
+        for (uint256 i = 0; i < ids.length; ++i) {
+            Account memory account = _ledger.account(ids[i]);
+            bool means = account.cash >= CASH_UNIT || account.collaterals != 0;
+            if (means && viewOf(ids[i], markets).flat) places |= 1 << i;
+        }
+    }
+
+    function viewOf(AccountId id, uint256 markets) public view returns (View memory v) {
         v.risk = _ledger.assess(id);
         v.cash = _ledger.account(id).cash;
         (v.lent, v.debt, ) = _ledger.loans(id);
@@ -79,62 +137,59 @@ contract Lens {
         }
     }
 
-    function marketSums(AccountId[] calldata ids, uint256 market) external view returns (MarketSums memory s) {
-        for (uint256 i = 0; i < ids.length; ++i) {
-            Position memory p = _ledger.position(ids[i], market);
-            if (p.size == 0 && p.quote == 0) continue;
-            ++s.positions;
-            s.sizes += p.size;
-            if (p.size > 0) s.longs += uint256(int256(p.size));
-            else s.shorts += uint256(-int256(p.size));
-            s.pnl += _ledger.positionPnl(ids[i], market);
+    /// @notice Adds up what the accounts' bitmaps say they hold: what has no bit is missing in a sum.
+    function books(AccountId[] calldata ids, uint256 markets) external view returns (Books memory b) {
+        b.markets = new MarketSums[](markets);
+        b.collaterals = new CollateralSums[](_tokens.length);
+        for (uint256 c = 0; c < _tokens.length; ++c) {
+            uint256 held = _tokens[c].balanceOf(_vault);
+            b.collaterals[c] = CollateralSums(0, _ledger.collateralTotal(c), held, _units[c], true);
         }
+        (b.bitmapsHold, b.loans.exclusive) = (true, true);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            Account memory account = _ledger.account(ids[i]);
+            b.cash += account.cash;
+            if (account.flags & FLAG_AUCTION != 0) b.flagged |= 1 << i;
+            if (account.flags & FLAG_LOANS != 0) _addLoans(b.loans, ids[i], account.cash);
+            for (uint256 m = 0; m < markets; ++m) {
+                if (account.markets & (1 << m) == 0) continue;
+                if (!_addPosition(b.markets[m], ids[i], m)) b.bitmapsHold = false;
+            }
+            for (uint256 c = 0; c < _tokens.length; ++c) {
+                if (account.collaterals & (1 << c) == 0) continue;
+                uint256 balance = _ledger.collateralBalance(ids[i], c);
+                if (balance == 0) b.bitmapsHold = false;
+                if (balance % _units[c] != 0) b.collaterals[c].whole = false;
+                b.collaterals[c].sum += balance;
+            }
+        }
+        for (uint256 m = 0; m < markets; ++m) _readMarket(b.markets[m], m);
+        (b.loans.pool, ) = _ledger.lending();
+        (b.cashHeld, b.flaggedDeficit) = (_cash.balanceOf(_vault), _ledger.totalFlaggedDeficit());
+    }
+
+    function _addPosition(MarketSums memory s, AccountId id, uint256 market) private view returns (bool held) {
+        Position memory p = _ledger.position(id, market);
+        if (p.size == 0 && p.quote == 0) return false;
+        ++s.positions;
+        s.sizes += p.size;
+        if (p.size > 0) s.longs += uint256(int256(p.size));
+        else s.shorts += uint256(-int256(p.size));
+        s.pnl += _ledger.positionPnl(id, market);
+        return true;
+    }
+
+    function _readMarket(MarketSums memory s, uint256 market) private view {
         (, MarketIndex memory index, MarketRate memory rate, MarketPool memory pool, MarketLoss memory loss) = _ledger
             .market(market);
         (s.openInterest, s.fees, s.pool) = (index.openInterest, uint256(rate.fees) * FEE_UNIT, pool.cash);
         (s.badDebt, s.flaggedDeficit) = (loss.badDebt, pool.flaggedDeficit);
     }
 
-    function cashSum(AccountId[] calldata ids) external view returns (uint256 sum) {
-        for (uint256 i = 0; i < ids.length; ++i) sum += _ledger.account(ids[i]).cash;
-    }
-
-    function loanSums(AccountId[] calldata ids) external view returns (LoanSums memory s) {
-        s.exclusive = true;
-        for (uint256 i = 0; i < ids.length; ++i) {
-            (uint256 lent, uint256 debt, Loans memory shares) = _ledger.loans(ids[i]);
-            (s.lent, s.debt) = (s.lent + lent, s.debt + debt);
-            (s.lentShares, s.debtShares) = (s.lentShares + shares.lentShares, s.debtShares + shares.debtShares);
-            if (shares.debtShares != 0 && (shares.lentShares != 0 || _ledger.account(ids[i]).cash != 0)) {
-                s.exclusive = false;
-            }
-        }
-    }
-
-    function collateralSum(AccountId[] calldata ids, uint256 collateral) external view returns (uint256 sum) {
-        for (uint256 i = 0; i < ids.length; ++i) sum += _ledger.collateralBalance(ids[i], collateral);
-    }
-
-    /// @notice Whether every balance is a whole number of token units, so that it can leave.
-    function isWhole(AccountId[] calldata ids, uint256 collateral, uint256 unit) external view returns (bool) {
-        for (uint256 i = 0; i < ids.length; ++i) {
-            if (_ledger.collateralBalance(ids[i], collateral) % unit != 0) return false;
-        }
-        return true;
-    }
-
-    /// @notice Bitmaps say what an account holds: no market or collateral without its bit, no bit without a holding.
-    function bitmapsHold(AccountId[] calldata ids, uint256 markets, uint256 collaterals) external view returns (bool) {
-        for (uint256 i = 0; i < ids.length; ++i) {
-            Account memory a = _ledger.account(ids[i]);
-            for (uint256 m = 0; m < markets; ++m) {
-                Position memory p = _ledger.position(ids[i], m);
-                if ((p.size != 0 || p.quote != 0) != (a.markets & (1 << m) != 0)) return false;
-            }
-            for (uint256 c = 0; c < collaterals; ++c) {
-                if ((_ledger.collateralBalance(ids[i], c) != 0) != (a.collaterals & (1 << c) != 0)) return false;
-            }
-        }
-        return true;
+    function _addLoans(LoanSums memory s, AccountId id, uint256 cash) private view {
+        (uint256 lent, uint256 debt, Loans memory shares) = _ledger.loans(id);
+        (s.lent, s.debt) = (s.lent + lent, s.debt + debt);
+        (s.lentShares, s.debtShares) = (s.lentShares + shares.lentShares, s.debtShares + shares.debtShares);
+        if (shares.debtShares != 0 && (shares.lentShares != 0 || cash != 0)) s.exclusive = false;
     }
 }
