@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Table from "cli-table3";
 import { Command, InvalidArgumentError } from "commander";
 
+import { generator } from "../../src/replay/synthetic.ts";
 import { BuildFailed, buildHouse, copyHouse, runForge, runMocha } from "./house.ts";
 import type { Outcome } from "./house.ts";
 import { sumoMutants } from "./mutants.ts";
@@ -57,19 +58,8 @@ function testsOf(file: string): Tests {
   return TESTS[file] ?? { mocha: [], forge: LEDGER };
 }
 
-/** A random number of [0, 1) after another, the same ones for the same seed (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 function sample(mutants: readonly Mutant[], size: number, seed: number): Mutant[] {
-  const next = random(seed);
+  const next = generator(seed);
   const drawn = mutants.map((mutant) => ({ mutant, at: next() })).sort((a, b) => a.at - b.at);
   return drawn.slice(0, size).map((d) => d.mutant);
 }

@@ -4,20 +4,10 @@ import type { SignedOrder } from "../sdk/orders.ts";
 import { accountKey, CANCELLED, newOrder, OrderBook, positionOf } from "./book.ts";
 import type { AccountOrders, BookLimits, BookOrder, Fill, OrderState, Slot } from "./book.ts";
 import { decode, encode } from "./types.ts";
-import type { CancelReason, Command, EngineEvent, MarketTerms, RejectReason, SlotFact } from "./types.ts";
+import type { CancelReason, Command, EngineEvent, MarketTerms, RejectReason, Sent, SlotFact } from "./types.ts";
 
 const STAMP_LIFETIME = 300_000; // [ms] for which an owner's last instruction is remembered; older ones are refused anyway
 const SNAPSHOT_VERSION = 1;
-
-/** A transaction that was sent and whose outcome is not known yet. */
-export interface Sent {
-  readonly nonce: number;
-  readonly transaction: string;
-  readonly raw: string;
-  readonly maxFee: bigint; // [wei per gas]
-  readonly priorityFee: bigint; // [wei per gas]
-  readonly fills: readonly number[];
-}
 
 /** What a command did. */
 export interface Applied {

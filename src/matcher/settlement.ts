@@ -12,8 +12,8 @@ import { decodeError } from "../sdk/errors.ts";
 import type { ContractError } from "../sdk/errors.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
 import type { BookOrder, Fill } from "./book.ts";
-import type { Engine, Sent } from "./engine.ts";
-import type { Command, FailedFact } from "./types.ts";
+import type { Engine } from "./engine.ts";
+import type { Command, FailedFact, Sent } from "./types.ts";
 
 const MAX_MISSING = 20;
 const MAX_HALVINGS = 16; // of a batch

@@ -80,6 +80,16 @@ export interface PlaceCommand {
   readonly position: bigint; // [wad] size of its account in its market on the chain
 }
 
+/** A transaction that was sent and whose outcome is not known yet. */
+export interface Sent {
+  readonly nonce: number;
+  readonly transaction: string;
+  readonly raw: string;
+  readonly maxFee: bigint; // [wei per gas]
+  readonly priorityFee: bigint; // [wei per gas]
+  readonly fills: readonly number[];
+}
+
 /** Everything that changes the engine. Time is a part of it: the engine has no clock of its own. */
 export type Command =
   | PlaceCommand
@@ -112,16 +122,7 @@ export type Command =
       readonly owners: readonly OwnerFact[];
       readonly settled: readonly SettledFact[];
     }
-  | {
-      readonly type: "send"; // written before a transaction leaves
-      readonly time: number;
-      readonly nonce: number;
-      readonly transaction: string;
-      readonly raw: string;
-      readonly maxFee: bigint; // [wei per gas]
-      readonly priorityFee: bigint; // [wei per gas]
-      readonly fills: readonly number[];
-    }
+  | ({ readonly type: "send"; readonly time: number } & Sent) // written before a transaction leaves
   | { readonly type: "unsend"; readonly time: number } // the sent transactions' nonce is used up; what they did is known
   | { readonly type: "fail"; readonly time: number; readonly fills: readonly FailedFact[] };
 

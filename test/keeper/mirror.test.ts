@@ -2,6 +2,7 @@ import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types"
 import { expect } from "chai";
 
 import { Mirror } from "../../src/keeper/mirror.ts";
+import { generator } from "../../src/replay/synthetic.ts";
 import { assessAccount } from "../../src/risk/account.ts";
 import type { AccountState } from "../../src/risk/types.ts";
 import { accountId, accountParts, isolatedAccountId } from "../../src/sdk/accountId.ts";
@@ -18,17 +19,6 @@ const EMPTY: AccountState = {
 };
 
 const LENDING = 64n; // where losses are kept by market
-
-/** A repeatable sequence of numbers in [0, 1): mulberry32. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function mirrorOf(house: Fixture): Mirror {
   return new Mirror(house.ethers.provider, house.addressBook);
@@ -75,7 +65,7 @@ async function expectEqual(mirror: Mirror, house: Fixture, ids: readonly Account
 
 /** A random history: every action may be refused, then nothing has happened. */
 async function play(house: Fixture, seed: number, steps: number, check: () => Promise<void>): Promise<void> {
-  const next = random(seed);
+  const next = generator(seed);
   const lending = seed % 4 < 2; // without it losses wait for cash
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!;
   const amount = (most: number) => (next() * most).toFixed(6);
