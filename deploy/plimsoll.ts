@@ -11,7 +11,7 @@ import { loadAddressBook } from "../src/sdk/addressBook.ts";
 import type { AddressBook } from "../src/sdk/addressBook.ts";
 import {
   AccessManager__factory,
-  ClearingHouse__factory,
+  IClearingHouse__factory,
   MockERC20__factory,
   MockV3Aggregator__factory,
   PriceOracle__factory,
@@ -81,7 +81,7 @@ export async function deployPlimsoll(
   const listed = await describe(deployer, parameters, deploy.mocks);
   const house: House = {
     authority: AccessManager__factory.connect(deploy.contracts.accessManager, deployer),
-    clearingHouse: ClearingHouse__factory.connect(deploy.contracts.clearingHouse, deployer),
+    clearingHouse: IClearingHouse__factory.connect(deploy.contracts.clearingHouse, deployer),
     riskEngine: RiskEngine__factory.connect(deploy.contracts.riskEngine, deployer),
     priceOracle: PriceOracle__factory.connect(deploy.contracts.priceOracle, deployer),
   };

@@ -1,7 +1,7 @@
 import { ZeroAddress } from "ethers";
 import type { ContractTransactionResponse } from "ethers";
 
-import type { AccessManager, ClearingHouse, PriceOracle, RiskEngine } from "../types/index.ts";
+import type { AccessManager, IClearingHouse, PriceOracle, RiskEngine } from "../types/index.ts";
 import type { NetworkParameters } from "./config.ts";
 
 /** A parameter that may change after the deployment: whether it stands on the chain, and the transaction that puts it there. */
@@ -13,7 +13,7 @@ export interface Setting {
 
 export interface House {
   authority: AccessManager;
-  clearingHouse: ClearingHouse;
+  clearingHouse: IClearingHouse;
   riskEngine: RiskEngine;
   priceOracle: PriceOracle;
 }

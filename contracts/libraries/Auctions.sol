@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Assessment, Auction, FLAG_AUCTION, LENDING, MarketPool, WAD} from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
@@ -24,7 +24,7 @@ library Auctions {
 
     /// @notice An account whose own change is not checked yet cannot be judged: its batch could undo what it did.
     function requireNotPending(AccountId id) internal view {
-        if (Transient.marksOf(id) & Transient.PENDING != 0) revert IClearingHouse.CheckPending();
+        if (Transient.marksOf(id) & Transient.PENDING != 0) revert IClearingHouseCore.CheckPending();
     }
 
     /// @notice Whether an account has a position or collateral with a usable price.
@@ -88,7 +88,7 @@ library Auctions {
         if ($.accounts[id].flags & FLAG_AUCTION == 0) return;
         Auction memory x = $.auctions[id];
         recordDeficit($, id, x, 0);
-        if (x.flagger != address(0)) emit IClearingHouse.AuctionCleared(id);
+        if (x.flagger != address(0)) emit IClearingHouseCore.AuctionCleared(id);
         Auction memory rest;
         (rest.cashCallClock, rest.cashCallSeen) = (x.cashCallClock, x.cashCallSeen);
         $.auctions[id] = rest;
@@ -116,7 +116,7 @@ library Auctions {
             x.recordedLending = ofDebt != 0;
             if (x.recordedLending) _addRecorded($, id, LENDING, int256(ofDebt));
         }
-        emit IClearingHouse.DeficitRecorded(id, deficit);
+        emit IClearingHouseCore.DeficitRecorded(id, deficit);
     }
 
     /// @notice Counts for how long a loss of an account has been seen waiting for cash: each observation adds the time since the last
@@ -132,7 +132,7 @@ library Auctions {
         (x.cashCallClock, x.cashCallSeen) = found ? (uint32(clock), uint32(block.timestamp)) : (0, 0);
         $.auctions[id] = x;
         Ledger.setFlag($, id, FLAG_AUCTION, found || x.flagger != address(0));
-        emit IClearingHouse.UnsettledLossSeen(id, loss, x.cashCallClock);
+        emit IClearingHouseCore.UnsettledLossSeen(id, loss, x.cashCallClock);
     }
 
     /// @dev What a call now adds to the clock: nothing if it is the first.

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {IExchange} from "../interfaces/IExchange.sol";
 import {Call} from "../types/LedgerTypes.sol";
 
@@ -16,7 +16,7 @@ library Batch {
             } else if (calls[i].target == exchange && bytes4(calls[i].data) == IExchange.settle.selector) {
                 results[i] = Address.functionCall(exchange, calls[i].data);
             } else {
-                revert IClearingHouse.InvalidBatchTarget(calls[i].target);
+                revert IClearingHouseCore.InvalidBatchTarget(calls[i].target);
             }
         }
     }

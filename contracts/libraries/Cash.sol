@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {FLAG_LOANS} from "../types/LedgerTypes.sol";
 import {Ledger} from "./Ledger.sol";
@@ -21,7 +21,7 @@ library Cash {
         uint256 cash = $.accounts[id].cash;
         if (cash < amount) {
             uint256 raised = Lending.raise($, id, amount - cash, true);
-            if (cash + raised < amount) revert IClearingHouse.InsufficientCash(id, cash + raised, amount);
+            if (cash + raised < amount) revert IClearingHouseCore.InsufficientCash(id, cash + raised, amount);
         }
         Ledger.subCash($, id, amount);
     }

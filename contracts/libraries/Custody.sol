@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {IVault} from "../interfaces/IVault.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {CollateralParams, WAD} from "../types/LedgerTypes.sol";
@@ -29,8 +29,8 @@ library Custody {
         AccountId id,
         address token,
         uint256 amount
-    ) external returns (uint256 credited) {
-        if (amount == 0) revert IClearingHouse.ZeroAmount();
+    ) internal returns (uint256 credited) {
+        if (amount == 0) revert IClearingHouseCore.ZeroAmount();
         if (token == tokens.cash) {
             credited = TokenUnits.toWadDown(_pull(tokens, token, amount), tokens.cashDecimals);
             _creditCash($, id, credited);
@@ -41,8 +41,8 @@ library Custody {
             credited = TokenUnits.toWadDown(_pull(tokens, token, amount), decimals);
             _admit($, id, collateral, credited);
         }
-        if (credited == 0) revert IClearingHouse.ZeroAmount();
-        emit IClearingHouse.Deposited(id, token, msg.sender, credited);
+        if (credited == 0) revert IClearingHouseCore.ZeroAmount();
+        emit IClearingHouseCore.Deposited(id, token, msg.sender, credited);
     }
 
     function withdraw(
@@ -52,10 +52,10 @@ library Custody {
         address token,
         uint256 amount,
         address to
-    ) external returns (uint256 debited) {
+    ) internal returns (uint256 debited) {
         _requireOwner(id);
-        if (amount == 0) revert IClearingHouse.ZeroAmount();
-        if (to == address(0)) revert IClearingHouse.ZeroAddress();
+        if (amount == 0) revert IClearingHouseCore.ZeroAmount();
+        if (to == address(0)) revert IClearingHouseCore.ZeroAddress();
         if (token == tokens.cash) {
             debited = TokenUnits.toWadUp(amount, tokens.cashDecimals);
             _debitCash($, id, debited);
@@ -64,7 +64,7 @@ library Custody {
             debited = TokenUnits.toWadUp(amount, decimals);
             _release($, id, collateral, debited);
         }
-        emit IClearingHouse.Withdrawn(id, token, to, debited);
+        emit IClearingHouseCore.Withdrawn(id, token, to, debited);
     }
 
     function transfer(
@@ -74,11 +74,11 @@ library Custody {
         AccountId to,
         address token,
         uint256 amount
-    ) external returns (uint256 moved) {
+    ) internal returns (uint256 moved) {
         _requireOwner(from);
-        if (amount == 0) revert IClearingHouse.ZeroAmount();
-        if (from.equals(to)) revert IClearingHouse.SameAccount(from);
-        if (to.ownerOf() != msg.sender) revert IClearingHouse.OwnerMismatch(from, to);
+        if (amount == 0) revert IClearingHouseCore.ZeroAmount();
+        if (from.equals(to)) revert IClearingHouseCore.SameAccount(from);
+        if (to.ownerOf() != msg.sender) revert IClearingHouseCore.OwnerMismatch(from, to);
         if (token == tokens.cash) {
             moved = TokenUnits.toWadUp(amount, tokens.cashDecimals);
             _debitCash($, from, moved);
@@ -89,7 +89,7 @@ library Custody {
             _release($, from, collateral, moved);
             _admit($, to, collateral, moved);
         }
-        emit IClearingHouse.Transferred(from, to, token, moved);
+        emit IClearingHouseCore.Transferred(from, to, token, moved);
     }
 
     /// @dev Returns what the vault received, in token units.
@@ -98,7 +98,7 @@ library Custody {
     }
 
     function _requireOwner(AccountId id) private view {
-        if (id.ownerOf() != msg.sender) revert IClearingHouse.NotOwner(id, msg.sender);
+        if (id.ownerOf() != msg.sender) revert IClearingHouseCore.NotOwner(id, msg.sender);
     }
 
     function _creditCash(Ledger.State storage $, AccountId id, uint256 amount) private {
@@ -117,9 +117,9 @@ library Custody {
         uint256 balance = $.balances[id][collateral] + amount;
         uint256 total = $.collateralTotals[collateral] + amount;
         _requireListed($, collateral);
-        if (total > params.cap * WAD) revert IClearingHouse.CollateralCap(collateral, total, params.cap * WAD);
+        if (total > params.cap * WAD) revert IClearingHouseCore.CollateralCap(collateral, total, params.cap * WAD);
         if (balance > params.accountCap * WAD) {
-            revert IClearingHouse.CollateralCap(collateral, balance, params.accountCap * WAD);
+            revert IClearingHouseCore.CollateralCap(collateral, balance, params.accountCap * WAD);
         }
         _requireNoDust(id, collateral, balance, params.minBalance);
         $.collateralTotals[collateral] = total;
@@ -131,7 +131,7 @@ library Custody {
     /// something without a price leaves.
     function _release(Ledger.State storage $, AccountId id, uint256 collateral, uint256 amount) private {
         uint256 balance = $.balances[id][collateral];
-        if (balance < amount) revert IClearingHouse.InsufficientCollateral(id, collateral, balance, amount);
+        if (balance < amount) revert IClearingHouseCore.InsufficientCollateral(id, collateral, balance, amount);
         _requireNoDust(id, collateral, balance - amount, $.collaterals[collateral].minBalance);
         $.collateralTotals[collateral] -= amount;
         Ledger.setBalance($, id, collateral, balance - amount);
@@ -143,18 +143,18 @@ library Custody {
 
     function _requireListed(Ledger.State storage $, uint256 collateral) private view {
         uint256 end = $.collaterals[collateral].delistingEnd;
-        if (end != 0) revert IClearingHouse.Delisted(collateral, end);
+        if (end != 0) revert IClearingHouseCore.Delisted(collateral, end);
     }
 
     function _requireNoDust(AccountId id, uint256 collateral, uint256 balance, uint256 minimum) private pure {
         if (balance != 0 && balance < minimum) {
-            revert IClearingHouse.CollateralDust(id, collateral, balance, minimum);
+            revert IClearingHouseCore.CollateralDust(id, collateral, balance, minimum);
         }
     }
 
     function _collateralOf(Ledger.State storage $, address token) private view returns (uint256 id, uint256 decimals) {
         id = $.collateralIds[token];
-        if (id == 0) revert IClearingHouse.UnknownAsset(token);
+        if (id == 0) revert IClearingHouseCore.UnknownAsset(token);
         return (--id, $.collaterals[id].decimals);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Assessment, FLAG_OPENED, MarketParams, Openings, WAD} from "../types/LedgerTypes.sol";
 import {PriceSnapshot} from "../types/Portfolio.sol";
@@ -32,7 +32,7 @@ library Health {
         if (counted >= int256(required) && !s.unpriced) return Auctions.clear($, id);
         bool covered = marks & Transient.BORROWED == 0 || a.equity - int256(s.profit) >= int256(a.maintenanceMargin);
         if (extra != 0 || !covered || !_mayStayBelow(id, marks) || !_worsensNothing($, id, s, a)) {
-            revert IClearingHouse.InsufficientMargin(id, counted, required);
+            revert IClearingHouseCore.InsufficientMargin(id, counted, required);
         }
     }
 
@@ -84,7 +84,7 @@ library Health {
         else if (s.profit != 0) Pools.collectGains($, id, Pools.legs($, id));
         else return s;
         s = Margin.gather($, id, false, Margin.ALL, Prices.CAUTIOUS);
-        if (mustSettle && s.loss != 0) revert IClearingHouse.UnsettledLoss(id, s.cash, s.loss);
+        if (mustSettle && s.loss != 0) revert IClearingHouseCore.UnsettledLoss(id, s.cash, s.loss);
     }
 
     /// @dev Equity that counts against IM: unsettled profit not at all for what leaves, else per market up to what closing that

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {IPriceOracle} from "../interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "../interfaces/IRiskEngine.sol";
 import {AccountId} from "../types/AccountId.sol";
@@ -77,7 +77,7 @@ library Ledger {
         if (amount == 0) return;
         uint256 slot = _accountSlot($, id);
         uint256 word = _load(slot);
-        if (uint112(word) < amount) revert IClearingHouse.InsufficientCash(id, uint112(word), amount);
+        if (uint112(word) < amount) revert IClearingHouseCore.InsufficientCash(id, uint112(word), amount);
         _write(slot, word, word - amount); // cash is the lowest field
     }
 
@@ -93,9 +93,9 @@ library Ledger {
         Account memory a = $.accounts[id];
         a.markets ^= uint64(1 << market);
         if (word != 0) {
-            if (id.isIsolated() && id.isolatedMarket() != market) revert IClearingHouse.IsolatedMarket(id, market);
+            if (id.isIsolated() && id.isolatedMarket() != market) revert IClearingHouseCore.IsolatedMarket(id, market);
             if (LibBit.popCount(a.markets) > MAX_ACCOUNT_MARKETS) {
-                revert IClearingHouse.TooManyMarkets(id, MAX_ACCOUNT_MARKETS);
+                revert IClearingHouseCore.TooManyMarkets(id, MAX_ACCOUNT_MARKETS);
             }
         }
         storeAccount($, id, a);
@@ -119,7 +119,7 @@ library Ledger {
         Account memory a = $.accounts[id];
         a.collaterals ^= uint64(1 << collateral);
         if (balance != 0 && LibBit.popCount(a.collaterals) > MAX_ACCOUNT_COLLATERALS) {
-            revert IClearingHouse.TooManyCollaterals(id, MAX_ACCOUNT_COLLATERALS);
+            revert IClearingHouseCore.TooManyCollaterals(id, MAX_ACCOUNT_COLLATERALS);
         }
         storeAccount($, id, a);
     }

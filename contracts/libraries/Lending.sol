@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {FixedPointMathLib} from "solady/src/utils/FixedPointMathLib.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {LendingParams, LendingPool, PPM, WAD} from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
@@ -95,7 +95,7 @@ library Lending {
     function lend(Ledger.State storage $, AccountId id, uint256 amount) external {
         LendingPool memory p = current($);
         uint256 shares = (amount * (uint256(p.lentShares) + VIRTUAL_SHARES)) / (uint256(p.lent) + 1);
-        if (shares == 0) revert IClearingHouse.ZeroAmount();
+        if (shares == 0) revert IClearingHouseCore.ZeroAmount();
         Ledger.subCash($, id, amount);
         p.lent += amount.toUint128();
         p.lentShares += shares.toUint128();
@@ -107,9 +107,9 @@ library Lending {
     /// @notice Brings lent cash of an account back. `units` are the token's own.
     function recall(Ledger.State storage $, AccountId id, uint256 units, uint256 decimals) external {
         uint256 amount = TokenUnits.toWadDown(units, decimals);
-        if (amount == 0) revert IClearingHouse.ZeroAmount();
+        if (amount == 0) revert IClearingHouseCore.ZeroAmount();
         uint256 raised = _raise($, id, amount, false);
-        if (raised < amount) revert IClearingHouse.InsufficientLiquidity(id, raised, amount);
+        if (raised < amount) revert IClearingHouseCore.InsufficientLiquidity(id, raised, amount);
     }
 
     // ---------------------------------------------------------------- what money does on its own
@@ -190,7 +190,7 @@ library Lending {
         _inBounds("reserveFactor", params.reserveFactor, 0, 500_000);
         $.lending = current($);
         $.lendingParams = params;
-        emit IClearingHouse.LendingParamsSet(params);
+        emit IClearingHouseCore.LendingParamsSet(params);
     }
 
     // ---------------------------------------------------------------- internals
@@ -253,16 +253,16 @@ library Lending {
         int256 cash
     ) private {
         Ledger.setLoans($, id, lentShares, debtShares);
-        emit IClearingHouse.LoansChanged(id, cash, lentShares, debtShares);
+        emit IClearingHouseCore.LoansChanged(id, cash, lentShares, debtShares);
     }
 
     function _store(Ledger.State storage $, LendingPool memory p) private {
         p.rate = rateOf($.lendingParams, p.borrowed, p.lent).toUint64();
         $.lending = p;
-        emit IClearingHouse.LendingChanged(p.lent, p.borrowed, p.reserves, p.rate);
+        emit IClearingHouseCore.LendingChanged(p.lent, p.borrowed, p.reserves, p.rate);
     }
 
     function _inBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {
-        if (value < low || value > high) revert IClearingHouse.ParameterOutOfBounds(name, value, low, high);
+        if (value < low || value > high) revert IClearingHouseCore.ParameterOutOfBounds(name, value, low, high);
     }
 }

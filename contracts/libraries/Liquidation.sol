@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
 import {
     Assessment,
@@ -84,7 +84,7 @@ library Liquidation {
             legs = Pools.legs($, id);
         }
         if (!Auctions.hasAssets($, id, legs)) {
-            if (degraded) revert IClearingHouse.NothingToSell(id);
+            if (degraded) revert IClearingHouseCore.NothingToSell(id);
             Auctions.clear($, id);
             return (0, 0);
         }
@@ -103,7 +103,7 @@ library Liquidation {
             (x.cashCallClock, x.cashCallSeen) = ($.auctions[id].cashCallClock, $.auctions[id].cashCallSeen);
             if (!degraded) Auctions.recordDeficit($, id, x, 0);
             Auctions.store($, id, x);
-            emit IClearingHouse.Flagged(id, x.flagger, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
+            emit IClearingHouseCore.Flagged(id, x.flagger, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
         }
         return (sale.fraction, paid);
     }
@@ -125,11 +125,11 @@ library Liquidation {
             (CASH_CALL_DISCOUNT * (a.maintenanceMargin - Fixed.min(Margin.stuckMargin($, s), a.maintenanceMargin))) /
                 WAD;
         if (!calm || loss == 0 || clock <= CASH_CALL_DELAY || a.equity <= int256(limit)) {
-            revert IClearingHouse.NoCashCall(id, loss, clock);
+            revert IClearingHouseCore.NoCashCall(id, loss, clock);
         }
         uint256 value = Pools.collateralValue($, id);
         (, uint256 debt) = Lending.balances($, id, false);
-        if (value <= debt) revert IClearingHouse.NothingToSell(id);
+        if (value <= debt) revert IClearingHouseCore.NothingToSell(id);
         Sale memory sale = _newSale(id, taker, address(0));
         sale.fraction = Fixed.min(Fixed.min(WAD, terms.maxFraction), (loss * WAD) / (value - debt));
         sale.cost = Fixed.divUp(sale.fraction * limit, WAD);
@@ -141,9 +141,9 @@ library Liquidation {
     // ---------------------------------------------------------------- checks
 
     function _requireTaker(AccountId id, AccountId taker) private view {
-        if (taker.ownerOf() != msg.sender) revert IClearingHouse.NotOwner(taker, msg.sender);
-        if (id.ownerOf() == msg.sender) revert IClearingHouse.SelfLiquidation(id, taker);
-        if (taker.isIsolated()) revert IClearingHouse.IsolatedTaker(taker);
+        if (taker.ownerOf() != msg.sender) revert IClearingHouseCore.NotOwner(taker, msg.sender);
+        if (id.ownerOf() == msg.sender) revert IClearingHouseCore.SelfLiquidation(id, taker);
+        if (taker.isIsolated()) revert IClearingHouseCore.IsolatedTaker(taker);
         Auctions.requireNotPending(id);
     }
 
@@ -176,7 +176,7 @@ library Liquidation {
                 gross += (Fixed.abs(legs[i].size) * _markOf($, legs[i].market)) / WAD;
         }
         bool dust = gross * sale.fraction < DUST * WAD || gross * (WAD - sale.fraction) < DUST * WAD;
-        if (sinks || dust) revert IClearingHouse.FractionTooSmall(sale.fraction, needed);
+        if (sinks || dust) revert IClearingHouseCore.FractionTooSmall(sale.fraction, needed);
     }
 
     function _markOf(Ledger.State storage $, uint256 market) private view returns (uint256) {
@@ -202,12 +202,12 @@ library Liquidation {
         }
         for (uint256 i = 0; i < legs.length; ++i) _takePosition($, sale, legs[i], owed[i]);
         paid = _pay($, sale, legs);
-        if (paid > terms.maxPayment) revert IClearingHouse.PaymentTooHigh(paid, terms.maxPayment);
+        if (paid > terms.maxPayment) revert IClearingHouseCore.PaymentTooHigh(paid, terms.maxPayment);
         uint256 gain = sale.cost - sale.toFund - sale.toFlagger;
-        if (gain < terms.minGain) revert IClearingHouse.GainTooLow(gain, terms.minGain);
+        if (gain < terms.minGain) revert IClearingHouseCore.GainTooLow(gain, terms.minGain);
         if (sale.debtShares | sale.lentShares != 0) Lending.repay($, sale.taker);
         if (sale.owed != 0) Pools.payLosses($, sale.account, Pools.legs($, sale.account));
-        emit IClearingHouse.Liquidated(
+        emit IClearingHouseCore.Liquidated(
             sale.account,
             sale.taker,
             sale.flagger,
@@ -237,7 +237,7 @@ library Liquidation {
             sale.value += Margin.valueOf(balance, price) - Margin.valueOf(balance - amount, price);
             Ledger.setBalance($, sale.account, collateral, balance - amount);
             Ledger.setBalance($, sale.taker, collateral, $.balances[sale.taker][collateral] + amount);
-            emit IClearingHouse.CollateralTaken(sale.account, sale.taker, collateral, amount);
+            emit IClearingHouseCore.CollateralTaken(sale.account, sale.taker, collateral, amount);
         }
     }
 
@@ -294,7 +294,8 @@ library Liquidation {
         if (sale.claims == 0) return;
         uint256 profit = 0;
         for (uint256 i = 0; i < legs.length; ++i) profit += Fixed.positive(legs[i].pnl);
-        if (!acceptClaims || sale.claims > profit) revert IClearingHouse.ClaimsNotAccepted(sale.account, sale.claims);
+        if (!acceptClaims || sale.claims > profit)
+            revert IClearingHouseCore.ClaimsNotAccepted(sale.account, sale.claims);
     }
 
     /// @dev Moves f of a size at the mark, rounded up, and the leg's share of losses and claims.
@@ -331,7 +332,7 @@ library Liquidation {
             $.indices[leg.market].openInterest = uint256(int256(uint256($.indices[leg.market].openInterest)) + longs)
                 .toUint112();
         }
-        emit IClearingHouse.PositionTaken(sale.account, sale.taker, leg.market, moved, accountQuote, takerQuote);
+        emit IClearingHouseCore.PositionTaken(sale.account, sale.taker, leg.market, moved, accountQuote, takerQuote);
     }
 
     /// @dev Moves the cash. Nothing is made: what the account, fund and flagger get, the taker pays.
@@ -371,6 +372,6 @@ library Liquidation {
         }
         if (paid == 0) return;
         Cash.credit($, sale.taker, paid);
-        emit IClearingHouse.RescuePaid(sale.account, sale.taker, paid);
+        emit IClearingHouseCore.RescuePaid(sale.account, sale.taker, paid);
     }
 }

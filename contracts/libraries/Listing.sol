@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {CollateralRisk, IRiskEngine, UnderlyingRisk} from "../interfaces/IRiskEngine.sol";
 import {
     CollateralParams,
@@ -27,7 +27,7 @@ library Listing {
 
     function setMarket(Ledger.State storage $, uint256 id, MarketParams calldata params) external {
         // Fees and penalties need somebody to go to.
-        if ($.insuranceFund == address(0) || $.treasury == address(0)) revert IClearingHouse.ZeroAddress();
+        if ($.insuranceFund == address(0) || $.treasury == address(0)) revert IClearingHouseCore.ZeroAddress();
         _inBounds("market", id, 0, MAX_MARKETS - 1);
         _inBounds("takerFee", params.takerFee, 0, MAX_FEE);
         _inBounds("makerFee", params.makerFee, 0, params.takerFee);
@@ -49,7 +49,7 @@ library Listing {
         _inBounds("underlying", params.underlying, rate.underlying, rate.underlying);
         $.priceOracle.observe(params.underlying, 0); // there is a last good price from now on
         $.params[id] = params;
-        emit IClearingHouse.MarketSet(id, params);
+        emit IClearingHouseCore.MarketSet(id, params);
     }
 
     function setCollateral(
@@ -65,35 +65,35 @@ library Listing {
         if (risk.haircutInitial == 0 || risk.underlying != params.underlying) revert IRiskEngine.UnknownCollateral(id);
         CollateralParams memory listed = $.collaterals[id];
         if (listed.token == address(0)) {
-            if (params.token == cashToken || $.collateralIds[params.token] != 0) revert IClearingHouse.AlreadySet();
+            if (params.token == cashToken || $.collateralIds[params.token] != 0) revert IClearingHouseCore.AlreadySet();
             $.collateralIds[params.token] = id + 1;
             listed.token = params.token;
             listed.decimals = uint8(decimals);
             listed.underlying = params.underlying;
             listed.hasRate = params.hasRate;
         }
-        if (params.token != listed.token) revert IClearingHouse.UnknownAsset(params.token);
+        if (params.token != listed.token) revert IClearingHouseCore.UnknownAsset(params.token);
         _inBounds("underlying", params.underlying, listed.underlying, listed.underlying);
-        if (params.hasRate != listed.hasRate) revert IClearingHouse.AlreadySet();
+        if (params.hasRate != listed.hasRate) revert IClearingHouseCore.AlreadySet();
         (listed.cap, listed.accountCap, listed.minBalance) = (params.cap, params.accountCap, params.minBalance);
         $.collaterals[id] = listed;
         $.priceOracle.observe(params.underlying, 0); // there is a last good price from now on
         if (params.hasRate) $.priceOracle.observeRate(id);
         // A dust threshold worth having would make slices lopsided.
         _inBounds("minBalance", params.minBalance, 0, (MAX_DUST * WAD) / Prices.ofCollateral($, id));
-        emit IClearingHouse.CollateralSet(id, listed);
+        emit IClearingHouseCore.CollateralSet(id, listed);
     }
 
     /// @notice Starts the ramp of a collateral's haircut to 100 %, for good.
     function delistCollateral(Ledger.State storage $, uint256 id) external {
         CollateralParams storage listed = $.collaterals[id];
-        if (listed.token == address(0)) revert IClearingHouse.UnknownAsset(address(0));
-        if (listed.delistingEnd != 0) revert IClearingHouse.AlreadySet();
+        if (listed.token == address(0)) revert IClearingHouseCore.UnknownAsset(address(0));
+        if (listed.delistingEnd != 0) revert IClearingHouseCore.AlreadySet();
         listed.delistingEnd = uint32(block.timestamp + Margin.DELISTING_RAMP);
-        emit IClearingHouse.CollateralDelisted(id, listed.delistingEnd);
+        emit IClearingHouseCore.CollateralDelisted(id, listed.delistingEnd);
     }
 
     function _inBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {
-        if (value < low || value > high) revert IClearingHouse.ParameterOutOfBounds(name, value, low, high);
+        if (value < low || value > high) revert IClearingHouseCore.ParameterOutOfBounds(name, value, low, high);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Assessment, Auction, FLAG_AUCTION, LiquidationTerms, WAD} from "../types/LedgerTypes.sol";
 import {Portfolios} from "../types/Portfolio.sol";
@@ -29,7 +29,7 @@ library Observation {
         Auction memory x = Auctions.advance($, id, a, msg.sender);
         if (!s.degraded) Auctions.recordDeficit($, id, x, Fixed.positive(-a.equity));
         Auctions.store($, id, x);
-        emit IClearingHouse.Flagged(id, msg.sender, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
+        emit IClearingHouseCore.Flagged(id, msg.sender, a.equity, a.initialMargin, a.maintenanceMargin, x.clock);
     }
 
     /// @notice Liquidates an account part of which has no usable price: it counts at its kindest, and the rest is what is sold.
@@ -42,11 +42,11 @@ library Observation {
         Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.KINDEST);
         Assessment memory a = Margin.judge($, s);
         if (a.equity >= int256(a.maintenanceMargin)) {
-            revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
+            revert IClearingHouseCore.NotLiquidatable(id, a.equity, a.maintenanceMargin);
         }
         uint256 stuck = Margin.stuckMargin($, s);
         // A rest that hedges what is stuck would be worse off without it.
-        if (a.maintenanceMargin <= stuck) revert IClearingHouse.NothingToSell(id);
+        if (a.maintenanceMargin <= stuck) revert IClearingHouseCore.NothingToSell(id);
         // At no more than E/MM of what the rest adds to MM: so the ratio never falls.
         uint256 discount = Auctions.discountNow($, id);
         uint256 ratio = (Fixed.positive(a.equity) * WAD) / a.maintenanceMargin;
@@ -58,7 +58,7 @@ library Observation {
         Auctions.requireNotPending(id);
         Assessment memory a = Margin.assess($, id);
         if (a.equity >= 0 || Auctions.hasAssets($, id, Pools.legs($, id)))
-            revert IClearingHouse.NotAbsorbable(id, a.equity);
+            revert IClearingHouseCore.NotAbsorbable(id, a.equity);
         Transient.markLater(id, Transient.STRICT);
         Auctions.clear($, id);
         Pools.settleAll($, id);
@@ -96,7 +96,7 @@ library Observation {
         bool flagged = $.accounts[id].flags & FLAG_AUCTION != 0;
         bool called = a.equity < int256(a.initialMargin);
         if (s.degraded || (!flagged && !called)) {
-            revert IClearingHouse.NotLiquidatable(id, a.equity, a.maintenanceMargin);
+            revert IClearingHouseCore.NotLiquidatable(id, a.equity, a.maintenanceMargin);
         }
         Transient.markLater(id, Transient.STRICT); // what a batch brought in for this observation stays in
         if (!called) return Auctions.clear($, id);

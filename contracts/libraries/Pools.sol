@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Account, FLAG_LOANS, MARKET_HAS_LOSS, MarketPool, MarketRate} from "../types/LedgerTypes.sol";
 import {Borrowing} from "./Borrowing.sol";
@@ -133,7 +133,7 @@ library Pools {
         Ledger.subCash($, id, amount);
         Ledger.addQuote($, id, market, int256(amount));
         $.pools[market].cash += amount.toUint128();
-        emit IClearingHouse.Settled(id, market, -int256(amount));
+        emit IClearingHouseCore.Settled(id, market, -int256(amount));
     }
 
     /// @notice Pays up to `amount` of a profit from what the pool holds beyond recorded deficits; nothing while bad debt stands or the
@@ -150,7 +150,7 @@ library Pools {
         $.pools[market].cash -= uint128(paid);
         Ledger.addQuote($, id, market, -int256(paid));
         Cash.credit($, id, paid);
-        emit IClearingHouse.Settled(id, market, int256(paid));
+        emit IClearingHouseCore.Settled(id, market, int256(paid));
     }
 
     /// @notice What the pool of a market can pay out [wad].

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {MARKET_HAS_LOSS, MARKET_LISTED, MarketLoss, MarketRate, MAX_SIZE} from "../types/LedgerTypes.sol";
 import {Fixed} from "./Fixed.sol";
@@ -104,7 +104,7 @@ library Positions {
         int256 quote;
         (sizeBefore, quote) = Ledger.readPosition($, id, market, false);
         sizeAfter = sizeBefore + delta;
-        if (Fixed.abs(sizeAfter) > MAX_SIZE) revert IClearingHouse.SizeTooLarge(market, sizeAfter, MAX_SIZE);
+        if (Fixed.abs(sizeAfter) > MAX_SIZE) revert IClearingHouseCore.SizeTooLarge(market, sizeAfter, MAX_SIZE);
         quoteDelta = quoteChange(sizeBefore, delta, price, s) + credit;
         Ledger.setPosition($, id, market, sizeAfter, quote + quoteDelta);
     }
@@ -115,7 +115,7 @@ library Positions {
     }
 
     function requireListed(Ledger.State storage $, uint256 market) internal view {
-        if ($.rates[market].flags & MARKET_LISTED == 0) revert IClearingHouse.UnknownMarket(market);
+        if ($.rates[market].flags & MARKET_LISTED == 0) revert IClearingHouseCore.UnknownMarket(market);
     }
 
     /// @dev size · (price − F), floored. |size| ≤ 2^96, price ≤ 2^80: the product stays below 2^242.

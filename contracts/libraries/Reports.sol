@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {
     Account,
@@ -98,7 +98,7 @@ library Reports {
     function undone(bytes memory simulation) external returns (bytes memory result, Assessment memory a) {
         // solhint-disable-next-line avoid-low-level-calls
         (, bytes memory data) = address(this).delegatecall(simulation);
-        if (bytes4(data) != IClearingHouse.Simulated.selector) LowLevelCall.bubbleRevert(data);
+        if (bytes4(data) != IClearingHouseCore.Simulated.selector) LowLevelCall.bubbleRevert(data);
         assembly ("memory-safe") {
             // Drops the selector: the rest is the arguments.
             let length := sub(mload(data), 4)
@@ -169,7 +169,7 @@ library Reports {
             if (size == 0 || notional >= least) continue;
             (c.market, c.size, least) = (market, size, notional);
         }
-        emit IClearingHouse.MarginCall(id, a.equity, a.initialMargin, a.maintenanceMargin, c);
+        emit IClearingHouseCore.MarginCall(id, a.equity, a.initialMargin, a.maintenanceMargin, c);
     }
 
     /// @dev The change of size in one market that cures at the mark, taker fee paid, and its notional; zero if none does. In proportion

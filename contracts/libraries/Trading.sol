@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {
     FEE_UNIT,
@@ -45,7 +45,7 @@ library Trading {
     function apply_(Ledger.State storage $, Fill calldata fill) internal {
         MarketRate memory rate = $.rates[fill.market];
         Positions.requireListed($, fill.market);
-        if (fill.maker.equals(fill.taker)) revert IClearingHouse.SameAccount(fill.maker);
+        if (fill.maker.equals(fill.taker)) revert IClearingHouseCore.SameAccount(fill.maker);
         MarketParams memory params = $.params[fill.market];
         uint256 index = Prices.tryRead($, rate.underlying).price();
         bool unpriced = index == 0;
@@ -63,13 +63,13 @@ library Trading {
         _change($, fill, sides, taker, unpriced || fill.flags & FILL_TAKER_REDUCES != 0);
 
         if (size < params.minFill && maker.sizeAfter != 0 && taker.sizeAfter != 0) {
-            revert IClearingHouse.FillTooSmall(fill.market, size, params.minFill);
+            revert IClearingHouseCore.FillTooSmall(fill.market, size, params.minFill);
         }
         rate.fees = (uint256(rate.fees) + (maker.fee + taker.fee) / FEE_UNIT).toUint64();
         _updateOpenInterest(fill.market, word, params, maker, taker, index);
         $.indices[fill.market] = word;
         $.rates[fill.market] = rate;
-        emit IClearingHouse.Trade(
+        emit IClearingHouseCore.Trade(
             fill.market,
             fill.maker,
             fill.taker,
@@ -94,13 +94,13 @@ library Trading {
         (PriceSnapshot s, uint256 time) = $.priceOracle.lastGood(underlying);
         price = s.price();
         if (price == 0 || block.timestamp - time > MAX_LAST_GOOD_AGE) price = Prices.read($, underlying).price(); // reverts
-        if (fill.price != price) revert IClearingHouse.PriceOutOfBand(fill.market, fill.price, price, 0);
+        if (fill.price != price) revert IClearingHouseCore.PriceOutOfBand(fill.market, fill.price, price, 0);
     }
 
     function _checkPrice(Fill calldata fill, MarketParams memory params, uint256 index) private pure {
         uint256 distance = fill.price > index ? fill.price - index : index - fill.price;
         if (distance * PPM > index * params.priceBand) {
-            revert IClearingHouse.PriceOutOfBand(fill.market, fill.price, index, params.priceBand);
+            revert IClearingHouseCore.PriceOutOfBand(fill.market, fill.price, index, params.priceBand);
         }
     }
 
@@ -139,7 +139,7 @@ library Trading {
         if (!reduces) return;
         bool shrinks = side.sizeAfter == 0 || (side.sizeAfter > 0) == (side.sizeBefore > 0);
         if (!shrinks || Fixed.abs(side.sizeAfter) > Fixed.abs(side.sizeBefore)) {
-            revert IClearingHouse.NotReducing(side.account, fill.market, side.sizeBefore, side.sizeAfter);
+            revert IClearingHouseCore.NotReducing(side.account, fill.market, side.sizeBefore, side.sizeAfter);
         }
     }
 
@@ -158,7 +158,7 @@ library Trading {
         word.openInterest = uint256(int256(uint256(word.openInterest)) + change).toUint112();
         uint256 notional = (uint256(word.openInterest) * index) / WAD;
         if (change > 0 && notional > uint256(params.hardCap) * WAD) {
-            revert IClearingHouse.OpenInterestCap(market, notional, uint256(params.hardCap) * WAD);
+            revert IClearingHouseCore.OpenInterestCap(market, notional, uint256(params.hardCap) * WAD);
         }
         if (notional <= uint256(params.softCap) * WAD) return;
         if (_raises(maker)) Transient.addOpened(maker.account, market);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
 import {Account, FEE_UNIT, FLAG_AUCTION, MarketIndex, MarketRate, Position, PPM} from "../types/LedgerTypes.sol";
 import {Auctions} from "./Auctions.sol";
@@ -48,7 +48,7 @@ library Upkeep {
         uint256 amount
     ) external returns (uint256 paid) {
         (, int256 pnl) = Positions.pnlOf($, id, market, false);
-        if (amount == 0 || int256(amount) > pnl) revert IClearingHouse.NothingToClaim(id, market, amount, pnl);
+        if (amount == 0 || int256(amount) > pnl) revert IClearingHouseCore.NothingToClaim(id, market, amount, pnl);
         Prices.read($, $.rates[market].underlying); // no payment while the market has no price
         uint256 badDebt = Pools.badDebt($, market);
         if (badDebt == 0) return Pools.payGain($, id, market, amount);
@@ -56,14 +56,14 @@ library Upkeep {
         uint256 cash = $.pools[market].cash;
         uint256 most = cash == 0 ? 0 : (Pools.available($, market) * (cash + badDebt)) / cash;
         amount = Fixed.min(amount, most);
-        if (amount == 0) revert IClearingHouse.NothingToClaim(id, market, amount, pnl);
+        if (amount == 0) revert IClearingHouseCore.NothingToClaim(id, market, amount, pnl);
         paid = (amount * cash) / (cash + badDebt);
         $.pools[market].cash -= uint128(paid);
         $.losses[market].badDebt -= amount - paid;
         Ledger.addQuote($, id, market, -int256(amount));
         Cash.credit($, id, paid);
         Transient.mark(id, 0);
-        emit IClearingHouse.Claimed(id, market, amount, paid);
+        emit IClearingHouseCore.Claimed(id, market, amount, paid);
     }
 
     /// @dev At the price of the last accrual there is nothing to store: the index is computed on read.
@@ -76,7 +76,7 @@ library Upkeep {
         Funding.accrue(index, rate, price);
         $.indices[market] = index;
         $.rates[market] = rate;
-        emit IClearingHouse.FundingAccrued(market, index.funding, rate.premium, rate.price);
+        emit IClearingHouseCore.FundingAccrued(market, index.funding, rate.premium, rate.price);
     }
 
     function sweepFees(Ledger.State storage $, uint256 market) external {
@@ -95,18 +95,18 @@ library Upkeep {
         uint256 toFund = (paid * FEE_FUND_SHARE) / PPM;
         Cash.credit($, Waterfall.fundAccount($), toFund);
         Cash.credit($, AccountIds.main($.treasury), paid - toFund);
-        emit IClearingHouse.FeesSwept(market, toFund, paid - toFund, badDebt);
+        emit IClearingHouseCore.FeesSwept(market, toFund, paid - toFund, badDebt);
     }
 
     /// @notice Lends cash of an account that owes no unsettled loss. `amount` is in the token's own units.
     function lend(Ledger.State storage $, AccountId id, uint256 amount, uint256 decimals) external {
-        if (amount == 0) revert IClearingHouse.ZeroAmount();
+        if (amount == 0) revert IClearingHouseCore.ZeroAmount();
         Pools.Leg[] memory legs = Pools.settleAll($, id);
         for (uint256 i = 0; i < legs.length; ++i) {
             if (legs[i].stuck) Prices.read($, $.rates[legs[i].market].underlying); // reverts with the reason
         }
         uint256 loss = Pools.totalLoss(legs);
-        if (loss != 0) revert IClearingHouse.UnsettledLoss(id, $.accounts[id].cash, loss);
+        if (loss != 0) revert IClearingHouseCore.UnsettledLoss(id, $.accounts[id].cash, loss);
         Lending.lend($, id, TokenUnits.toWadUp(amount, decimals));
         Transient.mark(id, Transient.CASH_OUT);
     }
@@ -114,7 +114,7 @@ library Upkeep {
     function sweepReserves(Ledger.State storage $) external returns (uint256 amount) {
         amount = Lending.takeReserves($);
         Cash.credit($, Waterfall.fundAccount($), amount);
-        emit IClearingHouse.ReservesSwept(amount);
+        emit IClearingHouseCore.ReservesSwept(amount);
     }
 
     function _settleClosed(Ledger.State storage $, uint256 market, AccountId id, bool winner) private {

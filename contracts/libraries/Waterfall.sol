@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {LibBit} from "solady/src/utils/LibBit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
 import {LENDING, MARKET_HAS_LOSS, MarketLoss, MarketRate, MAX_ACCOUNT_COLLATERALS, PPM} from "../types/LedgerTypes.sol";
 import {Cash} from "./Cash.sol";
@@ -33,7 +33,7 @@ library Waterfall {
         if (ofDebt != 0) {
             uint256 fromFund = drawFund($, LENDING, ofDebt);
             Lending.writeOff($, id, ofDebt, fromFund);
-            emit IClearingHouse.DeficitAbsorbed(id, LENDING, ofDebt, fromFund, ofDebt - fromFund, 0);
+            emit IClearingHouseCore.DeficitAbsorbed(id, LENDING, ofDebt, fromFund, ofDebt - fromFund, 0);
         }
         for (uint256 i = 0; i < legs.length; ++i) {
             if (parts[i] != 0) _absorbPart($, id, legs[i], parts[i]);
@@ -56,7 +56,7 @@ library Waterfall {
         $.losses[market].badDebt -= repaid;
         $.pools[market].cash += repaid.toUint128();
         $.fundUse[market].add(repaid);
-        emit IClearingHouse.BadDebtRepaid(market, repaid);
+        emit IClearingHouseCore.BadDebtRepaid(market, repaid);
     }
 
     /// @notice Takes up to `amount` out of the fund for a market, within its cap.
@@ -92,7 +92,7 @@ library Waterfall {
             uint256 balance = $.balances[id][collateral];
             Ledger.setBalance($, id, collateral, 0);
             Ledger.setBalance($, treasury, collateral, $.balances[treasury][collateral] + balance);
-            emit IClearingHouse.CollateralTaken(id, treasury, collateral, balance);
+            emit IClearingHouseCore.CollateralTaken(id, treasury, collateral, balance);
         }
     }
 
@@ -107,7 +107,7 @@ library Waterfall {
             _markLoss($, leg.market);
         }
         Ledger.addQuote($, id, leg.market, int256(part));
-        emit IClearingHouse.DeficitAbsorbed(id, leg.market, part, fromFund, socialised, rest);
+        emit IClearingHouseCore.DeficitAbsorbed(id, leg.market, part, fromFund, socialised, rest);
     }
 
     /// @dev Charges the other side of a position; a loss without size falls on both sides in halves.
@@ -147,7 +147,7 @@ library Waterfall {
         if (longs) loss.longIndex = index;
         else loss.shortIndex = index;
         _markLoss($, market);
-        emit IClearingHouse.LossSocialised(market, longs, charged, index);
+        emit IClearingHouseCore.LossSocialised(market, longs, charged, index);
     }
 
     function _markLoss(Ledger.State storage $, uint256 market) private {

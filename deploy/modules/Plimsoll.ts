@@ -52,8 +52,9 @@ export function plimsollModule(
     const custody = m.call(vault, "setClearingHouse", [clearingHouse]);
     const insuranceFund = m.contract("InsuranceFund", [clearingHouse], { after: [custody] });
 
-    m.call(clearingHouse, "setExchange", [exchange]);
-    m.call(clearingHouse, "setInsuranceFund", [insuranceFund]);
+    const ledger = m.contractAt("IClearingHouse", clearingHouse, { id: "Ledger" });
+    m.call(ledger, "setExchange", [exchange]);
+    m.call(ledger, "setInsuranceFund", [insuranceFund]);
     return { authority, vault, riskEngine, priceOracle, clearingHouse, exchange, insuranceFund, ...mocks };
   });
 }

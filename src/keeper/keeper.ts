@@ -4,8 +4,8 @@ import { ZeroAddress } from "ethers";
 import type { Provider, Signer } from "ethers";
 import type { Logger } from "pino";
 
-import { ClearingHouse__factory } from "../../types/index.ts";
-import type { ClearingHouse } from "../../types/index.ts";
+import { IClearingHouse__factory } from "../../types/index.ts";
+import type { IClearingHouse } from "../../types/index.ts";
 import { marginRatio, marginState } from "../risk/account.ts";
 import { judge } from "../risk/assess.ts";
 import type { Auction } from "../risk/auction.ts";
@@ -107,7 +107,7 @@ export class Keeper {
   readonly metrics: Metrics;
   readonly #provider: Provider;
   readonly #book: AddressBook;
-  readonly #clearingHouse: ClearingHouse;
+  readonly #clearingHouse: IClearingHouse;
   readonly #taker: AccountId;
   readonly #policy: KeeperPolicy;
   readonly #logger: Logger;
@@ -122,7 +122,7 @@ export class Keeper {
     const { provider, signer, addressBook, takerAccount, config, logger, metrics } = options;
     this.#provider = provider;
     this.#book = addressBook;
-    this.#clearingHouse = ClearingHouse__factory.connect(addressBook.contracts.clearingHouse, provider);
+    this.#clearingHouse = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, provider);
     this.#taker = takerAccount;
     this.#policy = { ...DEFAULT_POLICY, ...config };
     this.#logger = logger;

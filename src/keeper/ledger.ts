@@ -23,7 +23,7 @@ import type {
   TreasurySetEvent,
   UnsettledLossSeenEvent,
   WithdrawnEvent,
-} from "../../types/contracts/ClearingHouse.ts";
+} from "../../types/contracts/interfaces/IClearingHouse.ts";
 import { divUp } from "../risk/fixed.ts";
 import type { AccountState, Position } from "../risk/types.ts";
 import { accountId } from "../sdk/accountId.ts";

@@ -1,6 +1,6 @@
 import type { Block, Provider } from "ethers";
 
-import { ClearingHouse__factory, PriceOracle__factory, RiskEngine__factory } from "../../types/index.ts";
+import { IClearingHouse__factory, PriceOracle__factory, RiskEngine__factory } from "../../types/index.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
@@ -32,7 +32,7 @@ export class Mirror {
     this.#provider = provider;
     this.#book = book;
     this.#contracts = {
-      clearingHouse: ClearingHouse__factory.connect(clearingHouse, provider),
+      clearingHouse: IClearingHouse__factory.connect(clearingHouse, provider),
       riskEngine: RiskEngine__factory.connect(riskEngine, provider),
       priceOracle: PriceOracle__factory.connect(priceOracle, provider),
     };

@@ -1,4 +1,4 @@
-import { ClearingHouse__factory } from "../../types/index.ts";
+import { IClearingHouse__factory } from "../../types/index.ts";
 import { assessAccount } from "../risk/account.ts";
 import { RiskError } from "../risk/errors.ts";
 import { min, positive, WAD } from "../risk/fixed.ts";
@@ -34,7 +34,7 @@ export interface Job {
 
 type Accounts = ReadonlyMap<AccountId, LedgerAccount>;
 
-const ledger = ClearingHouse__factory.createInterface();
+const ledger = IClearingHouse__factory.createInterface();
 
 /** The upkeep that is due: observations of prices and rates, funding, settlement, fees, reserves and cash calls. */
 export function dueUpkeep(mirror: Mirror, book: AddressBook, taker: AccountId, policy: KeeperPolicy): Job[] {

@@ -1,6 +1,6 @@
 import type { Log, Provider } from "ethers";
 
-import { ClearingHouse__factory, Exchange__factory } from "../../types/index.ts";
+import { IClearingHouse__factory, Exchange__factory } from "../../types/index.ts";
 import { Mirror } from "../keeper/mirror.ts";
 import { divUp, max } from "../risk/fixed.ts";
 import type { AccountState, HouseState } from "../risk/types.ts";
@@ -181,7 +181,7 @@ export class ChainMirror implements ChainView {
   }
 
   async #readTerms(blockTag: number): Promise<void> {
-    const clearingHouse = ClearingHouse__factory.connect(this.#book.contracts.clearingHouse, this.#provider);
+    const clearingHouse = IClearingHouse__factory.connect(this.#book.contracts.clearingHouse, this.#provider);
     await Promise.all(
       this.#book.markets.map(async ({ id, underlying }) => {
         const [params] = await clearingHouse.market(id, { blockTag });

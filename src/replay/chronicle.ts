@@ -1,7 +1,7 @@
 import { toQuantity } from "ethers";
 import type { LogDescription } from "ethers";
 
-import { ClearingHouse__factory } from "../../types/index.ts";
+import { IClearingHouse__factory } from "../../types/index.ts";
 import { accountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { Venue } from "./venue.ts";
@@ -79,7 +79,7 @@ export async function readChronicle(venue: Venue): Promise<Chronicle> {
 async function readEvents({ chain, book }: Venue): Promise<Happening[]> {
   const { provider } = chain;
   const address = book.contracts.clearingHouse;
-  const abi = ClearingHouse__factory.createInterface();
+  const abi = IClearingHouse__factory.createInterface();
   const head = await provider.getBlockNumber();
   const happenings: Happening[] = [];
   for (let from = book.deployBlock; from <= head; from += BLOCKS_PER_QUERY) {

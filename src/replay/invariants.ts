@@ -1,5 +1,5 @@
 import {
-  ClearingHouse__factory,
+  IClearingHouse__factory,
   MockERC20__factory,
   PriceOracle__factory,
   RiskEngine__factory,
@@ -36,7 +36,7 @@ export interface Books {
 /** Reads the books of `accounts` at the latest block. */
 export async function readBooks({ chain, book }: Venue, accounts: Iterable<AccountId>): Promise<Books> {
   const { provider } = chain;
-  const clearingHouse = ClearingHouse__factory.connect(book.contracts.clearingHouse, provider);
+  const clearingHouse = IClearingHouse__factory.connect(book.contracts.clearingHouse, provider);
   const riskEngine = RiskEngine__factory.connect(book.contracts.riskEngine, provider);
   const priceOracle = PriceOracle__factory.connect(book.contracts.priceOracle, provider);
   const block = (await provider.send("eth_getBlockByNumber", ["latest", false])) as {
@@ -146,7 +146,7 @@ function marketFindings(market: Books["markets"][number], { accounts, house }: B
 
 /** Nobody below MM is overlooked, and both risk engines agree. */
 async function health({ chain, book }: Venue, { accounts, house }: Books): Promise<Finding[]> {
-  const clearingHouse = ClearingHouse__factory.connect(book.contracts.clearingHouse, chain.provider);
+  const clearingHouse = IClearingHouse__factory.connect(book.contracts.clearingHouse, chain.provider);
   const ids = [...accounts.keys()];
   const assessments = await Promise.all(ids.map((id) => clearingHouse.assess(id)));
   const states = await Promise.all(ids.map((id) => clearingHouse.account(id)));

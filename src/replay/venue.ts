@@ -8,7 +8,7 @@ import { resolveNetwork } from "../../deploy/config.ts";
 import local from "../../deploy/networks/local.ts";
 import { deployPlimsoll } from "../../deploy/plimsoll.ts";
 import {
-  ClearingHouse__factory,
+  IClearingHouse__factory,
   Exchange__factory,
   InsuranceFund__factory,
   MockERC20__factory,
@@ -157,7 +157,7 @@ export async function open(venue: Venue, party: Party, answers: Answers): Promis
 
 /** Lends what a party begins to lend. */
 export async function lend({ chain, book }: Venue, { id, name, wallet, lent }: Party): Promise<void> {
-  const data = ClearingHouse__factory.createInterface().encodeFunctionData("lend", [
+  const data = IClearingHouse__factory.createInterface().encodeFunctionData("lend", [
     id,
     units(lent, book.cash.decimals),
   ]);
@@ -167,7 +167,7 @@ export async function lend({ chain, book }: Venue, { id, name, wallet, lent }: P
 /** Withdraws what a party begins to owe. */
 export async function borrow({ chain, book }: Venue, { id, name, wallet, borrowed }: Party): Promise<void> {
   const { token, decimals } = book.cash;
-  const data = ClearingHouse__factory.createInterface().encodeFunctionData("withdraw", [
+  const data = IClearingHouse__factory.createInterface().encodeFunctionData("withdraw", [
     ...([id, token, units(borrowed, decimals), wallet.address] as const),
   ]);
   await chain.send(`the debt of ${name}`, wallet.address, book.contracts.clearingHouse, data);
@@ -188,7 +188,7 @@ async function give(
   const owner = wallet.address;
   await chain.send(`minting ${symbol}`, owner, token, erc20.encodeFunctionData("mint", [owner, amount]));
   await chain.send(`approving ${symbol}`, owner, token, erc20.encodeFunctionData("approve", [vault, MaxUint256]));
-  const deposit = ClearingHouse__factory.createInterface().encodeFunctionData("deposit", [id, token, amount]);
+  const deposit = IClearingHouse__factory.createInterface().encodeFunctionData("deposit", [id, token, amount]);
   await chain.send(`the deposit of ${name}`, owner, clearingHouse, deposit);
 }
 

@@ -1,4 +1,4 @@
-import { ClearingHouse__factory, Exchange__factory, PriceOracle__factory } from "../../types/index.ts";
+import { IClearingHouse__factory, Exchange__factory, PriceOracle__factory } from "../../types/index.ts";
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import type { SignedOrder } from "./orders.ts";
@@ -42,7 +42,7 @@ export class UnknownSymbol extends Error {
   }
 }
 
-const ledger = ClearingHouse__factory.createInterface();
+const ledger = IClearingHouse__factory.createInterface();
 const exchange = Exchange__factory.createInterface();
 const oracle = PriceOracle__factory.createInterface();
 

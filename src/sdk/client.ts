@@ -1,13 +1,13 @@
 import type { ContractTransactionReceipt, Provider, Signer, TransactionReceipt } from "ethers";
 
 import {
-  ClearingHouse__factory,
+  IClearingHouse__factory,
   Exchange__factory,
   MockERC20__factory,
   PriceOracle__factory,
   RiskEngine__factory,
 } from "../../types/index.ts";
-import type { ClearingHouse, Exchange, PriceOracle, RiskEngine } from "../../types/index.ts";
+import type { IClearingHouse, Exchange, PriceOracle, RiskEngine } from "../../types/index.ts";
 import { assessAccount, freeCollateral, leverage, marginRatio, marginState } from "../risk/account.ts";
 import { liquidationPrices } from "../risk/liquidationPrice.ts";
 import type { LiquidationPrices } from "../risk/liquidationPrice.ts";
@@ -158,7 +158,7 @@ export interface HypotheticalTrade {
  */
 export class Plimsoll {
   readonly addressBook: AddressBook;
-  readonly clearingHouse: ClearingHouse;
+  readonly clearingHouse: IClearingHouse;
   readonly exchange: Exchange;
   readonly riskEngine: RiskEngine;
   readonly priceOracle: PriceOracle;
@@ -169,7 +169,7 @@ export class Plimsoll {
     const { contracts } = addressBook;
     const runner = signer ?? provider;
     this.addressBook = addressBook;
-    this.clearingHouse = ClearingHouse__factory.connect(contracts.clearingHouse, runner);
+    this.clearingHouse = IClearingHouse__factory.connect(contracts.clearingHouse, runner);
     this.exchange = Exchange__factory.connect(contracts.exchange, runner);
     this.riskEngine = RiskEngine__factory.connect(contracts.riskEngine, runner);
     this.priceOracle = PriceOracle__factory.connect(contracts.priceOracle, runner);
@@ -398,10 +398,10 @@ export class Plimsoll {
   ): Promise<LiquidationPreview> {
     const { previewLiquidation } = this.#reader;
     const from = ownerOf(taker);
-    const { fraction, payment, a } = await withTypedErrors(() =>
+    const { fraction, payment, after_ } = await withTypedErrors(() =>
       previewLiquidation.staticCall(id, taker, fullTerms(terms), { from }),
     );
-    return { fraction, payment, after: plain(a) };
+    return { fraction, payment, after: plain(after_) };
   }
 
   /**
@@ -453,7 +453,7 @@ export class Plimsoll {
   // ---------------------------------------------------------------- internals
 
   /** The clearinghouse for static calls in anybody's name. */
-  get #reader(): ClearingHouse {
+  get #reader(): IClearingHouse {
     return this.clearingHouse.connect(this.#provider);
   }
 

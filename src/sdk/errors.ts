@@ -4,8 +4,8 @@ import type { ErrorFragment, InterfaceAbi } from "ethers";
 import {
   AccessManager__factory,
   ClearingHouse__factory,
-  Custody__factory,
   Exchange__factory,
+  IClearingHouse__factory,
   InsuranceFund__factory,
   Lending__factory,
   Liquidation__factory,
@@ -19,8 +19,8 @@ import {
 
 /** Every error that a call of the house can end in: those of its contracts, their libraries and tokens. */
 const ERRORS = errorsOf([
+  IClearingHouse__factory.abi,
   ClearingHouse__factory.abi,
-  Custody__factory.abi,
   Lending__factory.abi,
   Liquidation__factory.abi,
   Upkeep__factory.abi,

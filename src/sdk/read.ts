@@ -1,4 +1,4 @@
-import type { ClearingHouse, PriceOracle, RiskEngine } from "../../types/index.ts";
+import type { IClearingHouse, PriceOracle, RiskEngine } from "../../types/index.ts";
 import type {
   AccountState,
   CollateralRisk,
@@ -16,7 +16,7 @@ import { decodeError } from "./errors.ts";
 
 /** The contracts that are read. */
 export interface Readable {
-  clearingHouse: ClearingHouse;
+  clearingHouse: IClearingHouse;
   riskEngine: RiskEngine;
   priceOracle: PriceOracle;
 }

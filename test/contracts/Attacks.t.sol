@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../../contracts/interfaces/IClearingHouseCore.sol";
 import {IExchange, Match, Order, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
 import {MockWallet} from "../../contracts/mocks/MockWallet.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
@@ -97,7 +97,7 @@ contract AttacksTest is House {
         setPrice(ETH, 3_600e18);
         ch.flag(poor);
         check(poolOf(ETH).flaggedDeficit > 2_900e18, "premise: flagged");
-        vm.expectPartialRevert(IClearingHouse.NothingToClaim.selector);
+        vm.expectPartialRevert(IClearingHouseCore.NothingToClaim.selector);
         vm.prank(bob);
         ch.claim(main(bob), ETH, 1_000e18);
     }
@@ -111,7 +111,7 @@ contract AttacksTest is House {
         setPrice(BTC, 69_000e18);
         Assessment memory a = assess(main(bob));
         checkLe(int256(a.initialMargin), a.equity, "premise: healthy");
-        vm.expectPartialRevert(IClearingHouse.InsufficientMargin.selector);
+        vm.expectPartialRevert(IClearingHouseCore.InsufficientMargin.selector);
         vm.prank(bob);
         ch.claim(main(bob), ETH, 9_800e18);
     }
@@ -131,8 +131,8 @@ contract AttacksTest is House {
     function test_ATTACK_01_ReduceAtTheBand() public {
         _longHundred();
         setPrice(ETH, 1_888e18);
-        _tradeRefused(main(bob), main(alice), -10e18, 1_850e18, IClearingHouse.PriceOutOfBand.selector);
-        _tradeRefused(main(bob), main(alice), -10e18, 1_878.56e18, IClearingHouse.InsufficientMargin.selector);
+        _tradeRefused(main(bob), main(alice), -10e18, 1_850e18, IClearingHouseCore.PriceOutOfBand.selector);
+        _tradeRefused(main(bob), main(alice), -10e18, 1_878.56e18, IClearingHouseCore.InsufficientMargin.selector);
         trade(main(bob), main(alice), ETH, -10e18);
     }
 
@@ -153,7 +153,7 @@ contract AttacksTest is House {
         (orders[4], orders[5]) = _orders(BTC, -2.2e18, BTC_PRICE);
         Match[] memory matches = new Match[](3);
         (matches[0], matches[1], matches[2]) = (Match(0, 1), Match(2, 3), Match(4, 5));
-        vm.expectPartialRevert(IClearingHouse.InsufficientMargin.selector);
+        vm.expectPartialRevert(IClearingHouseCore.InsufficientMargin.selector);
         exchange.settle(orders, matches);
     }
 
@@ -165,7 +165,7 @@ contract AttacksTest is House {
         setPrice(ETH, 2_400e18);
         vm.prank(alice);
         ch.withdraw(main(alice), address(usdc), 2_500e6, alice);
-        vm.expectPartialRevert(IClearingHouse.InsufficientMargin.selector);
+        vm.expectPartialRevert(IClearingHouseCore.InsufficientMargin.selector);
         vm.prank(alice);
         ch.withdraw(main(alice), address(usdc), 400e6, alice);
     }
@@ -175,8 +175,8 @@ contract AttacksTest is House {
         _longHundred();
         setPrice(ETH, 1_850e18);
         check(assess(main(alice)).equity == -3_100e18, "premise: bankrupt");
-        _tradeRefused(main(bob), main(alice), -100e18, 1_850e18, IClearingHouse.InsufficientMargin.selector);
-        _tradeRefused(main(bob), main(alice), -10e18, 1_859e18, IClearingHouse.InsufficientMargin.selector);
+        _tradeRefused(main(bob), main(alice), -100e18, 1_850e18, IClearingHouseCore.InsufficientMargin.selector);
+        _tradeRefused(main(bob), main(alice), -10e18, 1_859e18, IClearingHouseCore.InsufficientMargin.selector);
     }
 
     // ---------------------------------------------------------------- liquidation
@@ -223,7 +223,7 @@ contract AttacksTest is House {
         trade(main(dave), main(alice), BTC, 2e18);
         setPrice(ETH, 2_400e18);
         setPrice(BTC, 45_000e18);
-        vm.expectPartialRevert(IClearingHouse.ClaimsNotAccepted.selector);
+        vm.expectPartialRevert(IClearingHouseCore.ClaimsNotAccepted.selector);
         liquidate(main(alice), main(carol));
         LiquidationTerms memory terms = anyTerms();
         terms.acceptClaims = true;
@@ -277,9 +277,9 @@ contract AttacksTest is House {
         giveCash(main(carol), 1_000_000e18);
         setPrice(ETH, 2e18);
         checkEq(assess(main(alice)).initialMargin, 0, "no margin");
-        vm.expectPartialRevert(IClearingHouse.NotLiquidatable.selector);
+        vm.expectPartialRevert(IClearingHouseCore.NotLiquidatable.selector);
         liquidate(main(alice), main(carol));
-        vm.expectPartialRevert(IClearingHouse.NotLiquidatable.selector);
+        vm.expectPartialRevert(IClearingHouseCore.NotLiquidatable.selector);
         ch.flag(main(alice));
     }
 
@@ -289,12 +289,12 @@ contract AttacksTest is House {
         setPrice(ETH, 1_850e18);
         ch.flag(main(alice));
         checkEq(ch.totalFlaggedDeficit(), 3_100e18, "premise: a deficit is recorded");
-        vm.expectPartialRevert(IClearingHouse.NotAbsorbable.selector);
+        vm.expectPartialRevert(IClearingHouseCore.NotAbsorbable.selector);
         ch.absorb(main(alice));
         liquidate(main(alice), main(carol));
         check(ch.account(main(alice)).markets == 0 && ch.account(main(alice)).flags == 0, "nothing is left");
         checkEq(ch.totalFlaggedDeficit(), 0, "no recorded deficit");
-        vm.expectPartialRevert(IClearingHouse.NotAbsorbable.selector);
+        vm.expectPartialRevert(IClearingHouseCore.NotAbsorbable.selector);
         ch.absorb(main(alice));
     }
 
@@ -374,7 +374,7 @@ contract AttacksTest is House {
         checkEq(assess(main(alice)).maintenanceMargin, 1_000e18, "MM");
         checkEq(assess(main(alice)).initialMargin, 3_000e18, "IM");
         (SignedOrder[] memory orders, Match[] memory matches) = _two(100e18);
-        vm.expectPartialRevert(IClearingHouse.InsufficientMargin.selector);
+        vm.expectPartialRevert(IClearingHouseCore.InsufficientMargin.selector);
         exchange.settle(orders, matches);
     }
 
@@ -397,7 +397,7 @@ contract AttacksTest is House {
     function test_ATTACK_21_NoPriceNoTrade() public {
         _longHundred();
         stopFeeds();
-        _tradeRefused(main(bob), main(alice), -100e18, 1_000e18, IClearingHouse.PriceOutOfBand.selector);
+        _tradeRefused(main(bob), main(alice), -100e18, 1_000e18, IClearingHouseCore.PriceOutOfBand.selector);
         trade(main(bob), main(alice), ETH, -100e18, ETH_PRICE); // exactly the last good price, and both reduce
         checkEq(sizeOf(main(alice), ETH), 0, "closed");
     }

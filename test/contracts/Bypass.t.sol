@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../../contracts/interfaces/IClearingHouseCore.sol";
 import {IExchange} from "../../contracts/interfaces/IExchange.sol";
 import {Assessment, Call} from "../../contracts/types/LedgerTypes.sol";
 import {House} from "./support/House.sol";
@@ -40,11 +40,14 @@ contract BypassTest is House {
         vm.prank(alice);
         usdc.approve(address(vault), 24_000e6);
         Call[] memory calls = new Call[](3);
-        calls[0] = Call(address(ch), abi.encodeCall(IClearingHouse.deposit, (main(alice), address(usdc), 24_000e6)));
-        calls[1] = Call(address(ch), abi.encodeCall(IClearingHouse.flag, (main(alice))));
+        calls[0] = Call(
+            address(ch),
+            abi.encodeCall(IClearingHouseCore.deposit, (main(alice), address(usdc), 24_000e6))
+        );
+        calls[1] = Call(address(ch), abi.encodeCall(IClearingHouseCore.flag, (main(alice))));
         calls[2] = Call(
             address(ch),
-            abi.encodeCall(IClearingHouse.withdraw, (main(alice), address(tokens[WETH]), 12e18, alice))
+            abi.encodeCall(IClearingHouseCore.withdraw, (main(alice), address(tokens[WETH]), 12e18, alice))
         );
         vm.prank(alice);
         try ch.batch(calls) {} catch {}

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol";
-import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../../contracts/interfaces/IClearingHouseCore.sol";
 import {IPriceOracle, Regime, SecondSource} from "../../contracts/interfaces/IPriceOracle.sol";
 import {CollateralRisk, IRiskEngine} from "../../contracts/interfaces/IRiskEngine.sol";
 import {Match, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
@@ -97,7 +97,7 @@ contract DetailsTest is House {
         }
         vm.recordLogs();
         liquidate(main(alice), main(carol));
-        uint256 paid = abi.decode(_logged(IClearingHouse.RescuePaid.selector), (uint256));
+        uint256 paid = abi.decode(_logged(IClearingHouseCore.RescuePaid.selector), (uint256));
         checkNear(int256(paid), int256(a.maintenanceMargin / 2), 2, "half of MM");
     }
 
@@ -114,7 +114,7 @@ contract DetailsTest is House {
         vm.recordLogs();
         vm.prank(carol);
         ch.cashCall(main(alice), main(carol), anyTerms());
-        check(abi.decode(_logged(IClearingHouse.Liquidated.selector), (bool)), "a cash call");
+        check(abi.decode(_logged(IClearingHouseCore.Liquidated.selector), (bool)), "a cash call");
     }
 
     /// @dev At the cap of 0.05 % per 8 h on a price of 2,000 the index would pass 2^142 after 1.6e5 years; it stays there.
@@ -171,7 +171,7 @@ contract DetailsTest is House {
         vm.recordLogs();
         liquidate(main(alice), main(bob));
         (uint256 part, uint256 fromFund, uint256 socialised, uint256 badDebt) = abi.decode(
-            _logged(IClearingHouse.DeficitAbsorbed.selector, LENDING),
+            _logged(IClearingHouseCore.DeficitAbsorbed.selector, LENDING),
             (uint256, uint256, uint256, uint256)
         );
         checkEq(part, 4_003e18, "of the debt");
@@ -191,7 +191,7 @@ contract DetailsTest is House {
         vm.recordLogs();
         liquidate(main(alice), main(carol));
         (uint256 part, , , ) = abi.decode(
-            _logged(IClearingHouse.DeficitAbsorbed.selector, LENDING),
+            _logged(IClearingHouseCore.DeficitAbsorbed.selector, LENDING),
             (uint256, uint256, uint256, uint256)
         );
         checkEq(part, 3_003e18, "written off");
@@ -235,7 +235,7 @@ contract DetailsTest is House {
         vm.recordLogs();
         liquidate(main(dave), main(carol));
         (, , , , , , uint256 toFund, ) = abi.decode(
-            _logged(IClearingHouse.Liquidated.selector),
+            _logged(IClearingHouseCore.Liquidated.selector),
             (bool, uint256, int256, uint256, uint256, int256, uint256, uint256)
         );
         check(pool != 0 && toFund != 0, "premise");
@@ -326,7 +326,7 @@ contract DetailsTest is House {
         uint256 before = cashOf(fund.account());
         vm.recordLogs();
         liquidate(main(alice), main(carol));
-        check(!_isLogged(IClearingHouse.RescuePaid.selector), "no rescue");
+        check(!_isLogged(IClearingHouseCore.RescuePaid.selector), "no rescue");
         check(cashOf(fund.account()) >= before, "the fund pays nothing");
     }
 
@@ -400,7 +400,7 @@ contract DetailsTest is House {
             abi.encodeCall(ch.liquidate, (main(alice), main(bob), anyTerms()))
         );
         check(!done, "refused");
-        bytes memory expected = abi.encodeWithSelector(IClearingHouse.NotOwner.selector, main(bob), carol);
+        bytes memory expected = abi.encodeWithSelector(IClearingHouseCore.NotOwner.selector, main(bob), carol);
         check(keccak256(why) == keccak256(expected), "NotOwner(taker, caller)");
     }
 
@@ -519,7 +519,7 @@ contract DetailsTest is House {
         tokens[8].mint(alice, 1e18);
         vm.prank(alice);
         tokens[8].approve(address(vault), 1e18);
-        vm.expectRevert(abi.encodeWithSelector(IClearingHouse.TooManyCollaterals.selector, main(alice), 8));
+        vm.expectRevert(abi.encodeWithSelector(IClearingHouseCore.TooManyCollaterals.selector, main(alice), 8));
         vm.prank(alice);
         ch.deposit(main(alice), address(tokens[8]), 1e18);
     }
@@ -560,7 +560,7 @@ contract DetailsTest is House {
         setPrice(ETH, 1_700e18);
         check(ch.marginState(main(alice)) == MarginState.MarginCall, "premise: below IM");
         (bool done, bytes memory why) = _swapForCash(1_700e6 - 1);
-        check(!done && bytes4(why) == IClearingHouse.InsufficientMargin.selector, "for less than its value");
+        check(!done && bytes4(why) == IClearingHouseCore.InsufficientMargin.selector, "for less than its value");
         (done, ) = _swapForCash(1_700e6);
         check(done && ch.collateralBalance(main(alice), WETH) == 9e18, "released");
     }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol";
-import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../../contracts/interfaces/IClearingHouseCore.sol";
 import {RateFeeds} from "../../contracts/interfaces/IPriceOracle.sol";
 import {CollateralRisk} from "../../contracts/interfaces/IRiskEngine.sol";
 import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
@@ -197,7 +197,7 @@ contract EdgeCasesTest is House {
         try ch.liquidate(main(alice), main(dave), anyTerms()) {
             check(false, "the hedge was sold");
         } catch (bytes memory reason) {
-            check(bytes4(reason) == IClearingHouse.NothingToSell.selector, "there is nothing to sell");
+            check(bytes4(reason) == IClearingHouseCore.NothingToSell.selector, "there is nothing to sell");
         }
     }
 
@@ -223,7 +223,7 @@ contract EdgeCasesTest is House {
         try this.starved(take) {
             check(false, "a cash call from a pool emptied for it");
         } catch (bytes memory reason) {
-            check(bytes4(reason) == IClearingHouse.NoCashCall.selector, "no cash call");
+            check(bytes4(reason) == IClearingHouseCore.NoCashCall.selector, "no cash call");
         }
         checkEq(before, ch.collateralBalance(main(alice), WETH), "nothing is taken while the pool is liquid");
     }

@@ -3,8 +3,9 @@ pragma solidity ^0.8.28;
 
 import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol";
 import {ClearingHouse} from "../../contracts/ClearingHouse.sol";
-import {PriceOracle} from "../../contracts/PriceOracle.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {PriceOracle} from "../../contracts/PriceOracle.sol";
+import {IClearingHouseCore} from "../../contracts/interfaces/IClearingHouseCore.sol";
 import {IExchange, Match, Order, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
 import {Feed, IPriceOracle, RateFeeds, Regime, SecondSource} from "../../contracts/interfaces/IPriceOracle.sol";
 import {CollateralRisk, IRiskEngine, UnderlyingRisk} from "../../contracts/interfaces/IRiskEngine.sol";
@@ -60,8 +61,8 @@ contract GuardsTest is House {
     // ---------------------------------------------------------------- wiring
 
     function test_Wiring() public {
-        bytes4 zero = IClearingHouse.ZeroAddress.selector;
-        bytes4 set = IClearingHouse.AlreadySet.selector;
+        bytes4 zero = IClearingHouseCore.ZeroAddress.selector;
+        bytes4 set = IClearingHouseCore.AlreadySet.selector;
         _admin(abi.encodeCall(ch.setRiskEngine, (address(0))), zero);
         _admin(abi.encodeCall(ch.setPriceOracle, (address(0))), zero);
         _admin(abi.encodeCall(ch.setTreasury, (address(0))), zero);
@@ -74,7 +75,9 @@ contract GuardsTest is House {
             IVault.ClearingHouseAlreadySet.selector
         );
 
-        ClearingHouse bare = new ClearingHouse(address(authority), address(vault), address(usdc));
+        IClearingHouse bare = IClearingHouse(
+            address(new ClearingHouse(address(authority), address(vault), address(usdc)))
+        );
         _refused(address(this), address(bare), abi.encodeCall(ch.setExchange, (address(0))), zero);
         _refused(address(this), address(bare), abi.encodeCall(ch.setInsuranceFund, (address(0))), zero);
         MarketParams memory params;
@@ -83,12 +86,12 @@ contract GuardsTest is House {
 
     function test_Construction() public {
         address manager = address(authority);
-        vm.expectPartialRevert(IClearingHouse.ZeroAddress.selector);
+        vm.expectPartialRevert(IClearingHouseCore.ZeroAddress.selector);
         new ClearingHouse(manager, address(0), address(usdc));
-        vm.expectPartialRevert(IClearingHouse.ZeroAddress.selector);
+        vm.expectPartialRevert(IClearingHouseCore.ZeroAddress.selector);
         new ClearingHouse(manager, address(vault), address(0));
         address odd = address(new MockERC20("Odd", "ODD", 25));
-        vm.expectPartialRevert(IClearingHouse.ParameterOutOfBounds.selector);
+        vm.expectPartialRevert(IClearingHouseCore.ParameterOutOfBounds.selector);
         new ClearingHouse(manager, address(vault), odd);
         vm.expectPartialRevert(IPriceOracle.FeedParameterOutOfBounds.selector);
         new PriceOracle(manager, address(0), 366 days);
@@ -106,7 +109,7 @@ contract GuardsTest is House {
     // ---------------------------------------------------------------- listing
 
     function test_Listing() public {
-        bytes4 bounds = IClearingHouse.ParameterOutOfBounds.selector;
+        bytes4 bounds = IClearingHouseCore.ParameterOutOfBounds.selector;
         MarketParams memory good = MarketParams(500, 0, 5_000, 2_500, 0.01e18, 50_000_000, 100_000_000, 0);
         _admin(abi.encodeCall(ch.setMarket, (64, good)), bounds);
         MarketParams memory p = good;
@@ -115,16 +118,16 @@ contract GuardsTest is House {
         CollateralParams memory c = ch.collateral(WETH);
         _admin(abi.encodeCall(ch.setCollateral, (FREE, c)), IRiskEngine.UnknownCollateral.selector);
         engine.setCollateralRisk(FREE, CollateralRisk(70_000, 100_000, 0, 0, 0, 0, 0));
-        _admin(abi.encodeCall(ch.setCollateral, (FREE, c)), IClearingHouse.AlreadySet.selector);
+        _admin(abi.encodeCall(ch.setCollateral, (FREE, c)), IClearingHouseCore.AlreadySet.selector);
         c.token = address(usdc);
-        _admin(abi.encodeCall(ch.setCollateral, (FREE, c)), IClearingHouse.AlreadySet.selector);
-        _admin(abi.encodeCall(ch.setCollateral, (WETH, c)), IClearingHouse.UnknownAsset.selector);
+        _admin(abi.encodeCall(ch.setCollateral, (FREE, c)), IClearingHouseCore.AlreadySet.selector);
+        _admin(abi.encodeCall(ch.setCollateral, (WETH, c)), IClearingHouseCore.UnknownAsset.selector);
         c = ch.collateral(WETH);
         c.hasRate = true;
-        _admin(abi.encodeCall(ch.setCollateral, (WETH, c)), IClearingHouse.AlreadySet.selector);
-        _admin(abi.encodeCall(ch.delistCollateral, (FREE)), IClearingHouse.UnknownAsset.selector);
+        _admin(abi.encodeCall(ch.setCollateral, (WETH, c)), IClearingHouseCore.AlreadySet.selector);
+        _admin(abi.encodeCall(ch.delistCollateral, (FREE)), IClearingHouseCore.UnknownAsset.selector);
         ch.delistCollateral(WETH);
-        _admin(abi.encodeCall(ch.delistCollateral, (WETH)), IClearingHouse.AlreadySet.selector);
+        _admin(abi.encodeCall(ch.delistCollateral, (WETH)), IClearingHouseCore.AlreadySet.selector);
         _admin(abi.encodeCall(ch.setLendingParams, (LendingParams(0, 0, 0, 0))), bounds);
     }
 
@@ -145,32 +148,40 @@ contract GuardsTest is House {
         AccountId a = main(alice);
         AccountId b = main(bob);
         (address cash, address weth) = (address(usdc), address(tokens[WETH]));
-        bytes4 nothing = IClearingHouse.ZeroAmount.selector;
-        bytes4 stranger = IClearingHouse.NotOwner.selector;
+        bytes4 nothing = IClearingHouseCore.ZeroAmount.selector;
+        bytes4 stranger = IClearingHouseCore.NotOwner.selector;
         _house(alice, abi.encodeCall(ch.deposit, (a, cash, 0)), nothing);
         _house(alice, abi.encodeCall(ch.withdraw, (a, cash, 0, alice)), nothing);
         _house(alice, abi.encodeCall(ch.transfer, (a, AccountIds.derive(alice, 1), cash, 0)), nothing);
         _house(alice, abi.encodeCall(ch.lend, (a, 0)), nothing);
         _house(alice, abi.encodeCall(ch.recall, (a, 0)), nothing);
-        _house(alice, abi.encodeCall(ch.withdraw, (a, cash, 1, address(0))), IClearingHouse.ZeroAddress.selector);
-        _house(alice, abi.encodeCall(ch.transfer, (a, a, cash, 1)), IClearingHouse.SameAccount.selector);
-        _house(alice, abi.encodeCall(ch.transfer, (a, b, cash, 1)), IClearingHouse.OwnerMismatch.selector);
+        _house(alice, abi.encodeCall(ch.withdraw, (a, cash, 1, address(0))), IClearingHouseCore.ZeroAddress.selector);
+        _house(alice, abi.encodeCall(ch.transfer, (a, a, cash, 1)), IClearingHouseCore.SameAccount.selector);
+        _house(alice, abi.encodeCall(ch.transfer, (a, b, cash, 1)), IClearingHouseCore.OwnerMismatch.selector);
         _house(bob, abi.encodeCall(ch.deposit, (a, weth, 1e18)), stranger);
         _house(bob, abi.encodeCall(ch.withdraw, (a, cash, 1, bob)), stranger);
         _house(bob, abi.encodeCall(ch.transfer, (a, b, cash, 1)), stranger);
         _house(bob, abi.encodeCall(ch.lend, (a, 1)), stranger);
         _house(bob, abi.encodeCall(ch.recall, (a, 1)), stranger);
         _house(bob, abi.encodeCall(ch.claim, (a, ETH, 1)), stranger);
-        _house(alice, abi.encodeCall(ch.withdraw, (a, alice, 1, alice)), IClearingHouse.UnknownAsset.selector);
-        _house(alice, abi.encodeCall(ch.withdraw, (a, cash, 2_000e6, alice)), IClearingHouse.InsufficientCash.selector);
+        _house(alice, abi.encodeCall(ch.withdraw, (a, alice, 1, alice)), IClearingHouseCore.UnknownAsset.selector);
+        _house(
+            alice,
+            abi.encodeCall(ch.withdraw, (a, cash, 2_000e6, alice)),
+            IClearingHouseCore.InsufficientCash.selector
+        );
         _house(
             alice,
             abi.encodeCall(ch.withdraw, (a, weth, 2e18, alice)),
-            IClearingHouse.InsufficientCollateral.selector
+            IClearingHouseCore.InsufficientCollateral.selector
         );
-        _house(alice, abi.encodeCall(ch.withdraw, (a, weth, 1e18 - 1, alice)), IClearingHouse.CollateralDust.selector);
-        _house(alice, abi.encodeCall(ch.recall, (a, 1e6)), IClearingHouse.InsufficientLiquidity.selector);
-        _house(alice, abi.encodeCall(ch.claim, (a, ETH, 1)), IClearingHouse.NothingToClaim.selector);
+        _house(
+            alice,
+            abi.encodeCall(ch.withdraw, (a, weth, 1e18 - 1, alice)),
+            IClearingHouseCore.CollateralDust.selector
+        );
+        _house(alice, abi.encodeCall(ch.recall, (a, 1e6)), IClearingHouseCore.InsufficientLiquidity.selector);
+        _house(alice, abi.encodeCall(ch.claim, (a, ETH, 1)), IClearingHouseCore.NothingToClaim.selector);
     }
 
     function test_XAC_2_CollateralCaps() public {
@@ -182,12 +193,12 @@ contract GuardsTest is House {
         CollateralParams memory c = ch.collateral(WETH);
         (c.cap, c.accountCap) = (4, 4);
         ch.setCollateral(WETH, c);
-        _house(bob, data, IClearingHouse.CollateralCap.selector);
+        _house(bob, data, IClearingHouseCore.CollateralCap.selector);
         (c.cap, c.accountCap) = (100, 2);
         ch.setCollateral(WETH, c);
-        _house(bob, data, IClearingHouse.CollateralCap.selector);
+        _house(bob, data, IClearingHouseCore.CollateralCap.selector);
         ch.delistCollateral(WETH);
-        _house(bob, data, IClearingHouse.Delisted.selector);
+        _house(bob, data, IClearingHouseCore.Delisted.selector);
     }
 
     /// @dev What the vault receives can be too little to be booked.
@@ -200,7 +211,7 @@ contract GuardsTest is House {
         _house(
             alice,
             abi.encodeCall(ch.deposit, (main(alice), address(fine), 999_999)),
-            IClearingHouse.ZeroAmount.selector
+            IClearingHouseCore.ZeroAmount.selector
         );
     }
 
@@ -210,7 +221,7 @@ contract GuardsTest is House {
         giveCash(main(bob), 10_000e18);
         (SignedOrder[] memory orders, Match[] memory matches) = pair(main(bob), iso, ETH, 1e18, ETH_PRICE);
         bytes memory data = abi.encodeCall(exchange.settle, (orders, matches));
-        _refused(carol, address(exchange), data, IClearingHouse.IsolatedMarket.selector);
+        _refused(carol, address(exchange), data, IClearingHouseCore.IsolatedMarket.selector);
         giveCash(main(carol), 10_000e18);
         for (uint256 i = 2; i < 19; ++i) {
             ch.setMarket(i, MarketParams(500, 0, 5_000, 2_500, 0.01e18, 50_000_000, 100_000_000, 0));
@@ -218,7 +229,7 @@ contract GuardsTest is House {
         }
         (orders, matches) = pair(main(bob), main(carol), 18, 0.01e18, ETH_PRICE);
         data = abi.encodeCall(exchange.settle, (orders, matches));
-        _refused(carol, address(exchange), data, IClearingHouse.TooManyMarkets.selector);
+        _refused(carol, address(exchange), data, IClearingHouseCore.TooManyMarkets.selector);
     }
 
     // ---------------------------------------------------------------- trading
@@ -363,22 +374,22 @@ contract GuardsTest is House {
         _meets(m, t, IExchange.OrderNotFilledWhole.selector);
         (m, t) = _two();
         t.order.account = main(alice);
-        _meets(m, t, IClearingHouse.SameAccount.selector);
+        _meets(m, t, IClearingHouseCore.SameAccount.selector);
         (m, t) = _two();
         (m.order.limitPrice, t.order.limitPrice) = (ETH_PRICE * 2, ETH_PRICE * 2);
-        _meets(m, t, IClearingHouse.PriceOutOfBand.selector);
+        _meets(m, t, IClearingHouseCore.PriceOutOfBand.selector);
         (m, t) = _two();
         (m.order.size, t.order.size) = (-0.001e18, 0.001e18);
-        _meets(m, t, IClearingHouse.FillTooSmall.selector);
+        _meets(m, t, IClearingHouseCore.FillTooSmall.selector);
         (m, t) = _two();
         (m.order.size, t.order.size) = (-100_000e18, 100_000e18);
-        _meets(m, t, IClearingHouse.OpenInterestCap.selector);
+        _meets(m, t, IClearingHouseCore.OpenInterestCap.selector);
         (m, t) = _two();
         (m.order.size, t.order.size) = (-10_000e18, 10_000e18);
-        _meets(m, t, IClearingHouse.InsufficientMargin.selector);
+        _meets(m, t, IClearingHouseCore.InsufficientMargin.selector);
         (m, t) = _two();
         (m.order.market, t.order.market) = (9, 9);
-        _meets(m, t, IClearingHouse.UnknownMarket.selector);
+        _meets(m, t, IClearingHouseCore.UnknownMarket.selector);
     }
 
     /// @dev The order is spent by its first match.
@@ -415,40 +426,40 @@ contract GuardsTest is House {
         trade(main(bob), main(alice), ETH, 8e18);
         LiquidationTerms memory any = anyTerms();
         AccountId a = main(alice);
-        _house(carol, abi.encodeCall(ch.flag, (a)), IClearingHouse.NotLiquidatable.selector);
-        _house(carol, abi.encodeCall(ch.liquidate, (a, main(carol), any)), IClearingHouse.NotLiquidatable.selector);
-        _house(carol, abi.encodeCall(ch.absorb, (a)), IClearingHouse.NotAbsorbable.selector);
-        _house(carol, abi.encodeCall(ch.cashCall, (a, main(carol), any)), IClearingHouse.NoCashCall.selector);
+        _house(carol, abi.encodeCall(ch.flag, (a)), IClearingHouseCore.NotLiquidatable.selector);
+        _house(carol, abi.encodeCall(ch.liquidate, (a, main(carol), any)), IClearingHouseCore.NotLiquidatable.selector);
+        _house(carol, abi.encodeCall(ch.absorb, (a)), IClearingHouseCore.NotAbsorbable.selector);
+        _house(carol, abi.encodeCall(ch.cashCall, (a, main(carol), any)), IClearingHouseCore.NoCashCall.selector);
         setPrice(ETH, 1_930e18); // E = 1,000 − 8 − 560 = 432 < MM = 15,440 · 3 % = 463
         _house(
             alice,
             abi.encodeCall(ch.liquidate, (a, AccountIds.derive(alice, 1), any)),
-            IClearingHouse.SelfLiquidation.selector
+            IClearingHouseCore.SelfLiquidation.selector
         );
-        _house(carol, abi.encodeCall(ch.liquidate, (a, main(bob), any)), IClearingHouse.NotOwner.selector);
+        _house(carol, abi.encodeCall(ch.liquidate, (a, main(bob), any)), IClearingHouseCore.NotOwner.selector);
         _house(
             carol,
             abi.encodeCall(ch.liquidate, (a, isolated(carol, ETH), any)),
-            IClearingHouse.IsolatedTaker.selector
+            IClearingHouseCore.IsolatedTaker.selector
         );
         _house(
             carol,
             abi.encodeCall(ch.liquidate, (a, AccountIds.derive(carol, 1), any)),
-            IClearingHouse.InsufficientMargin.selector
+            IClearingHouseCore.InsufficientMargin.selector
         );
         LiquidationTerms memory t = anyTerms();
         t.maxFraction = 1;
-        _house(carol, abi.encodeCall(ch.liquidate, (a, main(carol), t)), IClearingHouse.FractionTooSmall.selector);
+        _house(carol, abi.encodeCall(ch.liquidate, (a, main(carol), t)), IClearingHouseCore.FractionTooSmall.selector);
         t = anyTerms();
         t.maxPayment = -1_000e18; // asks for more than the penalty
-        _house(carol, abi.encodeCall(ch.liquidate, (a, main(carol), t)), IClearingHouse.PaymentTooHigh.selector);
+        _house(carol, abi.encodeCall(ch.liquidate, (a, main(carol), t)), IClearingHouseCore.PaymentTooHigh.selector);
         t = anyTerms();
         t.minGain = 1_000e18;
-        _house(carol, abi.encodeCall(ch.liquidate, (a, main(carol), t)), IClearingHouse.GainTooLow.selector);
+        _house(carol, abi.encodeCall(ch.liquidate, (a, main(carol), t)), IClearingHouseCore.GainTooLow.selector);
         bytes memory lend = abi.encodeCall(ch.lend, (a, 1e6));
-        _house(alice, lend, IClearingHouse.InsufficientMargin.selector);
+        _house(alice, lend, IClearingHouseCore.InsufficientMargin.selector);
         setPrice(ETH, 1_800e18); // the loss of 1,608 is more than the cash of 1,000
-        _house(alice, lend, IClearingHouse.UnsettledLoss.selector);
+        _house(alice, lend, IClearingHouseCore.UnsettledLoss.selector);
     }
 
     // ---------------------------------------------------------------- the lock
@@ -457,18 +468,18 @@ contract GuardsTest is House {
         giveCash(main(alice), 1_000e18);
         Call[] memory calls = new Call[](1);
         calls[0] = Call(address(usdc), "");
-        _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouse.InvalidBatchTarget.selector);
+        _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouseCore.InvalidBatchTarget.selector);
         calls[0] = Call(address(exchange), abi.encodeCall(exchange.bumpEpoch, ()));
-        _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouse.InvalidBatchTarget.selector);
+        _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouseCore.InvalidBatchTarget.selector);
         calls[0] = Call(address(ch), abi.encodeCall(ch.batch, (calls)));
-        _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouse.Reentrancy.selector);
+        _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouseCore.Reentrancy.selector);
         calls[0] = Call(address(ch), abi.encodeCall(ch.assess, (main(alice))));
-        _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouse.CheckPending.selector);
-        _house(alice, abi.encodeCall(ch.trade, (new Fill[](0))), IClearingHouse.NotExchange.selector);
+        _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouseCore.CheckPending.selector);
+        _house(alice, abi.encodeCall(ch.trade, (new Fill[](0))), IClearingHouseCore.NotExchange.selector);
         Call[] memory two = new Call[](2);
         two[0] = Call(address(ch), abi.encodeCall(ch.withdraw, (main(alice), address(usdc), 1, alice)));
         two[1] = Call(address(ch), abi.encodeCall(ch.flag, (main(alice))));
-        _house(alice, abi.encodeCall(ch.batch, (two)), IClearingHouse.CheckPending.selector);
+        _house(alice, abi.encodeCall(ch.batch, (two)), IClearingHouseCore.CheckPending.selector);
     }
 
     /// @dev A token that calls back in the middle of a deposit finds every door locked.
@@ -484,9 +495,9 @@ contract GuardsTest is House {
         token.setCallback(address(this), abi.encodeCall(this.tryInside, ()));
         vm.prank(alice);
         ch.deposit(main(alice), address(token), 1e18);
-        check(_answers[0] == IClearingHouse.Reentrancy.selector, "an entry point is open");
-        check(_answers[1] == IClearingHouse.Reentrancy.selector, "batch is open");
-        check(_answers[2] == IClearingHouse.CheckPending.selector, "a view is open");
+        check(_answers[0] == IClearingHouseCore.Reentrancy.selector, "an entry point is open");
+        check(_answers[1] == IClearingHouseCore.Reentrancy.selector, "batch is open");
+        check(_answers[2] == IClearingHouseCore.CheckPending.selector, "a view is open");
     }
 
     function tryInside() external {

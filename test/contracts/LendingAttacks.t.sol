@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../../contracts/interfaces/IClearingHouseCore.sol";
 import {IPriceOracle, Volatility} from "../../contracts/interfaces/IPriceOracle.sol";
 import {CollateralRisk} from "../../contracts/interfaces/IRiskEngine.sol";
 import {PriceSnapshot} from "../../contracts/types/Portfolio.sol";
@@ -54,8 +54,8 @@ contract LendingAttacksTest is House {
         Assessment memory a = assess(main(alice));
         check(a.equity > 0 && a.equity < int256(a.maintenanceMargin), "premise: below MM");
         uint256 borrowed = lendingPool().borrowed;
-        _tradeRefused(main(alice), main(bob), ETH, -100e18, 2_010e18, IClearingHouse.InsufficientMargin.selector);
-        _tradeRefused(main(alice), main(bob), ETH, -10e18, 2_010e18, IClearingHouse.InsufficientMargin.selector);
+        _tradeRefused(main(alice), main(bob), ETH, -100e18, 2_010e18, IClearingHouseCore.InsufficientMargin.selector);
+        _tradeRefused(main(alice), main(bob), ETH, -10e18, 2_010e18, IClearingHouseCore.InsufficientMargin.selector);
         checkEq(lendingPool().borrowed, borrowed, "lenders pay nothing");
     }
 
@@ -127,9 +127,9 @@ contract LendingAttacksTest is House {
         observe(BTC);
         setPrice(ETH, 1_790e18); // E = 30,000 − 160 − 21,000, MM about 9,000
         stopFeed(feeds[BTC]); // at its kindest 9.5 % of 120,000 better
-        vm.expectPartialRevert(IClearingHouse.NotLiquidatable.selector);
+        vm.expectPartialRevert(IClearingHouseCore.NotLiquidatable.selector);
         ch.flag(main(alice));
-        vm.expectPartialRevert(IClearingHouse.NotLiquidatable.selector);
+        vm.expectPartialRevert(IClearingHouseCore.NotLiquidatable.selector);
         liquidate(main(alice), main(carol));
         refreshFeeds();
         liquidate(main(alice), main(carol));
@@ -142,7 +142,7 @@ contract LendingAttacksTest is House {
         ch.delistCollateral(WETH);
         for (uint256 day = 0; day <= 15; ++day) {
             checkEq(assess(main(alice)).initialMargin, 0, "XAC-5 no margin");
-            vm.expectPartialRevert(IClearingHouse.NotLiquidatable.selector);
+            vm.expectPartialRevert(IClearingHouseCore.NotLiquidatable.selector);
             liquidate(main(alice), main(carol));
             passTime(1 days);
         }
@@ -183,7 +183,7 @@ contract LendingAttacksTest is House {
         giveCash(main(carol), 1_000_000e18);
         _underwater();
         ch.flag(main(alice));
-        vm.expectPartialRevert(IClearingHouse.InsufficientLiquidity.selector);
+        vm.expectPartialRevert(IClearingHouseCore.InsufficientLiquidity.selector);
         recall(main(erin), 196_000e18);
         recall(main(erin), 195_400e18);
         liquidate(main(alice), main(carol));
@@ -209,7 +209,7 @@ contract LendingAttacksTest is House {
         checkEq(debtOf(main(alice)), 0, "no debt is left");
         checkEq(cashOf(fund.account()), 90_000e18, "ADL-2 the fund pays a tenth of itself");
         checkNear(int256(lent - lentOf(main(erin))), int256(debt) - 10_000e18, 10, "ADL-4 the suppliers the rest");
-        vm.expectPartialRevert(IClearingHouse.NotAbsorbable.selector);
+        vm.expectPartialRevert(IClearingHouseCore.NotAbsorbable.selector);
         ch.absorb(main(alice));
     }
 
@@ -309,7 +309,7 @@ contract LendingAttacksTest is House {
         setPrice(ETH, 3_000e18);
         for (uint256 hour = 0; hour < 24; ++hour) {
             settle(ETH, main(alice));
-            vm.expectPartialRevert(IClearingHouse.NoCashCall.selector);
+            vm.expectPartialRevert(IClearingHouseCore.NoCashCall.selector);
             vm.prank(dave);
             ch.cashCall(main(alice), main(dave), anyTerms());
             passTime(1 hours);
@@ -336,13 +336,13 @@ contract LendingAttacksTest is House {
         trade(main(alice), main(bob), ETH, 100e18);
         lend(main(alice), 30_000e18);
         setPrice(ETH, 2_500e18); // −50,000
-        vm.expectPartialRevert(IClearingHouse.InsufficientCash.selector);
+        vm.expectPartialRevert(IClearingHouseCore.InsufficientCash.selector);
         lend(main(alice), 30_000e18); // settles 50,000 first: nothing is left of the cash
         settle(ETH, main(alice));
         checkEq(poolOf(ETH).cash, 50_000e18, "all of it is settled");
         checkNear(int256(lentOf(main(alice))), 10_000e18, 10, "20,000 of it with what was lent");
         setPrice(ETH, 3_200e18); // −70,000: 10,000 lent, 10,000 to borrow, the rest waits
-        vm.expectPartialRevert(IClearingHouse.UnsettledLoss.selector);
+        vm.expectPartialRevert(IClearingHouseCore.UnsettledLoss.selector);
         lend(main(alice), 1e18);
     }
 
@@ -398,11 +398,11 @@ contract LendingAttacksTest is House {
         _longHundred();
         observe(ETH);
         stopFeed(feeds[ETH]);
-        _tradeRefused(main(bob), main(alice), ETH, -100e18, 1_000e18, IClearingHouse.PriceOutOfBand.selector);
-        _tradeRefused(main(bob), main(alice), ETH, -10e18, 1_999e18, IClearingHouse.PriceOutOfBand.selector);
-        _tradeRefused(main(bob), main(alice), ETH, 10e18, ETH_PRICE, IClearingHouse.NotReducing.selector);
-        _tradeRefused(main(bob), main(alice), ETH, -101e18, ETH_PRICE, IClearingHouse.NotReducing.selector);
-        _tradeRefused(main(carol), main(alice), ETH, -10e18, ETH_PRICE, IClearingHouse.NotReducing.selector);
+        _tradeRefused(main(bob), main(alice), ETH, -100e18, 1_000e18, IClearingHouseCore.PriceOutOfBand.selector);
+        _tradeRefused(main(bob), main(alice), ETH, -10e18, 1_999e18, IClearingHouseCore.PriceOutOfBand.selector);
+        _tradeRefused(main(bob), main(alice), ETH, 10e18, ETH_PRICE, IClearingHouseCore.NotReducing.selector);
+        _tradeRefused(main(bob), main(alice), ETH, -101e18, ETH_PRICE, IClearingHouseCore.NotReducing.selector);
+        _tradeRefused(main(carol), main(alice), ETH, -10e18, ETH_PRICE, IClearingHouseCore.NotReducing.selector);
         trade(main(bob), main(alice), ETH, -10e18, ETH_PRICE);
         _refused(alice, abi.encodeCall(ch.withdraw, (main(alice), address(usdc), 1, alice)));
         _refused(alice, abi.encodeCall(ch.claim, (main(alice), ETH, 1)));
@@ -417,7 +417,7 @@ contract LendingAttacksTest is House {
         observe(BTC);
         stopFeed(feeds[BTC]);
         _refused(alice, abi.encodeCall(ch.withdraw, (main(alice), address(usdc), 1_000e6, alice)));
-        _tradeRefused(main(bob), main(alice), ETH, 1e18, ETH_PRICE, IClearingHouse.InsufficientMargin.selector);
+        _tradeRefused(main(bob), main(alice), ETH, 1e18, ETH_PRICE, IClearingHouseCore.InsufficientMargin.selector);
         giveCash(main(alice), 1_000e18);
         withdrawCash(main(alice), 1_000e18);
     }
@@ -478,7 +478,7 @@ contract LendingAttacksTest is House {
     function test_MM_4_ATTACK_24_OpeningAboveTheSoftCap() public {
         _crowdable();
         giveCash(main(alice), 101_300e18);
-        _tradeRefused(main(alice), main(bob), ETH, -300e18, ETH_PRICE, IClearingHouse.InsufficientMargin.selector);
+        _tradeRefused(main(alice), main(bob), ETH, -300e18, ETH_PRICE, IClearingHouseCore.InsufficientMargin.selector);
         trade(main(alice), main(bob), ETH, -200e18);
     }
 
@@ -491,7 +491,7 @@ contract LendingAttacksTest is House {
         trade(main(bob), main(dave), ETH, 150e18);
         setPrice(ETH, 1_920e18);
         (bool done, bytes memory why) = _addInABatch(9_400e6);
-        check(!done && bytes4(why) == IClearingHouse.InsufficientMargin.selector, "better off, but not carried");
+        check(!done && bytes4(why) == IClearingHouseCore.InsufficientMargin.selector, "better off, but not carried");
         (done, ) = _addInABatch(14_800e6); // 3,900 + 14,800 − 0.1
         check(!done, "86 are missing");
         (done, ) = _addInABatch(15_000e6);

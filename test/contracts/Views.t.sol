@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "../../contracts/interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../../contracts/types/AccountId.sol";
 import {
     Assessment,
@@ -90,7 +90,7 @@ contract ViewsTest is House {
         ch.flag(id);
         Vm.Log[] memory logs = vm.getRecordedLogs();
         for (uint256 i = 0; i < logs.length; ++i) {
-            if (logs[i].topics[0] == IClearingHouse.MarginCall.selector) {
+            if (logs[i].topics[0] == IClearingHouseCore.MarginCall.selector) {
                 (, , , cure) = abi.decode(logs[i].data, (int256, uint256, uint256, Cure));
                 return cure;
             }

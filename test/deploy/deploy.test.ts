@@ -16,7 +16,7 @@ import { deployPlimsoll } from "../../deploy/plimsoll.ts";
 import { InvalidAddressBook, loadAddressBook } from "../../src/sdk/addressBook.ts";
 import {
   AccessManager__factory,
-  ClearingHouse__factory,
+  IClearingHouse__factory,
   PriceOracle__factory,
   RiskEngine__factory,
 } from "../../types/index.ts";
@@ -71,7 +71,7 @@ describe("deployment to a running anvil", () => {
     const changed = await deployPlimsoll(await connect(), resolveNetwork({ ...local, markets }), options);
     expect(changed.changes).to.deep.equal(["ETH-PERP market"]);
     expect(changed.transactions).to.equal(1);
-    const ledger = ClearingHouse__factory.connect(addressBook.contracts.clearingHouse, anvil.provider);
+    const ledger = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, anvil.provider);
     expect((await ledger.market(0))[0].takerFee).to.equal(600n);
   });
 
@@ -135,7 +135,7 @@ describe("deployment to a running anvil", () => {
     const hasTreasury = async () => {
       const clearingHouse = recorded()["Plimsoll#ClearingHouse"];
       if (clearingHouse === undefined || (await anvil.provider.getCode(clearingHouse)) === "0x") return false;
-      return (await ClearingHouse__factory.connect(clearingHouse, anvil.provider).treasury()) !== ZeroAddress;
+      return (await IClearingHouse__factory.connect(clearingHouse, anvil.provider).treasury()) !== ZeroAddress;
     };
     while (!(await hasTreasury()) && child.exitCode === null) await sleep(5); // one of the first parameters
     child.kill("SIGKILL");
@@ -160,7 +160,7 @@ describe("deployment in-process", () => {
     const authority = AccessManager__factory.connect(addressBook.contracts.accessManager, deployer);
     expect((await authority.hasRole(0, admin!))[0]).to.equal(true);
     expect((await authority.hasRole(0, deployer!))[0]).to.equal(false);
-    const ledger = ClearingHouse__factory.connect(addressBook.contracts.clearingHouse, deployer);
+    const ledger = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, deployer);
     expect(await ledger.treasury()).to.equal(admin?.address);
   });
 

@@ -11,7 +11,7 @@ import type { Order, OrderFields } from "../../src/sdk/orders.ts";
 import { fromWadDown, parseAmount, parsePrice, parseWad } from "../../src/sdk/units.ts";
 import {
   AccessManager__factory,
-  ClearingHouse__factory,
+  IClearingHouse__factory,
   Exchange__factory,
   InsuranceFund__factory,
   MockERC20__factory,
@@ -63,7 +63,7 @@ export async function deployFixture(connection: NetworkConnection) {
     HardhatEthersSigner,
   ];
   const vault = Vault__factory.connect(c.vault, deployer);
-  const clearingHouse = ClearingHouse__factory.connect(c.clearingHouse, deployer);
+  const clearingHouse = IClearingHouse__factory.connect(c.clearingHouse, deployer);
   const exchange = Exchange__factory.connect(c.exchange, deployer);
   const token = (address: string | undefined) => MockERC20__factory.connect(address ?? "", deployer);
   const feed = (id: number) => MockV3Aggregator__factory.connect(underlyings[id]?.feed ?? "", deployer);

@@ -15,7 +15,7 @@ import type { AddressBook } from "../../src/sdk/addressBook.ts";
 import { withdrawCall } from "../../src/sdk/calls.ts";
 import { Plimsoll } from "../../src/sdk/client.ts";
 import { ContractError, decodeError } from "../../src/sdk/errors.ts";
-import { ClearingHouse__factory, MockERC20__factory } from "../../types/index.ts";
+import { IClearingHouse__factory, MockERC20__factory } from "../../types/index.ts";
 import { startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
 import { freshHouse } from "../helpers/fixture.ts";
@@ -43,7 +43,7 @@ function decodesOnEveryPath(side: () => Promise<Side>): void {
   it("static call of a contract", () =>
     refused(async (s, to) => {
       const owner = await s.signer.getAddress();
-      const ledger = ClearingHouse__factory.connect(to, s.signer);
+      const ledger = IClearingHouse__factory.connect(to, s.signer);
       return ledger.withdraw.staticCall(accountId(owner), s.addressBook.cash.token, 1_000_000n, owner);
     }));
   it("estimateGas", () => refused(async (s, to, data) => s.signer.estimateGas({ to, data })));
@@ -78,7 +78,7 @@ function decodesOnEveryPath(side: () => Promise<Side>): void {
   it("an error of a linked library", async () => {
     const s = await side();
     const owner = await s.signer.getAddress();
-    const ledger = ClearingHouse__factory.connect(s.addressBook.contracts.clearingHouse, s.signer);
+    const ledger = IClearingHouse__factory.connect(s.addressBook.contracts.clearingHouse, s.signer);
     const error = decodeError(await caught(ledger.settle.staticCall(7, [accountId(owner)])));
     expect(error).to.include({ name: "UnknownMarket" });
     expect(error?.args).to.deep.equal({ market: 7n });

@@ -2,7 +2,8 @@ import { expect } from "chai";
 import { MaxUint256 } from "ethers";
 
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
-import { MockERC20__factory } from "../../types/index.ts";
+import { ClearingHouse__factory, MockERC20__factory } from "../../types/index.ts";
+import type { MockERC20 } from "../../types/index.ts";
 import { ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
 import { cashOf, collateralParams, listCollateral, main, overflows, refused, usdc } from "../helpers/unit.ts";
 
@@ -55,10 +56,12 @@ describe("deposit", () => {
     // 2^112 = 5.19e33: 5.2e21 units of 10^-6 are 5.2e33 in 18 decimals
     const tooMuch = 52n * 10n ** 20n;
     const overflow = "SafeCastOverflowedUintDowncast";
-    await refused(h, () => house.deposit(main(h.alice), h.usdc, tooMuch), overflow, [112n, tooMuch * 10n ** 12n]);
-    await refused(h, () => house.deposit(main(h.alice), h.weth, 1n << 96n), overflow, [96n, 1n << 96n]);
+    const ledger = ClearingHouse__factory.connect(h.addressBook.contracts.clearingHouse);
+    const add = (token: MockERC20, units: bigint) => () => house.deposit(main(h.alice), token, units);
+    await refused(h, add(h.usdc, tooMuch), overflow, [112n, tooMuch * 10n ** 12n], ledger);
+    await refused(h, add(h.weth, 1n << 96n), overflow, [96n, 1n << 96n], ledger);
     await house.deposit(main(h.alice), h.weth, (1n << 96n) - 1n);
-    await refused(h, () => house.deposit(main(h.alice), h.weth, wad("1")), overflow);
+    await refused(h, add(h.weth, wad("1")), overflow, undefined, ledger);
   });
 
   it("MMS-2 refuses dust and a ninth collateral asset", async () => {

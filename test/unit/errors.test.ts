@@ -4,7 +4,15 @@ import hre from "hardhat";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-const INTERFACES = ["IVault", "IClearingHouse", "IExchange", "IRiskEngine", "IPriceOracle", "IInsuranceFund"];
+const INTERFACES = [
+  "IVault",
+  "IClearingHouseCore",
+  "IClearingHouseExt",
+  "IExchange",
+  "IRiskEngine",
+  "IPriceOracle",
+  "IInsuranceFund",
+];
 
 describe("typed errors", () => {
   const sources = readdirSync(import.meta.dirname)

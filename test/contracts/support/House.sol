@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol";
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
+import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {Exchange} from "../../../contracts/Exchange.sol";
 import {InsuranceFund} from "../../../contracts/InsuranceFund.sol";
 import {PriceOracle} from "../../../contracts/PriceOracle.sol";
@@ -54,7 +55,7 @@ abstract contract House is Checks {
     Vault internal vault;
     RiskEngine internal engine;
     PriceOracle internal oracle;
-    ClearingHouse internal ch;
+    IClearingHouse internal ch;
     Exchange internal exchange;
     InsuranceFund internal fund;
     MockERC20 internal usdc;
@@ -80,7 +81,7 @@ abstract contract House is Checks {
         vault = new Vault(address(authority));
         engine = new RiskEngine(address(authority));
         oracle = new PriceOracle(address(authority), address(0), 0);
-        ch = new ClearingHouse(address(authority), address(vault), address(usdc));
+        ch = IClearingHouse(address(new ClearingHouse(address(authority), address(vault), address(usdc))));
         vault.setClearingHouse(address(ch));
         exchange = new Exchange(address(ch));
         fund = new InsuranceFund(address(ch));

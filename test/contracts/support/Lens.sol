@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
+import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {MockERC20} from "../../../contracts/mocks/MockERC20.sol";
 import {AccountId} from "../../../contracts/types/AccountId.sol";
 import {
@@ -80,13 +80,13 @@ contract Lens {
         LendingPool pool;
     }
 
-    ClearingHouse private _ledger;
+    IClearingHouse private _ledger;
     MockERC20 private _cash;
     address private _vault;
     MockERC20[] private _tokens; // by collateral
     uint256[] private _units; // [wad] of their smallest units
 
-    constructor(ClearingHouse ch, MockERC20[] memory tokens) {
+    constructor(IClearingHouse ch, MockERC20[] memory tokens) {
         _ledger = ch;
         (_cash, _vault, _tokens) = (MockERC20(ch.cashToken()), ch.vault(), tokens);
         for (uint256 c = 0; c < tokens.length; ++c) _units.push(10 ** (18 - tokens[c].decimals()));

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
+import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
+import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
+import {Lending} from "./libraries/Lending.sol";
+import {Listing} from "./libraries/Listing.sol";
+import {Reports} from "./libraries/Reports.sol";
+import {AccountId, AccountIds} from "./types/AccountId.sol";
+import {
+    Assessment,
+    Auction,
+    CollateralParams,
+    Fill,
+    HealthReport,
+    LendingParams,
+    LendingPool,
+    LiquidationTerms,
+    Loans,
+    MarginState,
+    MarketIndex,
+    MarketLoss,
+    MarketParams,
+    MarketPool,
+    MarketRate
+} from "./types/LedgerTypes.sol";
+import {ClearingHouseBase} from "./ClearingHouseBase.sol";
+import {IClearingHouseCore} from "./interfaces/IClearingHouseCore.sol";
+import {IClearingHouseExt} from "./interfaces/IClearingHouseExt.sol";
+
+/// @title The ledger: previews, reports and listing
+/// @notice See `IClearingHouse`. Has code only: the clearinghouse delegates to it every call that it does not know itself.
+contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
+    address private immutable _cashToken;
+
+    constructor(address authority, address cashToken) ClearingHouseBase(authority) {
+        _cashToken = cashToken;
+    }
+
+    // ---------------------------------------------------------------- previews
+
+    /// @inheritdoc IClearingHouseExt
+    function previewTrade(
+        AccountId id,
+        uint256 marketId,
+        int256 size,
+        uint256 price
+    ) external returns (Assessment memory a) {
+        Fill[] memory fills = new Fill[](1);
+        fills[0] = Fill(AccountIds.main(address(this)), id, marketId, size, price, 0);
+        (, a) = Reports.undone(abi.encodeCall(IClearingHouseCore.simulateTrade, (fills)));
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function previewWithdraw(AccountId id, address token, uint256 amount) external returns (Assessment memory a) {
+        (, a) = Reports.undone(
+            abi.encodeCall(
+                IClearingHouseExt.simulate,
+                (abi.encodeCall(IClearingHouseCore.withdraw, (id, token, amount, msg.sender)), id)
+            )
+        );
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function previewLiquidation(
+        AccountId id,
+        AccountId taker,
+        LiquidationTerms calldata terms
+    ) external returns (uint256 fraction, int256 payment, Assessment memory a) {
+        bytes memory result;
+        (result, a) = Reports.undone(
+            abi.encodeCall(
+                IClearingHouseExt.simulate,
+                (abi.encodeCall(IClearingHouseCore.liquidate, (id, taker, terms)), id)
+            )
+        );
+        (fraction, payment) = abi.decode(result, (uint256, int256));
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function simulate(bytes calldata data, AccountId id) external {
+        bytes memory result = Address.functionDelegateCall(address(this), data);
+        revert IClearingHouseCore.Simulated(result, Reports.assess($, id));
+    }
+
+    // ---------------------------------------------------------------- views
+
+    /// @inheritdoc IClearingHouseExt
+    function positionPnl(AccountId id, uint256 marketId) external view settled returns (int256) {
+        return Reports.positionPnl($, id, marketId);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function netDelta(AccountId id, uint256 underlying) external view settled returns (int256) {
+        return Reports.netDelta($, id, underlying);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function collateralBalance(AccountId id, uint256 collateralId) external view settled returns (uint256) {
+        return $.balances[id][collateralId];
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function marginRatio(AccountId id) external view settled returns (int256) {
+        return Reports.health($, id).ratio;
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function marginState(AccountId id) external view settled returns (MarginState) {
+        return Reports.health($, id).state;
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function freeCollateral(AccountId id) external view settled returns (uint256) {
+        return Reports.health($, id).freeCollateral;
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function health(AccountId id) external view settled returns (HealthReport memory) {
+        return Reports.health($, id);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function liquidationPrices(
+        AccountId id,
+        uint256 underlying
+    ) external view settled returns (uint256 down, uint256 up) {
+        return Reports.liquidationPrices($, id, underlying);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function loans(AccountId id) external view settled returns (uint256 lent, uint256 debt, Loans memory shares) {
+        (lent, debt) = Lending.balances($, id, false);
+        shares = $.loans[id];
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function lending() external view settled returns (LendingPool memory, LendingParams memory) {
+        return (Lending.pool($), $.lendingParams);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function auction(AccountId id) external view returns (Auction memory) {
+        return $.auctions[id];
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function market(
+        uint256 id
+    )
+        external
+        view
+        returns (MarketParams memory, MarketIndex memory, MarketRate memory, MarketPool memory, MarketLoss memory)
+    {
+        return ($.params[id], $.indices[id], $.rates[id], $.pools[id], $.losses[id]);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function fundingIndices(uint256 marketId) external view returns (int256, int256) {
+        return Reports.fundingIndices($, marketId);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function collateral(uint256 id) external view returns (CollateralParams memory) {
+        return $.collaterals[id];
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function collateralTotal(uint256 id) external view returns (uint256) {
+        return $.collateralTotals[id];
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function totalFlaggedDeficit() external view settled returns (uint256) {
+        return $.totalFlaggedDeficit;
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function riskEngine() external view returns (address) {
+        return address($.riskEngine);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function priceOracle() external view returns (address) {
+        return address($.priceOracle);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function exchange() external view returns (address) {
+        return $.exchange;
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function insuranceFund() external view returns (address) {
+        return $.insuranceFund;
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function treasury() external view returns (address) {
+        return $.treasury;
+    }
+
+    // ---------------------------------------------------------------- listing and wiring
+
+    /// @inheritdoc IClearingHouseExt
+    function setMarket(uint256 id, MarketParams calldata params) external restricted {
+        Listing.setMarket($, id, params);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function setCollateral(uint256 id, CollateralParams calldata params) external restricted {
+        Listing.setCollateral($, id, params, _cashToken);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function delistCollateral(uint256 id) external restricted {
+        Listing.delistCollateral($, id);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function setLendingParams(LendingParams calldata params) external restricted {
+        Lending.setParams($, params);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function setRiskEngine(address riskEngine_) external restricted {
+        if (riskEngine_ == address(0)) revert IClearingHouseCore.ZeroAddress();
+        $.riskEngine = IRiskEngine(riskEngine_);
+        emit IClearingHouseCore.RiskEngineSet(riskEngine_);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function setPriceOracle(address priceOracle_) external restricted {
+        if (priceOracle_ == address(0)) revert IClearingHouseCore.ZeroAddress();
+        $.priceOracle = IPriceOracle(priceOracle_);
+        emit IClearingHouseCore.PriceOracleSet(priceOracle_);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function setExchange(address exchange_) external restricted {
+        if ($.exchange != address(0)) revert IClearingHouseCore.AlreadySet();
+        if (exchange_ == address(0)) revert IClearingHouseCore.ZeroAddress();
+        $.exchange = exchange_;
+        emit IClearingHouseCore.ExchangeSet(exchange_);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function setInsuranceFund(address insuranceFund_) external restricted {
+        if ($.insuranceFund != address(0)) revert IClearingHouseCore.AlreadySet();
+        if (insuranceFund_ == address(0)) revert IClearingHouseCore.ZeroAddress();
+        $.insuranceFund = insuranceFund_;
+        emit IClearingHouseCore.InsuranceFundSet(insuranceFund_);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function setTreasury(address treasury_) external restricted {
+        if (treasury_ == address(0)) revert IClearingHouseCore.ZeroAddress();
+        $.treasury = treasury_;
+        emit IClearingHouseCore.TreasurySet(treasury_);
+    }
+}

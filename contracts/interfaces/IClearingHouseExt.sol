@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccountId} from "../types/AccountId.sol";
+import {
+    Assessment,
+    Auction,
+    CollateralParams,
+    HealthReport,
+    LendingParams,
+    LendingPool,
+    LiquidationTerms,
+    Loans,
+    MarginState,
+    MarketIndex,
+    MarketLoss,
+    MarketParams,
+    MarketPool,
+    MarketRate
+} from "../types/LedgerTypes.sol";
+
+/// @title The ledger: previews, reports and listing
+/// @dev What users see is `IClearingHouse`.
+interface IClearingHouseExt {
+    // ---------------------------------------------------------------- previews
+
+    // Call these statically (`staticCall` in ethers): they run the real thing, undo it, and return what it found. What would be
+    // refused reverts with the reason.
+
+    /// @notice E, IM and MM [wad] of `account` after it bought `size` (negative: sold) as the taker at `price`.
+    function previewTrade(
+        AccountId account,
+        uint256 market,
+        int256 size,
+        uint256 price
+    ) external returns (Assessment memory after_);
+
+    /// @notice E, IM and MM [wad] of the caller's `account` after it withdrew `amount` [token units] of `token`.
+    function previewWithdraw(
+        AccountId account,
+        address token,
+        uint256 amount
+    ) external returns (Assessment memory after_);
+
+    /// @notice What `liquidate` would return to the caller, and E, IM and MM [wad] of `account` afterwards.
+    function previewLiquidation(
+        AccountId account,
+        AccountId taker,
+        LiquidationTerms calldata terms
+    ) external returns (uint256 fraction, int256 payment, Assessment memory after_);
+
+    /// @notice Runs one call of this contract as the caller and reverts with `Simulated`, or with the call's own error.
+    function simulate(bytes calldata data, AccountId account) external;
+
+    // ---------------------------------------------------------------- views
+
+    /// @notice PnL of an account in a market [wad], floored: size · (index price − F_side) + quote. Needs a price only if it has size.
+    function positionPnl(AccountId id, uint256 market) external view returns (int256);
+
+    /// @notice Net delta of an account in an underlying [wad units]: its sizes in the markets of the underlying plus the units that its
+    /// collateral is worth, floored. Exact, and needs no price; reverts with the oracle's error if the rate of a collateral is not usable.
+    function netDelta(AccountId id, uint256 underlying) external view returns (int256);
+
+    /// @notice Balance [wad] of an account in a collateral asset.
+    function collateralBalance(AccountId id, uint256 collateral) external view returns (uint256);
+
+    /// @notice E / MM [wad]; `type(int256).max` where MM is zero and E is not negative.
+    function marginRatio(AccountId id) external view returns (int256);
+
+    /// @notice The row of the health table an account is in.
+    function marginState(AccountId id) external view returns (MarginState);
+
+    /// @notice USD [wad] that may leave an account: E without unsettled profit less what it must leave behind, never negative. Cash beyond
+    /// the account's own is borrowed.
+    function freeCollateral(AccountId id) external view returns (uint256);
+
+    /// @notice State, E, IM, MM, ratio and free collateral of an account in one answer.
+    function health(AccountId id) external view returns (HealthReport memory);
+
+    /// @notice The prices [wad] of `underlying` below and above which the account is liquidatable, all else fixed, to about 1e-12:
+    /// 0 and `type(uint256).max` where there is none, the current price twice if it is liquidatable now.
+    function liquidationPrices(AccountId id, uint256 underlying) external view returns (uint256 down, uint256 up);
+
+    /// @notice Lent cash and debt of an account [wad] with interest up to now, and its shares in them.
+    function loans(AccountId id) external view returns (uint256 lent, uint256 debt, Loans memory shares);
+
+    /// @notice The lending pool with interest up to now, and its parameters.
+    function lending() external view returns (LendingPool memory, LendingParams memory);
+
+    /// @notice What all accounts hold of a collateral asset [wad].
+    function collateralTotal(uint256 id) external view returns (uint256);
+
+    /// @notice The auction of an account; all zero if there is none.
+    function auction(AccountId id) external view returns (Auction memory);
+
+    /// @notice The words of a market.
+    function market(
+        uint256 id
+    )
+        external
+        view
+        returns (MarketParams memory, MarketIndex memory, MarketRate memory, MarketPool memory, MarketLoss memory);
+
+    /// @notice Funding indices [36 decimals] of both sides of a market now, socialised losses included.
+    function fundingIndices(uint256 market) external view returns (int256 long, int256 short);
+
+    /// @notice A collateral asset.
+    function collateral(uint256 id) external view returns (CollateralParams memory);
+
+    /// @notice Sum of the deficits that flags have recorded [wad].
+    function totalFlaggedDeficit() external view returns (uint256);
+
+    /// @notice The engine that judges every account.
+    function riskEngine() external view returns (address);
+
+    /// @notice The oracle that prices every account.
+    function priceOracle() external view returns (address);
+
+    /// @notice The only contract that may call `trade`.
+    function exchange() external view returns (address);
+
+    /// @notice The backstop, whose main account holds the fund's cash.
+    function insuranceFund() external view returns (address);
+
+    /// @notice The owner of the main account that receives the protocol's share of fees.
+    function treasury() external view returns (address);
+
+    // ---------------------------------------------------------------- listing and wiring, all restricted
+
+    /// @notice Lists a market or changes its parameters within their bounds; its underlying is final. The risk engine must know the
+    /// underlying, and the price band must be narrower than its shock and basis charges.
+    function setMarket(uint256 id, MarketParams calldata params) external;
+
+    /// @notice Lists a collateral asset or changes its caps and dust threshold; its token, underlying and `hasRate` are final, `decimals` and
+    /// `delistingEnd` are ignored. The risk engine must know it, and the oracle its rate: an asset without them would make its
+    /// holders' checks revert.
+    function setCollateral(uint256 id, CollateralParams calldata params) external;
+
+    /// @notice Delists a collateral asset, for good: no more of it comes in, its haircut ramps to 100 % within 14 days, and then it counts
+    /// zero and can only be withdrawn.
+    function delistCollateral(uint256 id) external;
+
+    /// @notice Sets the interest rate's parameters within their bounds.
+    function setLendingParams(LendingParams calldata params) external;
+
+    /// @notice Replaces the risk engine. The new one must know every underlying and collateral that accounts hold.
+    function setRiskEngine(address riskEngine) external;
+    /// @notice Replaces the price oracle. The new one must have a feed for every underlying that accounts hold.
+    function setPriceOracle(address priceOracle) external;
+
+    /// @notice Names the exchange, once.
+    function setExchange(address exchange) external;
+
+    /// @notice Names the insurance fund, once.
+    function setInsuranceFund(address insuranceFund) external;
+
+    /// @notice Names the account owner who receives the protocol's share of fees.
+    function setTreasury(address treasury) external;
+}
