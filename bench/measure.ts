@@ -6,9 +6,20 @@ import type { GasTable, Signer } from "./chain.ts";
 import { measureChecks } from "./checks.ts";
 import { measureLoans } from "./loans.ts";
 
-type Side = [owner: Signer, size: string, resting: boolean];
+type Side = [owner: Signer, size: string, resting: boolean, key?: Signer];
 
 const NONCES_PER_WORD = 4n;
+
+/** What an owner grants who does not care. */
+const EVERYTHING = {
+  scopes: 1,
+  markets: 2n ** 64n - 1n,
+  accounts: 2 ** 32 - 1,
+  expiry: 2 ** 40 - 1,
+  priceBand: 1_000_000,
+  dailyNotional: 2 ** 48 - 2,
+  lossLimit: 2 ** 48 - 2,
+};
 
 /**
  * Measures one cold transaction per operation on fresh in-process chains: receipts, 21,000 and calldata included, refunds out;
@@ -97,6 +108,14 @@ async function measureOperations(proxied: boolean): Promise<GasTable> {
   table["batch, further fill: one taker, a maker increases"] = makers - single;
   table["batch, further fill: a distinct pair increases"] = pairs - single;
 
+  const keyed: Side[] = [
+    [alice, "-1", true, carol],
+    [bob, "1", false, keeper],
+  ];
+  for (const [owner, , , key] of keyed) await f.exchange.connect(owner).grant(owner, key!, EVERYTHING);
+  await settle(keyed, [[0, 1]]); // from now on the keys' counters are not zero
+  table["two signed orders: increase, by session keys"] = await gasOf(settle(keyed, [[0, 1]]));
+
   await pair(dave, carol, "8");
   await pair(second, erin, "1");
   await f.setPrice(ETH, "2010");
@@ -134,10 +153,11 @@ function matcher(f: Fixture) {
   };
   return async (sides: Side[], matches: [maker: number, taker: number][]) => {
     const orders = [];
-    for (const [owner, size, resting] of sides) {
+    for (const [owner, size, resting, key = owner] of sides) {
       const nonce = await nextNonce(owner);
       const terms = { market: BigInt(ETH), limitPrice: parsePrice("2000"), nonce };
-      orders.push(await f.order(owner, { ...terms, size: parseWad(size), resting }));
+      const account = accountId(owner.address);
+      orders.push(await f.order(key, { ...terms, account, size: parseWad(size), resting }));
     }
     return f.exchange.settle(
       orders,

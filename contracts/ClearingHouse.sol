@@ -21,7 +21,7 @@ import {Trading} from "./libraries/Trading.sol";
 import {Transient} from "./libraries/Transient.sol";
 import {Upkeep} from "./libraries/Upkeep.sol";
 import {AccountId} from "./types/AccountId.sol";
-import {Account, Assessment, Call, Fill, LiquidationTerms, Position} from "./types/LedgerTypes.sol";
+import {Account, Assessment, Call, Fill, FillReceipt, LiquidationTerms, Position} from "./types/LedgerTypes.sol";
 
 /// @title The ledger
 /// @notice See `IClearingHouse`. What moves money, size or debt is here; every other call goes to `ClearingHouseExt`, which runs
@@ -94,9 +94,9 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
     // ---------------------------------------------------------------- trading and upkeep
 
     /// @inheritdoc IClearingHouseCore
-    function trade(Fill[] calldata fills) external house {
+    function trade(Fill[] calldata fills) external house returns (FillReceipt[] memory) {
         if (msg.sender != $.exchange) revert NotExchange(msg.sender);
-        _apply(fills);
+        return _apply(fills);
     }
 
     /// @inheritdoc IClearingHouseCore
@@ -225,8 +225,9 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
         if (id.ownerOf() != msg.sender) revert NotOwner(id, msg.sender);
     }
 
-    function _apply(Fill[] calldata fills) private {
-        for (uint256 i = 0; i < fills.length; ++i) Trading.apply_($, fills[i]);
+    function _apply(Fill[] calldata fills) private returns (FillReceipt[] memory receipts) {
+        receipts = new FillReceipt[](fills.length);
+        for (uint256 i = 0; i < fills.length; ++i) receipts[i] = Trading.apply_($, fills[i]);
     }
 
     function _tokens() private view returns (Custody.Tokens memory) {

@@ -6,13 +6,22 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IExchange, Match, Order, SignedOrder} from "./interfaces/IExchange.sol";
+import {SCOPE_CANCEL} from "./interfaces/ISessionKeys.sol";
 import {Fixed} from "./libraries/Fixed.sol";
+import {SessionKeys} from "./SessionKeys.sol";
 import {AccountId} from "./types/AccountId.sol";
-import {Fill, FILL_BOTH_REST, FILL_MAKER_REDUCES, FILL_TAKER_REDUCES, MAX_PRICE} from "./types/LedgerTypes.sol";
+import {
+    Fill,
+    FILL_BOTH_REST,
+    FILL_MAKER_REDUCES,
+    FILL_TAKER_REDUCES,
+    FillReceipt,
+    MAX_PRICE
+} from "./types/LedgerTypes.sol";
 
 /// @title Signed orders
 /// @notice See `IExchange`.
-contract Exchange is IExchange, EIP712 {
+contract Exchange is IExchange, SessionKeys, EIP712 {
     bytes32 private constant ORDER_TYPEHASH = keccak256(
         "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)"
     );
@@ -23,9 +32,9 @@ contract Exchange is IExchange, EIP712 {
     uint256 private constant LANES = 4; // filled amounts of 64 bits in a word
     uint256 private constant SIGNATURE_GAS = 300_000; // for a contract wallet's answer
 
-    /// @dev One word per owner: 64 + 64 bits.
+    /// @dev One word per owner: 32 + 64 bits.
     struct OwnerState {
-        uint64 epoch; // orders of any other epoch are void
+        uint32 epoch; // orders and grants of any other epoch are void
         uint64 lowestNonce; // orders below it are void
     }
 
@@ -34,6 +43,7 @@ contract Exchange is IExchange, EIP712 {
         uint256 open; // what may still fill
         uint256 done; // what fills in this settlement
         uint256 before; // filled earlier
+        address key; // that signed in the owner's place, zero: he did himself
     }
 
     /// @notice The ledger that fills go to.
@@ -53,12 +63,21 @@ contract Exchange is IExchange, EIP712 {
         Fill[] memory fills = new Fill[](matches.length);
         for (uint256 i = 0; i < matches.length; ++i) fills[i] = _match(orders, matches[i], rest);
         for (uint256 i = 0; i < orders.length; ++i) _record(orders[i].order, rest[i]);
-        clearingHouse.trade(fills);
+        FillReceipt[] memory receipts = clearingHouse.trade(fills);
+        for (uint256 i = 0; i < fills.length; ++i) {
+            (address makerKey, address takerKey) = (rest[matches[i].maker].key, rest[matches[i].taker].key);
+            if (makerKey != address(0)) _useMaker(makerKey, fills[i], receipts[i]);
+            if (takerKey != address(0)) _useTaker(takerKey, fills[i], receipts[i]);
+        }
     }
 
     /// @inheritdoc IExchange
     function cancel(AccountId account, uint256[] calldata nonces) external {
-        if (account.ownerOf() != msg.sender) revert NotOwner(account, msg.sender);
+        address owner = account.ownerOf();
+        if (owner != msg.sender) {
+            if (!_isKey(owner, msg.sender)) revert NotOwner(account, msg.sender);
+            _requireKey(owner, msg.sender, SCOPE_CANCEL, account);
+        }
         for (uint256 i = 0; i < nonces.length; ++i) {
             if (nonces[i] > type(uint64).max) revert OrderNonceTooHigh(nonces[i]);
             _setLane(account, nonces[i], CANCELLED);
@@ -76,9 +95,9 @@ contract Exchange is IExchange, EIP712 {
     }
 
     /// @inheritdoc IExchange
-    function bumpEpoch() external {
-        uint64 epoch = ++_owners[msg.sender].epoch;
-        emit EpochBumped(msg.sender, epoch);
+    function revokeAll() external {
+        uint32 epoch = ++_owners[msg.sender].epoch;
+        emit AllRevoked(msg.sender, epoch);
     }
 
     /// @inheritdoc IExchange
@@ -114,7 +133,7 @@ contract Exchange is IExchange, EIP712 {
             revert OrderFlagsInvalid(order.resting, order.postOnly, order.fillOrKill);
         }
         _verifyNonce(order);
-        _verifySignature(signed);
+        rest.key = _signerOf(signed);
         rest.before = _lane(order.account, order.nonce);
         if (rest.before == CANCELLED || rest.before * LOT >= size) {
             revert OrderCancelledOrFilled(order.account, order.nonce, rest.before * LOT);
@@ -130,17 +149,25 @@ contract Exchange is IExchange, EIP712 {
         if (order.nonce > type(uint64).max) revert OrderNonceTooHigh(order.nonce);
     }
 
-    /// @dev ECDSA first; a contract wallet is asked only if that names somebody else, by a static call with bounded gas.
-    function _verifySignature(SignedOrder calldata signed) private view {
-        bytes32 hash = hashOrder(signed.order);
-        address owner = signed.order.account.ownerOf();
+    /// @dev The owner's key that signed, zero if he signed himself. ECDSA first; a contract wallet is asked only if that names somebody
+    /// unknown, by a static call with bounded gas.
+    function _signerOf(SignedOrder calldata signed) private view returns (address key) {
+        Order calldata order = signed.order;
+        bytes32 hash = hashOrder(order);
+        address owner = order.account.ownerOf();
         (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecoverCalldata(hash, signed.signature);
-        if (fault == ECDSA.RecoverError.NoError && signer == owner) return;
+        if (fault == ECDSA.RecoverError.NoError) {
+            if (signer == owner) return address(0);
+            if (_isKey(owner, signer)) {
+                _requireKeyTrades(owner, signer, order.reduceOnly, order.account, order.market);
+                return signer;
+            }
+        }
         (bool ok, bytes memory answer) = owner.staticcall{gas: SIGNATURE_GAS}(
             abi.encodeCall(IERC1271.isValidSignature, (hash, signed.signature))
         );
         if (!ok || answer.length < 32 || abi.decode(answer, (bytes32)) != bytes32(IERC1271.isValidSignature.selector)) {
-            revert InvalidSignature(signed.order.account, signed.order.nonce);
+            revert InvalidSignature(order.account, order.nonce);
         }
     }
 
@@ -197,6 +224,19 @@ contract Exchange is IExchange, EIP712 {
         if (taker.postOnly) revert OrderWouldTake(taker.account, taker.nonce);
         if (maker.postOnly) revert OrderWouldTake(maker.account, maker.nonce);
         return (bid + ask) / 2;
+    }
+
+    function _useMaker(address key, Fill memory fill, FillReceipt receipt) private {
+        _use(fill.maker.ownerOf(), key, -fill.size, fill.price, receipt.indexPrice(), receipt.makerFee());
+    }
+
+    function _useTaker(address key, Fill memory fill, FillReceipt receipt) private {
+        _use(fill.taker.ownerOf(), key, fill.size, fill.price, receipt.indexPrice(), receipt.takerFee());
+    }
+
+    /// @inheritdoc SessionKeys
+    function _epochOf(address owner) internal view override returns (uint32) {
+        return _owners[owner].epoch;
     }
 
     function _take(Remainder memory rest, uint256 size) private pure {

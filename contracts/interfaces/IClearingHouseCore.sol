@@ -9,6 +9,7 @@ import {
     CollateralParams,
     Cure,
     Fill,
+    FillReceipt,
     LendingParams,
     LiquidationTerms,
     MarketParams,
@@ -232,7 +233,8 @@ interface IClearingHouseCore {
     /// @notice Applies fills in order, then checks every account in them once. Exchange only.
     /// @dev A fill must lie in the market's price band, be at least its minimum size unless it closes a position, and leave open interest below the cap.
     /// Fees are taken from the quote, rounded up to 1e-9 USD. A position that is closed whole is settled at once.
-    function trade(Fill[] calldata fills) external;
+    /// @return receipts index price and fees of each fill
+    function trade(Fill[] calldata fills) external returns (FillReceipt[] memory receipts);
 
     /// @notice Settles PnL of `accounts` in `market`: a loser's moves from his cash into the pool, a winner's out of the pool as far
     /// as it holds more than recorded deficits. Open to anyone. An account whose cash does not cover all its losses pays them all

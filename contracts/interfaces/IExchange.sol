@@ -44,7 +44,7 @@ interface IExchange {
     );
     event OrderCancelled(AccountId indexed account, uint256 nonce);
     event NoncesCancelled(address indexed owner, uint256 lowestNonce);
-    event EpochBumped(address indexed owner, uint256 epoch);
+    event AllRevoked(address indexed owner, uint256 epoch);
 
     error OrderExpired(uint256 expiry, uint256 now_);
     error OrderNonceTooLow(uint256 nonce, uint256 lowestNonce);
@@ -79,7 +79,7 @@ interface IExchange {
     function cancelBelow(uint256 lowestNonce) external;
 
     /// @notice Invalidates every order the caller has signed so far, for ever. One write.
-    function bumpEpoch() external;
+    function revokeAll() external;
 
     /// @notice Filled amount of the order slot [wad]; `type(uint256).max` when cancelled.
     function filled(AccountId account, uint256 nonce) external view returns (uint256);

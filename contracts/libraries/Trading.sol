@@ -10,6 +10,8 @@ import {
     FILL_BOTH_REST,
     FILL_MAKER_REDUCES,
     FILL_TAKER_REDUCES,
+    FillReceipt,
+    FillReceipts,
     MarketIndex,
     MarketParams,
     MarketRate,
@@ -42,7 +44,7 @@ library Trading {
     }
 
     /// @notice Checks a fill, brings funding up to now, changes both positions and open interest, and puts both accounts up for a check.
-    function apply_(Ledger.State storage $, Fill calldata fill) internal {
+    function apply_(Ledger.State storage $, Fill calldata fill) internal returns (FillReceipt) {
         MarketRate memory rate = $.rates[fill.market];
         Positions.requireListed($, fill.market);
         if (fill.maker.equals(fill.taker)) revert IClearingHouseCore.SameAccount(fill.maker);
@@ -83,6 +85,7 @@ library Trading {
         if (!unpriced && (maker.sizeAfter == 0 || taker.sizeAfter == 0)) {
             Upkeep.settleClosed($, fill.market, maker.account, taker.account);
         }
+        return FillReceipts.pack(index, maker.fee, taker.fee);
     }
 
     /// @dev Without a usable price a fill must be at exactly the last good one, and reduce both sides.

@@ -130,6 +130,34 @@ struct Fill {
     uint256 flags; // FILL_* below
 }
 
+/// @notice What the ledger made of a fill: the index price it went by [wad] (80 bits) and the fees of maker and taker [wad] (88 each).
+type FillReceipt is uint256;
+
+using FillReceipts for FillReceipt global;
+
+library FillReceipts {
+    function pack(uint256 index, uint256 maker, uint256 taker) internal pure returns (FillReceipt) {
+        return FillReceipt.wrap((index << 176) | (_fee(maker) << 88) | _fee(taker));
+    }
+
+    function indexPrice(FillReceipt r) internal pure returns (uint256) {
+        return FillReceipt.unwrap(r) >> 176;
+    }
+
+    function makerFee(FillReceipt r) internal pure returns (uint256) {
+        return uint88(FillReceipt.unwrap(r) >> 88);
+    }
+
+    function takerFee(FillReceipt r) internal pure returns (uint256) {
+        return uint88(FillReceipt.unwrap(r));
+    }
+
+    /// @dev At most 309 million USD: no fee that somebody would pay is more.
+    function _fee(uint256 fee) private pure returns (uint256) {
+        return fee < type(uint88).max ? fee : type(uint88).max;
+    }
+}
+
 /// @notice Worst terms a liquidator accepts.
 struct LiquidationTerms {
     uint256 maxFraction; // [wad] largest slice to take, 1e18 = whatever is needed

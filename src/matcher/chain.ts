@@ -57,7 +57,7 @@ const EMPTY: AccountState = {
 const FRESH = { epoch: 0n, lowestNonce: 0n };
 const exchange = Exchange__factory.createInterface();
 /** What owners have said about all their orders holds for ever, so it is read from the deployment on. */
-const OWNER_TOPICS = [[exchange.getEvent("NoncesCancelled").topicHash, exchange.getEvent("EpochBumped").topicHash]];
+const OWNER_TOPICS = [[exchange.getEvent("NoncesCancelled").topicHash, exchange.getEvent("AllRevoked").topicHash]];
 
 /** The chain as events and views tell it: accounts and house from the mirror, orders from the exchange's events. */
 export class ChainMirror implements ChainView {
@@ -228,10 +228,10 @@ export class ChainMirror implements ChainView {
           break;
         }
         case "NoncesCancelled":
-        case "EpochBumped": {
+        case "AllRevoked": {
           const [address, value] = event.args as unknown as [string, bigint];
           const owner = address.toLowerCase();
-          const field = event.name === "EpochBumped" ? { epoch: value } : { lowestNonce: value };
+          const field = event.name === "AllRevoked" ? { epoch: value } : { lowestNonce: value };
           const state = { ...this.owner(owner), ...field };
           this.#owners.set(owner, state);
           owners.set(owner, { owner, ...state });

@@ -20,7 +20,7 @@ export type CancelReason =
   | "margin" // its account can no longer margin it
   | "cancelledOnChain" // `Exchange.cancel`
   | "nonceTooLow" // `Exchange.cancelBelow`
-  | "epochOver" // `Exchange.bumpEpoch`
+  | "epochOver" // `Exchange.revokeAll`
   | "settlementFailed"; // the chain refused its fill
 
 /** Why an order was not taken at all by the book; admission has refusals of its own. */

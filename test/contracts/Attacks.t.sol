@@ -454,7 +454,7 @@ contract AttacksTest is House {
         _longHundred();
         (SignedOrder[] memory orders, Match[] memory matches) = pair(main(bob), main(alice), ETH, -1e18, ETH_PRICE);
         vm.prank(alice);
-        exchange.bumpEpoch();
+        exchange.revokeAll();
         vm.expectPartialRevert(IExchange.OrderEpochMismatch.selector);
         exchange.settle(orders, matches);
     }

@@ -92,7 +92,7 @@ contract BypassTest is House {
     /// @dev The exchange sees the clearinghouse as the caller: who revokes inside a batch must not be told that he did.
     function test_RevocationInsideABatchIsNotSilentlyLost() public {
         Call[] memory calls = new Call[](1);
-        calls[0] = Call(address(exchange), abi.encodeCall(IExchange.bumpEpoch, ()));
+        calls[0] = Call(address(exchange), abi.encodeCall(IExchange.revokeAll, ()));
         vm.prank(alice);
         try ch.batch(calls) {
             (uint256 epoch, ) = exchange.ownerState(alice);

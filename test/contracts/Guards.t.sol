@@ -469,7 +469,7 @@ contract GuardsTest is House {
         Call[] memory calls = new Call[](1);
         calls[0] = Call(address(usdc), "");
         _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouseCore.InvalidBatchTarget.selector);
-        calls[0] = Call(address(exchange), abi.encodeCall(exchange.bumpEpoch, ()));
+        calls[0] = Call(address(exchange), abi.encodeCall(exchange.revokeAll, ()));
         _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouseCore.InvalidBatchTarget.selector);
         calls[0] = Call(address(ch), abi.encodeCall(ch.batch, (calls)));
         _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouseCore.Reentrancy.selector);

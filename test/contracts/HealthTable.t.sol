@@ -179,8 +179,8 @@ contract HealthTableTest is House {
         _row(this.sweepReserves, ALL, Way.Same, Way.Same);
     }
 
-    function test_MAM_3_BumpEpoch() public {
-        _row(this.bumpEpoch, ALL, Way.Same, Way.Same);
+    function test_MAM_3_RevokeAll() public {
+        _row(this.revokeAll, ALL, Way.Same, Way.Same);
     }
 
     function test_MAM_3_Observe() public {
@@ -372,9 +372,9 @@ contract HealthTableTest is House {
         ch.sweepReserves();
     }
 
-    function bumpEpoch(uint256 i) external {
+    function revokeAll(uint256 i) external {
         vm.prank(owners[i]);
-        exchange.bumpEpoch();
+        exchange.revokeAll();
     }
 
     function observePrice(uint256) external {

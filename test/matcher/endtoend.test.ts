@@ -141,7 +141,7 @@ describe("matcher on a chain", () => {
     await (await alice!.house.exchange.cancelBelow(9002n)).wait();
     await until(async () => (await reasonOf(two)) === "nonceTooLow");
     expect(await reasonOf(three)).to.equal(undefined);
-    await (await alice!.house.exchange.bumpEpoch()).wait();
+    await (await alice!.house.exchange.revokeAll()).wait();
     await until(async () => (await reasonOf(three)) === "epochOver");
     const old = await put(alice!, "-1", "2005", { resting: true, nonce: 9003n });
     expect(old.body.error).to.equal("EpochMismatch");

@@ -9,6 +9,7 @@ const INTERFACES = [
   "IClearingHouseCore",
   "IClearingHouseExt",
   "IExchange",
+  "ISessionKeys",
   "IRiskEngine",
   "IPriceOracle",
   "IInsuranceFund",

@@ -244,7 +244,7 @@ describe("orders", () => {
     await refused(h, () => ex.cancelBelow(2n ** 64n), "OrderNonceTooHigh", [2n ** 64n], ex);
 
     const last = await sign(h, { owner: h.alice, size: "1", price: "2000", nonce: 1_000_000n });
-    await expect(ex.bumpEpoch()).to.emit(ex, "EpochBumped").withArgs(h.alice.address, 1n);
+    await expect(ex.revokeAll()).to.emit(ex, "AllRevoked").withArgs(h.alice.address, 1n);
     await refused(h, () => settle(h, ask, last), "OrderEpochMismatch", [0n, 1n], ex);
     expect(await ex.ownerState(h.alice)).to.deep.equal([1n, low[1]]);
     // An order of the new epoch, above the range, is good; so is one of another account.

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccountId} from "../types/AccountId.sol";
+
+// Scopes of a session key. A key has none that its grant does not name.
+uint8 constant SCOPE_TRADE = 1; // any order
+uint8 constant SCOPE_REDUCE = 2; // reduce-only orders
+uint8 constant SCOPE_CANCEL = 4; // cancel orders
+uint8 constant SCOPE_GRANT = 128; // grant a part of its own rights to further keys
+
+/// @notice What an owner, or a key on his behalf, allows a key to do. An order uses up limits when it fills, not when it rests.
+struct Grant {
+    uint8 scopes; // SCOPE_* above
+    uint64 markets; // bitmap
+    uint32 accounts; // bitmap of serial numbers, isolated accounts like others; bit 31 = 31 and above
+    uint40 expiry; // [s] last second at which the key works
+    uint24 priceBand; // [ppm] largest distance of its fills from the index price
+    uint48 dailyNotional; // [whole USD] most that it may trade in a day (UTC); 2^48 − 1 = no limit
+    uint48 lossLimit; // [whole USD] most that its fills may lose against the index, fees included; 2^48 − 1 = no limit
+}
+
+/// @notice What a key has used of its grant, and where it comes from.
+struct KeyState {
+    Grant grant;
+    address parent; // key that granted it; zero: the owner
+    bool live; // neither expired nor revoked, and no key above it is
+    uint256 tradedToday; // [1e-6 USD]
+    int256 loss; // [1e-9 USD] Σ (price − index) · Δsize + fees over its fills
+    uint256 lastDay; // [days since 1970] of its last fill
+}
+
+/// @title Session keys
+/// @notice A key signs orders in its owner's place, within its grant. It never owns anything. Revocation works in the same transaction,
+/// for the key and for all keys below it, and nothing revives what was granted before: what is granted again is a new grant.
+interface ISessionKeys {
+    event KeyGranted(address indexed owner, address indexed key, address indexed parent, Grant grant);
+    event KeyRevoked(address indexed owner, address indexed key, address caller);
+    /// @notice A key's fill. `tradedToday` [1e-6 USD] and `loss` [1e-9 USD] are what it has used after it.
+    event KeyUsed(address indexed owner, address indexed key, uint256 tradedToday, int256 loss);
+
+    /// @dev Neither the owner nor one of his keys has signed or calls.
+    error UnknownKey(address owner, address key);
+    /// @dev The key, or one above it, has been revoked, or its owner has revoked all.
+    error KeyIsRevoked(address owner, address key);
+    error KeyExpired(address key, uint256 expiry, uint256 now_);
+    error KeyLacksScope(address key, uint256 scopes, uint256 required);
+    error KeyLacksMarket(address key, uint256 market);
+    error KeyLacksAccount(address key, AccountId account);
+    error KeyPriceBand(address key, uint256 price, uint256 index, uint256 band);
+    error KeyNotionalLimit(address key, uint256 tradedToday, uint256 limit);
+    error KeyLossLimit(address key, int256 loss, uint256 limit);
+    /// @dev `field` of the grant is more than its granter has, or is out of bounds.
+    error GrantTooWide(bytes32 field, uint256 value, uint256 maximum);
+    /// @dev The key has a living grant from somebody else than the caller.
+    error KeyTaken(address owner, address key, address parent);
+
+    /// @notice Allows `key` to act for `owner`, in place of what it was allowed before. The owner may grant anything; a key of his with
+    /// `SCOPE_GRANT` at most its own rights, to keys no deeper than two below the owner's own, and what these use counts against it.
+    function grant(address owner, address key, Grant calldata grant_) external;
+
+    /// @notice Ends `key` and every key that it has granted, for good. Owner, the key itself, or a key above it.
+    function revoke(address owner, address key) external;
+
+    /// @notice The grant of a key and what it has used of it.
+    function sessionKey(address owner, address key) external view returns (KeyState memory);
+}

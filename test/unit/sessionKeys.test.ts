@@ -1,0 +1,283 @@
+import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
+import { expect } from "chai";
+
+import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
+import type { SignedOrder } from "../../src/sdk/orders.ts";
+import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
+import type { Fixture } from "../helpers/fixture.ts";
+import { deal, main, positionOf, refused, sign } from "../helpers/unit.ts";
+
+const TRADE = 1n;
+const REDUCE = 2n;
+const CANCEL = 4n;
+const GRANT = 128n;
+const UNLIMITED = 2n ** 48n - 1n;
+const DAY = 86_400;
+
+interface House extends Fixture {
+  /** Keys: an account of its own each, without anything in it. */
+  keys: HardhatEthersSigner[];
+  now: number;
+}
+
+/** Alice and Bob have 100,000 of cash each. ETH is at 2,000; the taker pays 0.05 %. */
+async function house(): Promise<House> {
+  const h = await freshHouse();
+  await h.fund(h.alice, { cash: "100000" });
+  await h.fund(h.bob, { cash: "100000" });
+  const keys = (await h.ethers.getSigners()).slice(-4);
+  return { ...h, keys, now: await h.networkHelpers.time.latest() };
+}
+
+/** Everything on ETH and BTC with the main account for ten days, 100,000 a day, losses of at most 10. */
+const grantOf = (h: House, changes: object = {}) => ({
+  scopes: TRADE | CANCEL,
+  markets: 0b11n,
+  accounts: 1n,
+  expiry: h.now + 10 * DAY,
+  priceBand: 5_000n,
+  dailyNotional: 100_000n,
+  lossLimit: 10n,
+  ...changes,
+});
+
+const give = (h: House, key: HardhatEthersSigner, changes: object = {}, granter: HardhatEthersSigner = h.alice) =>
+  h.exchange.connect(granter).grant(h.alice, key, grantOf(h, changes));
+
+interface Terms {
+  size: string;
+  price?: string;
+  account?: bigint;
+  reduceOnly?: boolean;
+}
+
+/** An order of Alice's account, signed by a key, and a resting one of Bob's that it meets. */
+async function meeting(h: House, key: HardhatEthersSigner, terms: Terms, market = ETH): Promise<SignedOrder[]> {
+  const { size, price = market === ETH ? "2000" : "60000", account = main(h.alice), reduceOnly = false } = terms;
+  const opposite = size.startsWith("-") ? size.slice(1) : `-${size}`;
+  const { epoch } = await h.exchange.ownerState(h.alice);
+  return [
+    await sign(h, { owner: h.bob, size: opposite, price, resting: true }, market),
+    await sign(h, { owner: key, account, size, price, reduceOnly, epoch }, market),
+  ];
+}
+
+async function trade(h: House, key: HardhatEthersSigner, terms: Terms, market = ETH) {
+  return h.exchange.settle(await meeting(h, key, terms, market), [{ maker: 0, taker: 1 }]);
+}
+
+async function tradeRefused(h: House, key: HardhatEthersSigner, terms: Terms, error: string, args: unknown[], m = ETH) {
+  const orders = await meeting(h, key, terms, m);
+  await refused(h, () => h.exchange.settle(orders, [{ maker: 0, taker: 1 }]), error, args, h.exchange);
+}
+
+describe("session keys", () => {
+  it("AUTH-2 trade in the owner's place and count what they use", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    await expect(give(h, key)).to.emit(h.exchange, "KeyGranted");
+    // Bought at 2,001: traded 4,002; lost 2 · 1 and a fee of 4,002 · 0.05 % = 2.001.
+    await expect(trade(h, key, { size: "2", price: "2001" }))
+      .to.emit(h.exchange, "KeyUsed")
+      .withArgs(h.alice.address, key.address, 4_002_000_000n, 4_001_000_000n);
+    expect((await positionOf(h, main(h.alice), ETH)).size).to.equal(wad("2"));
+    // Sold at 2,003 as the maker: 1 · 3 gained, no fee.
+    const orders = [
+      await sign(h, { owner: key, account: main(h.alice), size: "-1", price: "2003", resting: true }),
+      await sign(h, { owner: h.bob, size: "1", price: "2003" }),
+    ];
+    await h.exchange.settle(orders, [{ maker: 0, taker: 1 }]);
+    const used = await h.exchange.sessionKey(h.alice, key);
+    expect([used.live, used.tradedToday, used.loss]).to.deep.equal([true, 6_005_000_000n, 1_001_000_000n]);
+    await h.networkHelpers.time.increase(DAY);
+    const next = await h.exchange.sessionKey(h.alice, key);
+    expect([next.tradedToday, next.loss]).to.deep.equal([0n, 1_001_000_000n]);
+  });
+
+  it("AUTH-2 do nothing beyond their grant", async () => {
+    const h = await house();
+    const [key, stranger] = h.keys as [HardhatEthersSigner, HardhatEthersSigner];
+    await give(h, key, { markets: 1n });
+    await h.fund(h.alice, { cash: "10000" }, accountId(h.alice.address, 1n));
+    const fifth = accountId(h.alice.address, 1n);
+    await tradeRefused(h, key, { size: "1", account: fifth }, "KeyLacksAccount", [key.address, fifth]);
+    await tradeRefused(h, key, { size: "0.1" }, "KeyLacksMarket", [key.address, BTC], BTC);
+    const isolated = isolatedAccountId(h.alice.address, BTC, 40n);
+    await tradeRefused(h, key, { size: "0.1", account: isolated }, "KeyLacksAccount", [key.address, isolated], BTC);
+    // 50 · 2,000 fill the day; the fee of 50 alone would break the limit on losses.
+    await give(h, key, { lossLimit: UNLIMITED });
+    await trade(h, key, { size: "50" });
+    const beyond = [key.address, 100_020_000_000n, 100_000_000_000n];
+    await tradeRefused(h, key, { size: "0.01" }, "KeyNotionalLimit", beyond);
+    await h.networkHelpers.time.increase(DAY);
+    await h.setPrice(ETH, "2000");
+    await trade(h, key, { size: "0.01" });
+    // Its own band is narrower than the market's.
+    await give(h, key, { priceBand: 500n });
+    await trade(h, key, { size: "1", price: "2001" });
+    const outside = [key.address, wad("2002"), wad("2000"), 500n];
+    await tradeRefused(h, key, { size: "1", price: "2002" }, "KeyPriceBand", outside);
+    // No other account of the house is its own, and nobody else's signature is good.
+    const other = await meeting(h, stranger, { size: "1" });
+    const nobody = () => h.exchange.settle(other, [{ maker: 0, taker: 1 }]);
+    await refused(h, nobody, "InvalidSignature", [main(h.alice), other[1]!.order.nonce], h.exchange);
+    const withdraw = () => h.clearingHouse.connect(key).withdraw(main(h.alice), h.usdc, 1n, key);
+    await refused(h, withdraw, "NotOwner", [main(h.alice), key.address]);
+  });
+
+  it("AUTH-2 an expired, a revoked and an unknown key are refused, each by its name", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    const ex = h.exchange.connect(h.alice);
+    await refused(h, () => ex.revoke(h.alice, key), "UnknownKey", [h.alice.address, key.address], ex);
+    const expiry = BigInt(h.now + 3_600);
+    await give(h, key, { expiry });
+    const orders = await meeting(h, key, { size: "1" });
+    const settle = () => h.exchange.settle(orders, [{ maker: 0, taker: 1 }]);
+    await h.networkHelpers.time.setNextBlockTimestamp(expiry);
+    await settle();
+    const later = await meeting(h, key, { size: "1" });
+    await h.networkHelpers.time.setNextBlockTimestamp(expiry + 1n);
+    await expect(h.exchange.settle(later, [{ maker: 0, taker: 1 }])).to.be.revertedWithCustomError(ex, "KeyExpired");
+    await refused(h, () => give(h, key, { expiry }), "KeyExpired", undefined, ex);
+    await give(h, key);
+    const stranger = () => h.exchange.connect(h.bob).revoke(h.alice, key);
+    await refused(h, stranger, "UnknownKey", [h.alice.address, h.bob.address], ex);
+    // REV-1: in the same transaction. The key may end itself.
+    await expect(h.exchange.connect(key).revoke(h.alice, key))
+      .to.emit(ex, "KeyRevoked")
+      .withArgs(h.alice.address, key.address, key.address);
+    await tradeRefused(h, key, { size: "1" }, "KeyIsRevoked", [h.alice.address, key.address]);
+  });
+
+  it("REV-2 REV-3 one write ends all keys and orders, and nothing revives them", async () => {
+    const h = await house();
+    const [key, child] = h.keys as [HardhatEthersSigner, HardhatEthersSigner];
+    await give(h, key, { scopes: TRADE | GRANT });
+    await give(h, child, { scopes: TRADE }, key);
+    const signed = await meeting(h, child, { size: "1" });
+    await h.exchange.connect(h.alice).revokeAll();
+    const settle = () => h.exchange.settle(signed, [{ maker: 0, taker: 1 }]);
+    await refused(h, settle, "OrderEpochMismatch", [0n, 1n], h.exchange);
+    await tradeRefused(h, key, { size: "1" }, "KeyIsRevoked", [h.alice.address, key.address]);
+    await tradeRefused(h, child, { size: "1" }, "KeyIsRevoked", [h.alice.address, child.address]);
+    // The parent is granted again: itself works, its child does not.
+    await give(h, key, { scopes: TRADE | GRANT });
+    await trade(h, key, { size: "1" });
+    await tradeRefused(h, child, { size: "1" }, "KeyIsRevoked", [h.alice.address, child.address]);
+    // So it is after a revocation, and after a grant in place of a living one.
+    for (const end of [() => h.exchange.connect(h.alice).revoke(h.alice, key), () => give(h, key)]) {
+      await give(h, child, { scopes: TRADE }, key);
+      await trade(h, child, { size: "0.1" });
+      await end();
+      await give(h, key, { scopes: TRADE | GRANT });
+      await tradeRefused(h, child, { size: "0.1" }, "KeyIsRevoked", [h.alice.address, key.address]);
+      expect((await h.exchange.sessionKey(h.alice, child)).live).to.equal(false);
+    }
+  });
+
+  it("AUTH-3 a key grants at most a part of its own rights, and what its keys use is used by it", async () => {
+    const h = await house();
+    const [key, child, grandchild, last] = h.keys as [
+      HardhatEthersSigner,
+      HardhatEthersSigner,
+      HardhatEthersSigner,
+      HardhatEthersSigner,
+    ];
+    const ex = h.exchange;
+    await give(h, key);
+    const lacks = [key.address, TRADE | CANCEL, GRANT];
+    await refused(h, () => give(h, child, {}, key), "KeyLacksScope", lacks, ex);
+    const own = { scopes: TRADE | GRANT, markets: 1n };
+    await give(h, key, own);
+    const wider: [object, string, bigint, bigint][] = [
+      [{ scopes: TRADE | CANCEL }, "scopes", TRADE | CANCEL, TRADE | GRANT],
+      [{ markets: 2n }, "markets", 2n, 1n],
+      [{ accounts: 3n }, "accounts", 3n, 1n],
+      [{ expiry: h.now + 10 * DAY + 1 }, "expiry", BigInt(h.now + 10 * DAY + 1), BigInt(h.now + 10 * DAY)],
+      [{ priceBand: 5_001n }, "priceBand", 5_001n, 5_000n],
+      [{ dailyNotional: 100_001n }, "dailyNotional", 100_001n, 100_000n],
+      [{ lossLimit: 11n }, "lossLimit", 11n, 10n],
+    ];
+    for (const [changes, field, value, maximum] of wider) {
+      const args = [h.ethers.encodeBytes32String(field), value, maximum];
+      await refused(h, () => give(h, child, { ...own, ...changes }, key), "GrantTooWide", args, ex);
+    }
+    await give(h, child, own, key);
+    await give(h, grandchild, { ...own, lossLimit: 9n }, child);
+    const deep = [h.ethers.encodeBytes32String("depth"), 3n, 2n];
+    await refused(h, () => give(h, last, own, grandchild), "GrantTooWide", deep, ex);
+    // A living key of the owner's own cannot be taken over.
+    await give(h, last, { scopes: CANCEL });
+    const taken = [h.alice.address, last.address, "0x0000000000000000000000000000000000000000"];
+    await refused(h, () => give(h, last, own, key), "KeyTaken", taken, ex);
+    // 6 of fees on 12,000 by the grandchild, then 4.5 on 9,000 by its parent: 10.5 for the key at the top.
+    await trade(h, grandchild, { size: "6" });
+    const over = [key.address, 10_500_000_000n, 10_000_000_000n];
+    await tradeRefused(h, child, { size: "4.5" }, "KeyLossLimit", [child.address, ...over.slice(1)]);
+    await tradeRefused(h, key, { size: "4.5" }, "KeyLossLimit", over);
+    // Whoever is above ends what is below.
+    await ex.connect(key).revoke(h.alice, grandchild);
+    await tradeRefused(h, grandchild, { size: "1" }, "KeyIsRevoked", [h.alice.address, grandchild.address]);
+  });
+
+  it("ATTACK-25 a key that may only trade cannot hand the account to a friend inside the band", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    await give(h, key, { scopes: TRADE, dailyNotional: UNLIMITED, lossLimit: 1_000n });
+    // Buys 100 ETH at 2,008 from the friend and sells them back at 1,992: 1,600 a round, and 200 of fees.
+    const before = (await h.clearingHouse.assess(main(h.alice))).equity;
+    await trade(h, key, { size: "80", price: "2008" }); // 640 and 80.32
+    const sell = { size: "-80", price: "1992" }; // 640 and 79.68 more
+    await tradeRefused(h, key, sell, "KeyLossLimit", [key.address, 1_440_000_000_000n, 1_000_000_000_000n]);
+    await tradeRefused(h, key, { size: "40", price: "2008" }, "KeyLossLimit", [
+      key.address,
+      1_080_480_000_000n,
+      1_000_000_000_000n,
+    ]);
+    const lost = before - (await h.clearingHouse.assess(main(h.alice))).equity;
+    expect(lost).to.equal(wad("720.32"));
+  });
+
+  it("AUTH-2 a key for reductions signs reduce-only orders, a key for cancelling cancels", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    await deal(h, [h.bob, h.alice], "2", "2000");
+    await give(h, key, { scopes: REDUCE });
+    const lacks = [key.address, REDUCE, TRADE];
+    await tradeRefused(h, key, { size: "-1" }, "KeyLacksScope", lacks);
+    await trade(h, key, { size: "-1", reduceOnly: true });
+    expect((await positionOf(h, main(h.alice), ETH)).size).to.equal(wad("1"));
+    const ex = h.exchange.connect(key);
+    await refused(h, () => ex.cancel(main(h.alice), [7n]), "KeyLacksScope", [key.address, REDUCE, CANCEL], ex);
+    await give(h, key, { scopes: CANCEL });
+    await expect(ex.cancel(main(h.alice), [7n]))
+      .to.emit(ex, "OrderCancelled")
+      .withArgs(main(h.alice), 7n);
+    await tradeRefused(h, key, { size: "-1", reduceOnly: true }, "KeyLacksScope", [
+      key.address,
+      CANCEL,
+      TRADE | REDUCE,
+    ]);
+    await refused(h, () => ex.cancel(main(h.bob), [7n]), "NotOwner", [main(h.bob), key.address], ex);
+  });
+
+  it("AUTH-1 a grant names a key, some scope and a band that exist", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    const ex = h.exchange;
+    const zero = "0x0000000000000000000000000000000000000000";
+    for (const who of [zero, h.alice.address]) {
+      const call = () => ex.connect(h.alice).grant(h.alice, who, grantOf(h));
+      await refused(h, call, "UnknownKey", [h.alice.address, who], ex);
+    }
+    const field = (name: string) => h.ethers.encodeBytes32String(name);
+    for (const scopes of [0n, 8n, 16n | TRADE]) {
+      await refused(h, () => give(h, key, { scopes }), "GrantTooWide", [field("scopes"), scopes, 135n], ex);
+    }
+    const wide = [field("priceBand"), 1_000_001n, 1_000_000n];
+    await refused(h, () => give(h, key, { priceBand: 1_000_001n }), "GrantTooWide", wide, ex);
+    const stranger = () => ex.connect(h.bob).grant(h.alice, key, grantOf(h));
+    await refused(h, stranger, "UnknownKey", [h.alice.address, h.bob.address], ex);
+  });
+});
