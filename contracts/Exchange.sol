@@ -25,6 +25,7 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
     bytes32 private constant ORDER_TYPEHASH = keccak256(
         "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)"
     );
+    bytes32 private constant REVOKE_ALL_TYPEHASH = keccak256("RevokeAll(address owner,uint256 epoch)");
     /// @dev Unit in which filled amounts are kept: 64 bits of it are 18 billion whole units.
     uint256 private constant LOT = 1e9;
     uint256 private constant CANCELLED = type(uint64).max;
@@ -96,8 +97,15 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
 
     /// @inheritdoc IExchange
     function revokeAll() external {
-        uint32 epoch = ++_owners[msg.sender].epoch;
-        emit AllRevoked(msg.sender, epoch);
+        _revokeAll(msg.sender);
+    }
+
+    /// @inheritdoc IExchange
+    function revokeAllFor(address owner, bytes calldata signature) external {
+        uint256 epoch = _epochOf(owner);
+        bytes32 hash = keccak256(abi.encode(REVOKE_ALL_TYPEHASH, owner, epoch));
+        if (!_hasSigned(owner, hash, signature)) revert InvalidAuthorisation(owner, epoch, 0);
+        _revokeAll(owner);
     }
 
     /// @inheritdoc IExchange
@@ -115,6 +123,11 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
     /// @inheritdoc IExchange
     function hashOrder(Order calldata order) public view returns (bytes32) {
         return _hashTypedDataV4(_structHash(order));
+    }
+
+    function _revokeAll(address owner) private {
+        uint32 epoch = ++_owners[owner].epoch;
+        emit AllRevoked(owner, epoch);
     }
 
     // ---------------------------------------------------------------- verification
@@ -149,8 +162,7 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
         if (order.nonce > type(uint64).max) revert OrderNonceTooHigh(order.nonce);
     }
 
-    /// @dev The owner's key that signed, zero if he signed himself. ECDSA first; a contract wallet is asked only if that names somebody
-    /// unknown, by a static call with bounded gas.
+    /// @dev The owner's key that signed, zero if he signed himself. A contract wallet is asked only if ECDSA names somebody unknown.
     function _signerOf(SignedOrder calldata signed) private view returns (address key) {
         Order calldata order = signed.order;
         bytes32 hash = hashOrder(order);
@@ -163,12 +175,27 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
                 return signer;
             }
         }
+        if (!_walletAccepts(owner, hash, signed.signature)) revert InvalidSignature(order.account, order.nonce);
+    }
+
+    /// @inheritdoc SessionKeys
+    function _hasSigned(
+        address owner,
+        bytes32 structHash,
+        bytes calldata signature
+    ) internal view override returns (bool) {
+        bytes32 hash = _hashTypedDataV4(structHash);
+        (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecoverCalldata(hash, signature);
+        return (fault == ECDSA.RecoverError.NoError && signer == owner) || _walletAccepts(owner, hash, signature);
+    }
+
+    /// @dev By a static call with bounded gas.
+    function _walletAccepts(address owner, bytes32 hash, bytes calldata signature) private view returns (bool) {
         (bool ok, bytes memory answer) = owner.staticcall{gas: SIGNATURE_GAS}(
-            abi.encodeCall(IERC1271.isValidSignature, (hash, signed.signature))
+            abi.encodeCall(IERC1271.isValidSignature, (hash, signature))
         );
-        if (!ok || answer.length < 32 || abi.decode(answer, (bytes32)) != bytes32(IERC1271.isValidSignature.selector)) {
-            revert InvalidSignature(order.account, order.nonce);
-        }
+        if (!ok || answer.length < 32) return false;
+        return abi.decode(answer, (bytes32)) == bytes32(IERC1271.isValidSignature.selector);
     }
 
     /// @dev keccak256(abi.encode(ORDER_TYPEHASH, order)): an order is 11 words in a row, so it is copied whole.

@@ -21,6 +21,10 @@ abstract contract SessionKeys is ISessionKeys {
     using SafeCast for uint256;
     using SafeCast for int256;
 
+    bytes32 private constant GRANT_TYPEHASH = keccak256(
+        "Grant(address owner,address key,uint8 scopes,uint64 markets,uint32 accounts,uint40 expiry,uint24 priceBand,uint48 dailyNotional,uint48 lossLimit,uint256 version,uint256 epoch)"
+    );
+    bytes32 private constant REVOKE_TYPEHASH = keccak256("Revoke(address owner,address key,uint256 version)");
     uint256 private constant SCOPES = SCOPE_TRADE | SCOPE_REDUCE | SCOPE_CANCEL | SCOPE_GRANT;
     uint256 private constant MAX_DEPTH = 2;
     uint256 private constant UNLIMITED = type(uint48).max;
@@ -50,17 +54,60 @@ abstract contract SessionKeys is ISessionKeys {
 
     mapping(address owner => mapping(address key => Key)) private _keys;
 
+    /// @dev Whether `owner` has signed the struct of EIP-712 that hashes to this.
+    function _hasSigned(
+        address owner,
+        bytes32 structHash,
+        bytes calldata signature
+    ) internal view virtual returns (bool);
+
     /// @dev The epoch that grants of `owner` must carry.
     function _epochOf(address owner) internal view virtual returns (uint32);
 
     /// @inheritdoc ISessionKeys
     function grant(address owner, address key, Grant calldata g) external {
+        _grant(owner, key, g, msg.sender == owner ? address(0) : msg.sender);
+    }
+
+    /// @inheritdoc ISessionKeys
+    function grantFor(address owner, address key, Grant calldata g, bytes calldata signature) external {
+        (uint256 version, uint256 epoch) = (_keys[owner][key].version, _epochOf(owner));
+        bytes32 hash = keccak256(abi.encode(GRANT_TYPEHASH, owner, key, g, version, epoch));
+        if (!_hasSigned(owner, hash, signature)) revert InvalidAuthorisation(owner, epoch, version);
+        _grant(owner, key, g, address(0));
+    }
+
+    /// @inheritdoc ISessionKeys
+    function revoke(address owner, address key) external {
+        if (msg.sender != owner) _requireAbove(owner, key, msg.sender);
+        _revoke(owner, key);
+    }
+
+    /// @inheritdoc ISessionKeys
+    function revokeFor(address owner, address key, bytes calldata signature) external {
+        uint256 version = _keys[owner][key].version;
+        bytes32 hash = keccak256(abi.encode(REVOKE_TYPEHASH, owner, key, version));
+        if (!_hasSigned(owner, hash, signature)) revert InvalidAuthorisation(owner, _epochOf(owner), version);
+        _revoke(owner, key);
+    }
+
+    /// @inheritdoc ISessionKeys
+    function sessionKey(address owner, address key) external view returns (KeyState memory state) {
+        Key memory k = _keys[owner][key];
+        state.grant = Grant(k.scopes, k.markets, k.accounts, k.expiry, k.priceBand, k.dailyNotional, k.lossLimit);
+        (state.version, state.parent, state.live) = (k.version, k.parent, _isLive(owner, key));
+        state.tradedToday = k.day == block.timestamp / 1 days ? k.traded : 0;
+        (state.loss, state.lastDay) = (k.loss, k.day);
+    }
+
+    // ---------------------------------------------------------------- granting and revoking
+
+    function _grant(address owner, address key, Grant calldata g, address parent) private {
         if (key == address(0) || key == owner) revert UnknownKey(owner, key);
         if (g.scopes == 0 || g.scopes & ~SCOPES != 0) revert GrantTooWide("scopes", g.scopes, SCOPES);
         if (g.priceBand > PPM) revert GrantTooWide("priceBand", g.priceBand, PPM);
         if (g.expiry < block.timestamp) revert KeyExpired(key, g.expiry, block.timestamp);
         Key storage k = _keys[owner][key];
-        address parent = msg.sender == owner ? address(0) : msg.sender;
         if (parent == address(0)) (k.parent, k.parentVersion, k.depth) = (parent, 0, 0);
         else _putBelow(owner, key, k, parent, g);
         (k.markets, k.accounts, k.scopes, k.priceBand) = (g.markets, g.accounts, g.scopes, g.priceBand);
@@ -71,23 +118,12 @@ abstract contract SessionKeys is ISessionKeys {
         emit KeyGranted(owner, key, parent, g);
     }
 
-    /// @inheritdoc ISessionKeys
-    function revoke(address owner, address key) external {
+    function _revoke(address owner, address key) private {
         Key storage k = _keys[owner][key];
         if (k.expiry == 0) revert UnknownKey(owner, key);
-        if (msg.sender != owner) _requireAbove(owner, key, msg.sender);
         k.expiry = 0;
         ++k.version;
         emit KeyRevoked(owner, key, msg.sender);
-    }
-
-    /// @inheritdoc ISessionKeys
-    function sessionKey(address owner, address key) external view returns (KeyState memory state) {
-        Key memory k = _keys[owner][key];
-        state.grant = Grant(k.scopes, k.markets, k.accounts, k.expiry, k.priceBand, k.dailyNotional, k.lossLimit);
-        (state.parent, state.live) = (k.parent, _isLive(owner, key));
-        state.tradedToday = k.day == block.timestamp / 1 days ? k.traded : 0;
-        (state.loss, state.lastDay) = (k.loss, k.day);
     }
 
     // ---------------------------------------------------------------- what a key may do

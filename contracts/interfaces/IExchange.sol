@@ -78,8 +78,13 @@ interface IExchange {
     /// @notice Cancels every order of the caller, in all accounts, whose nonce is below `lowestNonce`. One write.
     function cancelBelow(uint256 lowestNonce) external;
 
-    /// @notice Invalidates every order the caller has signed so far, for ever. One write.
+    /// @notice Invalidates every order the caller has signed so far and every key granted for him, for ever. One write.
     function revokeAll() external;
+
+    /// @notice The same for `owner`, who has signed it: EIP-712 `RevokeAll` with his epoch as it is, so it works once. It can be signed long
+    /// before and kept by a watcher, who needs no key of the owner's; anyone may bring it.
+    /// @param signature 65-byte ECDSA of the owner, or whatever the owner's ERC-1271 accepts
+    function revokeAllFor(address owner, bytes calldata signature) external;
 
     /// @notice Filled amount of the order slot [wad]; `type(uint256).max` when cancelled.
     function filled(AccountId account, uint256 nonce) external view returns (uint256);

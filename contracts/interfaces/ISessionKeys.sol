@@ -23,6 +23,7 @@ struct Grant {
 /// @notice What a key has used of its grant, and where it comes from.
 struct KeyState {
     Grant grant;
+    uint256 version; // how often it has been granted or revoked
     address parent; // key that granted it; zero: the owner
     bool live; // neither expired nor revoked, and no key above it is
     uint256 tradedToday; // [1e-6 USD]
@@ -52,6 +53,8 @@ interface ISessionKeys {
     error KeyLossLimit(address key, int256 loss, uint256 limit);
     /// @dev `field` of the grant is more than its granter has, or is out of bounds.
     error GrantTooWide(bytes32 field, uint256 value, uint256 maximum);
+    /// @dev The owner has not signed this at this epoch and, of a grant or a revocation, this version of the key.
+    error InvalidAuthorisation(address owner, uint256 epoch, uint256 version);
     /// @dev The key has a living grant from somebody else than the caller.
     error KeyTaken(address owner, address key, address parent);
 
@@ -59,8 +62,17 @@ interface ISessionKeys {
     /// `SCOPE_GRANT` at most its own rights, to keys no deeper than two below the owner's own, and what these use counts against it.
     function grant(address owner, address key, Grant calldata grant_) external;
 
+    /// @notice Grants as the owner, who has signed it: EIP-712 `Grant` with the key's version and the owner's epoch as they are, so it works
+    /// once, and not after `revokeAll`. Anyone may bring it.
+    /// @param signature 65-byte ECDSA of the owner, or whatever the owner's ERC-1271 accepts
+    function grantFor(address owner, address key, Grant calldata grant_, bytes calldata signature) external;
+
     /// @notice Ends `key` and every key that it has granted, for good. Owner, the key itself, or a key above it.
     function revoke(address owner, address key) external;
+
+    /// @notice Revokes as the owner, who has signed it: EIP-712 `Revoke` with the key's version as it is. It can be signed with the grant and
+    /// kept for the day it is needed; anyone may bring it.
+    function revokeFor(address owner, address key, bytes calldata signature) external;
 
     /// @notice The grant of a key and what it has used of it.
     function sessionKey(address owner, address key) external view returns (KeyState memory);

@@ -3,15 +3,14 @@ import { expect } from "chai";
 
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
 import type { SignedOrder } from "../../src/sdk/orders.ts";
+import { SCOPES, signGrant, signRevoke, signRevokeAll, UNLIMITED } from "../../src/sdk/sessionKeys.ts";
+import type { Grant } from "../../src/sdk/sessionKeys.ts";
+import { MockWallet__factory } from "../../types/index.ts";
 import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
 import { deal, main, positionOf, refused, sign } from "../helpers/unit.ts";
 
-const TRADE = 1n;
-const REDUCE = 2n;
-const CANCEL = 4n;
-const GRANT = 128n;
-const UNLIMITED = 2n ** 48n - 1n;
+const { trade: TRADE, reduce: REDUCE, cancel: CANCEL, grant: GRANT } = SCOPES;
 const DAY = 86_400;
 
 interface House extends Fixture {
@@ -30,19 +29,23 @@ async function house(): Promise<House> {
 }
 
 /** Everything on ETH and BTC with the main account for ten days, 100,000 a day, losses of at most 10. */
-const grantOf = (h: House, changes: object = {}) => ({
+const grantOf = (h: House, changes: Partial<Grant> = {}): Grant => ({
   scopes: TRADE | CANCEL,
   markets: 0b11n,
   accounts: 1n,
-  expiry: h.now + 10 * DAY,
+  expiry: BigInt(h.now + 10 * DAY),
   priceBand: 5_000n,
   dailyNotional: 100_000n,
   lossLimit: 10n,
   ...changes,
 });
 
-const give = (h: House, key: HardhatEthersSigner, changes: object = {}, granter: HardhatEthersSigner = h.alice) =>
-  h.exchange.connect(granter).grant(h.alice, key, grantOf(h, changes));
+const give = (
+  h: House,
+  key: HardhatEthersSigner,
+  changes: Partial<Grant> = {},
+  granter: HardhatEthersSigner = h.alice,
+) => h.exchange.connect(granter).grant(h.alice, key, grantOf(h, changes));
 
 interface Terms {
   size: string;
@@ -190,11 +193,12 @@ describe("session keys", () => {
     await refused(h, () => give(h, child, {}, key), "KeyLacksScope", lacks, ex);
     const own = { scopes: TRADE | GRANT, markets: 1n };
     await give(h, key, own);
-    const wider: [object, string, bigint, bigint][] = [
+    const end = BigInt(h.now + 10 * DAY);
+    const wider: [Partial<Grant>, string, bigint, bigint][] = [
       [{ scopes: TRADE | CANCEL }, "scopes", TRADE | CANCEL, TRADE | GRANT],
       [{ markets: 2n }, "markets", 2n, 1n],
       [{ accounts: 3n }, "accounts", 3n, 1n],
-      [{ expiry: h.now + 10 * DAY + 1 }, "expiry", BigInt(h.now + 10 * DAY + 1), BigInt(h.now + 10 * DAY)],
+      [{ expiry: end + 1n }, "expiry", end + 1n, end],
       [{ priceBand: 5_001n }, "priceBand", 5_001n, 5_000n],
       [{ dailyNotional: 100_001n }, "dailyNotional", 100_001n, 100_000n],
       [{ lossLimit: 11n }, "lossLimit", 11n, 10n],
@@ -279,5 +283,75 @@ describe("session keys", () => {
     await refused(h, () => give(h, key, { priceBand: 1_000_001n }), "GrantTooWide", wide, ex);
     const stranger = () => ex.connect(h.bob).grant(h.alice, key, grantOf(h));
     await refused(h, stranger, "UnknownKey", [h.alice.address, h.bob.address], ex);
+  });
+
+  it("REV-1 REV-2 are granted and revoked by signature, brought by anybody, once", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    const ex = h.exchange.connect(h.keeper);
+    const name = { owner: h.alice.address, key: key.address };
+    const grant = grantOf(h);
+    const at = { version: 0n, epoch: 0n };
+    const signed = await signGrant(h.alice, h.addressBook, name, grant, at);
+    const { contracts } = h.addressBook;
+    const elsewhere = { ...h.addressBook, contracts: { ...contracts, exchange: contracts.clearingHouse } };
+    const forged = [
+      await signGrant(h.bob, h.addressBook, name, grant, at),
+      await signGrant(h.alice, { ...h.addressBook, chainId: 1 }, name, grant, at),
+      await signGrant(h.alice, elsewhere, name, grant, at),
+      await signGrant(h.alice, h.addressBook, { ...name, key: h.bob.address }, grant, at),
+      await signGrant(h.alice, h.addressBook, name, { ...grant, lossLimit: 9n }, at),
+      await signGrant(h.alice, h.addressBook, name, grant, { ...at, version: 1n }),
+      "0x",
+    ];
+    const args = [h.alice.address, 0n, 0n];
+    for (const signature of forged) {
+      await refused(h, () => ex.grantFor(h.alice, key, grant, signature), "InvalidAuthorisation", args, ex);
+    }
+    await ex.grantFor(h.alice, key, grant, signed);
+    await trade(h, key, { size: "1" });
+    const again = () => ex.grantFor(h.alice, key, grant, signed);
+    await refused(h, again, "InvalidAuthorisation", [h.alice.address, 0n, 1n], ex);
+
+    const end = await signRevoke(h.alice, h.addressBook, name, 1n);
+    const forgedEnd = await signRevoke(h.bob, h.addressBook, name, 1n);
+    const wrong = () => ex.revokeFor(h.alice, key, forgedEnd);
+    await refused(h, wrong, "InvalidAuthorisation", [h.alice.address, 0n, 1n], ex);
+    await ex.revokeFor(h.alice, key, end);
+    await tradeRefused(h, key, { size: "1" }, "KeyIsRevoked", [h.alice.address, key.address]);
+    const twice = () => ex.revokeFor(h.alice, key, end);
+    await refused(h, twice, "InvalidAuthorisation", [h.alice.address, 0n, 2n], ex);
+
+    // Signed before, brought on the day: one write, and a grant that was signed for the old epoch is dead (ATTACK-26).
+    const all = await signRevokeAll(h.alice, h.addressBook, h.alice.address, 0n);
+    const pending = await signGrant(h.alice, h.addressBook, name, grant, { version: 2n, epoch: 0n });
+    await expect(ex.revokeAllFor(h.alice, all)).to.emit(ex, "AllRevoked").withArgs(h.alice.address, 1n);
+    const late = () => ex.grantFor(h.alice, key, grant, pending);
+    await refused(h, late, "InvalidAuthorisation", [h.alice.address, 1n, 2n], ex);
+    const allAgain = () => ex.revokeAllFor(h.alice, all);
+    await refused(h, allAgain, "InvalidAuthorisation", [h.alice.address, 1n, 0n], ex);
+  });
+
+  it("ATTACK-26 one signer behind two contract wallets signs for the one it names", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    const [first, second] = await Promise.all(
+      [0, 1].map(async () => {
+        const wallet = await new MockWallet__factory(h.deployer).deploy(h.keeper);
+        return wallet.getAddress();
+      }),
+    );
+    const grant = grantOf(h);
+    const name = { owner: first!, key: key.address };
+    const signed = await signGrant(h.keeper, h.addressBook, name, grant, { version: 0n, epoch: 0n });
+    const other = () => h.exchange.grantFor(second!, key, grant, signed);
+    await refused(h, other, "InvalidAuthorisation", [second, 0n, 0n], h.exchange);
+    await h.exchange.grantFor(first!, key, grant, signed);
+    expect((await h.exchange.sessionKey(first!, key)).live).to.equal(true);
+    const all = await signRevokeAll(h.keeper, h.addressBook, first!, 0n);
+    const wrong = () => h.exchange.revokeAllFor(second!, all);
+    await refused(h, wrong, "InvalidAuthorisation", [second, 0n, 0n], h.exchange);
+    await h.exchange.revokeAllFor(first!, all);
+    expect((await h.exchange.sessionKey(first!, key)).live).to.equal(false);
   });
 });
