@@ -6,10 +6,10 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IExchange, Match, Order, SignedOrder} from "./interfaces/IExchange.sol";
-import {SCOPE_CANCEL} from "./interfaces/ISessionKeys.sol";
+import {SCOPE_CANCEL, SCOPE_TRADE} from "./interfaces/ISessionKeys.sol";
 import {Fixed} from "./libraries/Fixed.sol";
 import {SessionKeys} from "./SessionKeys.sol";
-import {AccountId} from "./types/AccountId.sol";
+import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {
     Fill,
     FILL_BOTH_REST,
@@ -33,10 +33,11 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
     uint256 private constant LANES = 4; // filled amounts of 64 bits in a word
     uint256 private constant SIGNATURE_GAS = 300_000; // for a contract wallet's answer
 
-    /// @dev One word per owner: 32 + 64 bits.
+    /// @dev One word per owner: 32 + 64 + 40 bits.
     struct OwnerState {
         uint32 epoch; // orders and grants of any other epoch are void
         uint64 lowestNonce; // orders below it are void
+        uint40 deadMan; // [s] orders are void after it; zero = never
     }
 
     /// @dev An order while matches are made: all [wad], in the size's own sign dropped.
@@ -88,11 +89,18 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
 
     /// @inheritdoc IExchange
     function cancelBelow(uint256 lowestNonce) external {
-        uint256 current = _owners[msg.sender].lowestNonce;
-        if (lowestNonce <= current) revert NonceNotIncreased(lowestNonce, current);
-        if (lowestNonce > type(uint64).max) revert OrderNonceTooHigh(lowestNonce);
-        _owners[msg.sender].lowestNonce = uint64(lowestNonce);
-        emit NoncesCancelled(msg.sender, lowestNonce);
+        _cancelBelow(msg.sender, lowestNonce);
+    }
+
+    /// @inheritdoc IExchange
+    function setDeadMan(address owner, uint256 time, uint256 lowestNonce) external {
+        if (msg.sender != owner) _requireKey(owner, msg.sender, SCOPE_TRADE, AccountIds.main(owner));
+        OwnerState memory o = _owners[owner];
+        if (time > type(uint40).max || (time == 0 && msg.sender != owner)) revert DeadManInvalid(time);
+        bool lapsed = o.deadMan != 0 && block.timestamp > o.deadMan;
+        if (lapsed || lowestNonce != o.lowestNonce) _cancelBelow(owner, lowestNonce);
+        _owners[owner].deadMan = uint40(time);
+        emit DeadManSet(owner, time);
     }
 
     /// @inheritdoc IExchange
@@ -115,6 +123,11 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
     }
 
     /// @inheritdoc IExchange
+    function deadManOf(address owner) external view returns (uint256) {
+        return _owners[owner].deadMan;
+    }
+
+    /// @inheritdoc IExchange
     function ownerState(address owner) external view returns (uint256 epoch, uint256 lowestNonce) {
         OwnerState memory s = _owners[owner];
         return (s.epoch, s.lowestNonce);
@@ -123,6 +136,14 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
     /// @inheritdoc IExchange
     function hashOrder(Order calldata order) public view returns (bytes32) {
         return _hashTypedDataV4(_structHash(order));
+    }
+
+    function _cancelBelow(address owner, uint256 lowestNonce) private {
+        uint256 current = _owners[owner].lowestNonce;
+        if (lowestNonce <= current) revert NonceNotIncreased(lowestNonce, current);
+        if (lowestNonce > type(uint64).max) revert OrderNonceTooHigh(lowestNonce);
+        _owners[owner].lowestNonce = uint64(lowestNonce);
+        emit NoncesCancelled(owner, lowestNonce);
     }
 
     function _revokeAll(address owner) private {
@@ -160,6 +181,9 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
         if (order.epoch != owner.epoch) revert OrderEpochMismatch(order.epoch, owner.epoch);
         if (order.nonce < owner.lowestNonce) revert OrderNonceTooLow(order.nonce, owner.lowestNonce);
         if (order.nonce > type(uint64).max) revert OrderNonceTooHigh(order.nonce);
+        if (owner.deadMan != 0 && block.timestamp > owner.deadMan) {
+            revert OwnerSilent(order.account.ownerOf(), owner.deadMan, block.timestamp);
+        }
     }
 
     /// @dev The owner's key that signed, zero if he signed himself. A contract wallet is asked only if ECDSA names somebody unknown.

@@ -44,12 +44,16 @@ interface IExchange {
     );
     event OrderCancelled(AccountId indexed account, uint256 nonce);
     event NoncesCancelled(address indexed owner, uint256 lowestNonce);
+    /// @notice Orders of `owner` are void after `time` [s] unless he renews it; zero: they are not.
+    event DeadManSet(address indexed owner, uint256 time);
     event AllRevoked(address indexed owner, uint256 epoch);
 
     error OrderExpired(uint256 expiry, uint256 now_);
     error OrderNonceTooLow(uint256 nonce, uint256 lowestNonce);
     error OrderNonceTooHigh(uint256 nonce);
     error OrderEpochMismatch(uint256 epoch, uint256 current);
+    /// @dev The owner has not renewed his dead-man switch in time.
+    error OwnerSilent(address owner, uint256 time, uint256 now_);
     error OrderCancelledOrFilled(AccountId account, uint256 nonce, uint256 filled);
     error OrderSizeInvalid(int256 size, uint256 unit, uint256 max);
     error OrderPriceInvalid(uint256 price, uint256 max);
@@ -67,6 +71,8 @@ interface IExchange {
     error NotOwner(AccountId account, address caller);
     error NonceNotIncreased(uint256 lowestNonce, uint256 current);
     error NoMatches();
+    /// @dev The time is beyond 40 bits, or a key has tried to switch the owner's dead-man switch off.
+    error DeadManInvalid(uint256 time);
 
     /// @notice Verifies `orders` and fills `matches` in order, in one call of the clearinghouse. Open to anyone.
     /// @dev Emits `OrdersMatched` per match, and the clearinghouse its `Trade`. Reverts whole if any match fails.
@@ -77,6 +83,16 @@ interface IExchange {
 
     /// @notice Cancels every order of the caller, in all accounts, whose nonce is below `lowestNonce`. One write.
     function cancelBelow(uint256 lowestNonce) external;
+
+    /// @notice Dead-man switch: every order of `owner` is void after `time` [s], until he sets a later one; zero switches it off. Owner, or a key
+    /// of his that trades with his main account, which may not switch it off.
+    /// @dev What has lapsed stays void: a switch that was not renewed in time is set again together with a higher `lowestNonce`, and
+    /// the owner numbers his next orders from there.
+    /// @param lowestNonce orders below it are void, as by `cancelBelow`; the current one leaves it as it is
+    function setDeadMan(address owner, uint256 time, uint256 lowestNonce) external;
+
+    /// @notice Time [s] after which the orders of `owner` are void; zero: none.
+    function deadManOf(address owner) external view returns (uint256 time);
 
     /// @notice Invalidates every order the caller has signed so far and every key granted for him, for ever. One write.
     function revokeAll() external;

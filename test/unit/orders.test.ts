@@ -4,6 +4,7 @@ import { MinInt256, Signature, toBeHex } from "ethers";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { hashOrder, signOrder } from "../../src/sdk/orders.ts";
 import type { Order, SignedOrder } from "../../src/sdk/orders.ts";
+import { SCOPES, UNLIMITED } from "../../src/sdk/sessionKeys.ts";
 import { MockWallet__factory } from "../../types/index.ts";
 import { BTC, ETH, freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
@@ -249,6 +250,46 @@ describe("orders", () => {
     expect(await ex.ownerState(h.alice)).to.deep.equal([1n, low[1]]);
     // An order of the new epoch, above the range, is good; so is one of another account.
     await settle(h, ask, await sign(h, { owner: h.alice, size: "1", price: "2000", nonce: 1_000_001n }));
+  });
+
+  it("MAS-6 OB-1 a dead-man switch voids every order unless it is renewed, and what has lapsed stays void", async () => {
+    const h = await funded();
+    const ex = h.exchange.connect(h.alice);
+    const ask = await sign(h, { owner: h.bob, size: "-10", price: "2000", resting: true });
+    const buy = (nonce?: bigint) =>
+      sign(h, { owner: h.alice, size: "1", price: "2000", ...(nonce === undefined ? {} : { nonce }) });
+    const now = BigInt(await h.networkHelpers.time.latest());
+    const [, lowest] = await ex.ownerState(h.alice);
+    await expect(ex.setDeadMan(h.alice, now + 60n, lowest))
+      .to.emit(ex, "DeadManSet")
+      .withArgs(h.alice.address, now + 60n);
+    expect(await ex.deadManOf(h.alice)).to.equal(now + 60n);
+    const [first, second, late] = [await buy(), await buy(), await buy()];
+    await h.networkHelpers.time.setNextBlockTimestamp(now + 60n); // the last second
+    await settle(h, ask, first);
+    await refused(h, () => settle(h, ask, second), "OwnerSilent", undefined, ex);
+    await refused(h, () => ex.setDeadMan(h.alice, now + 200n, lowest), "NonceNotIncreased", [lowest, lowest], ex);
+    await ex.setDeadMan(h.alice, now + 200n, second.order.nonce);
+    await settle(h, ask, second);
+    // Renewed in time, by a key that trades, it leaves all as it is; only the owner can switch it off.
+    const limits = { priceBand: 5_000n, dailyNotional: UNLIMITED, lossLimit: UNLIMITED };
+    const grant = { scopes: SCOPES.trade, markets: 1n, accounts: 1n, expiry: now + 1_000n, ...limits };
+    await ex.grant(h.alice, h.keeper, grant);
+    const bot = h.exchange.connect(h.keeper);
+    await bot.setDeadMan(h.alice, now + 300n, second.order.nonce);
+    await refused(h, () => bot.setDeadMan(h.alice, 0n, second.order.nonce), "DeadManInvalid", [0n], ex);
+    await h.networkHelpers.time.increaseTo(now + 300n);
+    await refused(h, () => settle(h, ask, late), "OwnerSilent", undefined, ex);
+    // Nothing but a higher lowest nonce brings trading back, and the old order stays void.
+    const same = () => ex.setDeadMan(h.alice, 0n, second.order.nonce);
+    await refused(h, same, "NonceNotIncreased", [second.order.nonce, second.order.nonce], ex);
+    await ex.setDeadMan(h.alice, 0n, late.order.nonce + 1n);
+    const low = [late.order.nonce, late.order.nonce + 1n];
+    await refused(h, () => settle(h, ask, late), "OrderNonceTooLow", low, ex);
+    await settle(h, ask, await buy(late.order.nonce + 1n));
+    await refused(h, () => ex.setDeadMan(h.alice, 2n ** 40n, 2n ** 63n), "DeadManInvalid", [2n ** 40n], ex);
+    const stranger = () => h.exchange.connect(h.bob).setDeadMan(h.alice, 1n, 1n);
+    await refused(h, stranger, "UnknownKey", [h.alice.address, h.bob.address], ex);
   });
 
   it("AUTH-1 asks a contract wallet through ERC-1271, with bounded gas, and believes only a good answer", async () => {
