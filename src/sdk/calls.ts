@@ -2,6 +2,7 @@ import { IClearingHouse__factory, Exchange__factory, PriceOracle__factory } from
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import type { SignedOrder } from "./orders.ts";
+import type { Grant, KeyName } from "./sessionKeys.ts";
 import { parseAmount } from "./units.ts";
 
 /** A call of a contract of the house: sent alone or, of the clearinghouse and the exchange, as a part of `ClearingHouse.batch`. */
@@ -114,10 +115,52 @@ export function recallCall(book: AddressBook, account: AccountId, amount: string
 
 /** Settles matches of signed orders. */
 export function settleOrdersCall(book: AddressBook, orders: readonly SignedOrder[], matches: readonly Match[]): Call {
-  return {
-    target: book.contracts.exchange,
-    data: exchange.encodeFunctionData("settle", [[...orders], [...matches]]),
-  };
+  return toExchange(book, exchange.encodeFunctionData("settle", [[...orders], [...matches]]));
+}
+
+/** Cancels orders of an account by their nonces, whether they have been seen or not. */
+export function cancelCall(book: AddressBook, account: AccountId, nonces: readonly bigint[]): Call {
+  return toExchange(book, exchange.encodeFunctionData("cancel", [account, [...nonces]]));
+}
+
+/** Cancels all orders of the caller, in all accounts, whose nonce is lower. */
+export function cancelBelowCall(book: AddressBook, lowestNonce: bigint): Call {
+  return toExchange(book, exchange.encodeFunctionData("cancelBelow", [lowestNonce]));
+}
+
+/** Ends every order and every session key of the caller. */
+export function revokeAllCall(book: AddressBook): Call {
+  return toExchange(book, exchange.encodeFunctionData("revokeAll"));
+}
+
+/** Voids all orders of an owner after `time` [s] unless it is renewed; 0 = never. After a lapse `lowestNonce` has to rise. */
+export function setDeadManCall(book: AddressBook, owner: string, time: bigint, lowestNonce: bigint): Call {
+  return toExchange(book, exchange.encodeFunctionData("setDeadMan", [owner, time, lowestNonce]));
+}
+
+/** Allows a key to act for an owner; brought by the owner or, for a part of its own rights, by a key of his. */
+export function grantKeyCall(book: AddressBook, { owner, key }: KeyName, grant: Grant): Call {
+  return toExchange(book, exchange.encodeFunctionData("grant", [owner, key, grant]));
+}
+
+/** The same, signed by the owner (`signGrant`) and brought by anybody. */
+export function grantKeyForCall(book: AddressBook, { owner, key }: KeyName, grant: Grant, signature: string): Call {
+  return toExchange(book, exchange.encodeFunctionData("grantFor", [owner, key, grant, signature]));
+}
+
+/** Ends a key and those below it; brought by the owner, the key itself or a key above it. */
+export function revokeKeyCall(book: AddressBook, { owner, key }: KeyName): Call {
+  return toExchange(book, exchange.encodeFunctionData("revoke", [owner, key]));
+}
+
+/** The same, signed by the owner (`signRevoke`) and brought by anybody. */
+export function revokeKeyForCall(book: AddressBook, { owner, key }: KeyName, signature: string): Call {
+  return toExchange(book, exchange.encodeFunctionData("revokeFor", [owner, key, signature]));
+}
+
+/** Ends every order and every key of an owner, who has signed it (`signRevokeAll`); brought by anybody. */
+export function revokeAllForCall(book: AddressBook, owner: string, signature: string): Call {
+  return toExchange(book, exchange.encodeFunctionData("revokeAllFor", [owner, signature]));
 }
 
 /** Takes over a slice of `account` into `taker`. */
@@ -178,4 +221,8 @@ export function fullTerms(terms: Partial<LiquidationTerms>): LiquidationTerms {
 
 function toLedger(book: AddressBook, data: string): Call {
   return { target: book.contracts.clearingHouse, data };
+}
+
+function toExchange(book: AddressBook, data: string): Call {
+  return { target: book.contracts.exchange, data };
 }

@@ -24,12 +24,16 @@ import type { AddressBook } from "./addressBook.ts";
 import {
   assetOf,
   batchCall,
+  cancelCall,
   depositCall,
   flagCall,
   fullTerms,
+  grantKeyCall,
   lendCall,
   liquidateCall,
   recallCall,
+  revokeAllCall,
+  revokeKeyCall,
   settleOrdersCall,
   transferCall,
   withdrawCall,
@@ -38,6 +42,8 @@ import type { Call, LiquidationTerms, Match } from "./calls.ts";
 import { decodeError, withTypedErrors } from "./errors.ts";
 import { buildOrder, signOrder } from "./orders.ts";
 import type { OrderFields, SignedOrder } from "./orders.ts";
+import { buildGrant } from "./sessionKeys.ts";
+import type { GrantTerms, KeyName } from "./sessionKeys.ts";
 import { parseAmount, parsePrice, parseWad } from "./units.ts";
 import { readAccount, readHouse, readLending } from "./read.ts";
 
@@ -241,6 +247,38 @@ export class Plimsoll {
   }
 
   /**
+   * Cancels orders by their nonces. The signer owns the account or is a key of its owner's that may cancel.
+   * @throws ContractError, NoSigner
+   */
+  cancel(account: AccountId, nonces: readonly bigint[]): Promise<TransactionReceipt> {
+    return this.send(cancelCall(this.addressBook, account, nonces));
+  }
+
+  /**
+   * Allows a key to act for `owner`: the signer, or who has granted the signer the right to.
+   * @throws ContractError (GrantTooWide, KeyTaken), InvalidGrant, NoSigner
+   */
+  grantKey(name: KeyName, terms: GrantTerms): Promise<TransactionReceipt> {
+    return this.send(grantKeyCall(this.addressBook, name, buildGrant(terms)));
+  }
+
+  /**
+   * Ends a key and those below it.
+   * @throws ContractError (UnknownKey), NoSigner
+   */
+  revokeKey(name: KeyName): Promise<TransactionReceipt> {
+    return this.send(revokeKeyCall(this.addressBook, name));
+  }
+
+  /**
+   * Ends every order and every session key of the signer.
+   * @throws ContractError, NoSigner
+   */
+  revokeAll(): Promise<TransactionReceipt> {
+    return this.send(revokeAllCall(this.addressBook));
+  }
+
+  /**
    * Takes over a slice of an account into `taker`, an account of the signer.
    * @throws ContractError, NoSigner
    */
@@ -273,7 +311,8 @@ export class Plimsoll {
   }
 
   /**
-   * Builds and signs an order of the signer from a human size (positive buys) and limit price, in the owner's present epoch.
+   * Builds and signs an order of the signer, or as a session key of the account's owner, from a human size (positive buys) and limit
+   * price, in the owner's present epoch.
    * @throws InvalidOrder, InvalidAmount, NoSigner
    */
   async order(

@@ -15,6 +15,10 @@ export const SCOPES = {
   grant: 128n,
 } as const;
 
+const PPM = 1_000_000;
+const DAY = 86_400; // [s]
+const MOST = 2 ** 48 - 2; // [whole USD] of a limit
+
 /** No limit on a day's notional, or on losses. */
 export const UNLIMITED = (1n << 48n) - 1n;
 
@@ -34,6 +38,54 @@ export interface Grant {
   dailyNotional: bigint;
   /** [whole USD] most that its fills may lose against the index, fees included */
   lossLimit: bigint;
+}
+
+/** A grant in words: what is left out is not limited, but a key trades with the main account and lives for a day unless said otherwise. */
+export interface GrantTerms {
+  scopes: readonly (keyof typeof SCOPES)[];
+  /** market ids; all if left out */
+  markets?: readonly number[];
+  /** serial numbers of accounts, 31 standing for all from there on; the main account if left out */
+  accounts?: readonly number[];
+  /** [s] last second; a day from now if left out */
+  expiry?: number;
+  /** [ppm] of the index price; the market's own band if left out */
+  priceBand?: number;
+  /** [whole USD] */
+  dailyNotional?: number;
+  /** [whole USD] */
+  lossLimit?: number;
+}
+
+/** A grant that the exchange would refuse whatever the chain's state. */
+export class InvalidGrant extends Error {
+  readonly field: string;
+
+  constructor(field: string, reason: string) {
+    super(`the grant cannot be made: ${field} ${reason}`);
+    this.name = "InvalidGrant";
+    this.field = field;
+  }
+}
+
+/**
+ * Completes a grant.
+ *
+ *     const grant = buildGrant({ scopes: ["trade", "cancel"], markets: [0], dailyNotional: 250_000, lossLimit: 500 });
+ * @throws InvalidGrant
+ */
+export function buildGrant(terms: GrantTerms): Grant {
+  if (terms.scopes.length === 0) throw new InvalidGrant("scopes", "are empty");
+  const expiry = terms.expiry ?? Math.floor(Date.now() / 1000) + DAY;
+  return {
+    scopes: terms.scopes.reduce((sum, scope) => sum | SCOPES[scope], 0n),
+    markets: terms.markets === undefined ? (1n << 64n) - 1n : bitmap("markets", terms.markets, 63),
+    accounts: bitmap("accounts", terms.accounts ?? [0], 31),
+    expiry: whole("expiry", expiry, 2 ** 40 - 1),
+    priceBand: whole("priceBand", terms.priceBand ?? PPM, PPM),
+    dailyNotional: terms.dailyNotional === undefined ? UNLIMITED : whole("dailyNotional", terms.dailyNotional, MOST),
+    lossLimit: terms.lossLimit === undefined ? UNLIMITED : whole("lossLimit", terms.lossLimit, MOST),
+  };
 }
 
 /** An owner's key. */
@@ -98,4 +150,14 @@ export function signRevoke(owner: Signer, venue: OrderVenue, name: KeyName, vers
 /** Signs what ends all keys and orders of an epoch of the owner's; anyone can bring it to `Exchange.revokeAllFor`. */
 export async function signRevokeAll(owner: Signer, venue: OrderVenue, of: string, epoch: bigint): Promise<string> {
   return owner.signTypedData(orderDomain(venue), REVOKE_ALL_TYPES, { owner: of, epoch });
+}
+
+function whole(field: string, value: number, most: number): bigint {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return BigInt(value);
+  throw new InvalidGrant(field, `is ${value.toString()}, not a whole number from 0 to ${most.toString()}`);
+}
+
+function bitmap(field: string, bits: readonly number[], most: number): bigint {
+  if (bits.length === 0) throw new InvalidGrant(field, "are empty");
+  return bits.reduce((map, bit) => map | (1n << whole(field, bit, most)), 0n);
 }

@@ -6,6 +6,7 @@ import { lendCall, recallCall, transferCall, UnknownSymbol, withdrawCall } from 
 import { NoSigner, Plimsoll, WrongChain } from "../../src/sdk/client.ts";
 import { ContractError } from "../../src/sdk/errors.ts";
 import { buildOrder, hashOrder, InvalidOrder, signOrder, verifyOrder } from "../../src/sdk/orders.ts";
+import { buildGrant, InvalidGrant, UNLIMITED } from "../../src/sdk/sessionKeys.ts";
 import { formatAmount } from "../../src/sdk/units.ts";
 import { BTC, ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
@@ -62,6 +63,42 @@ describe("orders", () => {
   });
 });
 
+/** The name of the error that a contract refused with. */
+const refusal = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => "went through",
+    (error: unknown) => (error instanceof ContractError ? error.name : String(error)),
+  );
+
+describe("grants", () => {
+  it("AUTH-2 are narrow unless they say otherwise, and are refused when they cannot be made", () => {
+    const { scopes, markets, accounts, priceBand, dailyNotional } = buildGrant({
+      scopes: ["trade", "grant"],
+      markets: [0, 5],
+    });
+    expect([scopes, markets, accounts, priceBand, dailyNotional]).to.deep.equal([129n, 33n, 1n, 1_000_000n, UNLIMITED]);
+    expect(buildGrant({ scopes: ["reduce"], accounts: [0, 31], lossLimit: 7 })).to.include({
+      markets: (1n << 64n) - 1n,
+      accounts: (1n << 31n) + 1n,
+      lossLimit: 7n,
+    });
+    const good = { scopes: ["trade"] as const };
+    for (const bad of [
+      { scopes: [] },
+      { markets: [] },
+      { markets: [64] },
+      { accounts: [32] },
+      { priceBand: 1_000_001 },
+      { dailyNotional: 2 ** 48 - 1 },
+      { lossLimit: -1 },
+      { lossLimit: 0.5 },
+      { expiry: 2 ** 40 },
+    ]) {
+      expect(() => buildGrant({ ...good, ...bad }), JSON.stringify(bad)).to.throw(InvalidGrant);
+    }
+  });
+});
+
 describe("client", () => {
   const clients = async (house: Fixture) => ({
     alice: await Plimsoll.connect(house.addressBook, house.alice),
@@ -96,6 +133,31 @@ describe("client", () => {
     expect(await house.usdc.balanceOf(house.bob)).to.equal(1_400_000_000n);
     expect((await bob.health(b)).equity).to.equal(wad("8598.5"));
     expect(await bob.health(second)).to.include({ equity: 0n, state: "healthy", ratio: undefined });
+  });
+
+  it("AUTH-2 AUTH-8 lets a key trade and cancel in the owner's place until it is revoked", async () => {
+    const house = await freshHouse();
+    const { alice, bob } = await clients(house);
+    const bot = await Plimsoll.connect(house.addressBook, house.carol);
+    const [a, b] = [accountId(house.alice.address), accountId(house.bob.address)];
+    await house.fund(house.alice, { cash: "10000" });
+    await house.fund(house.bob, { cash: "10000" });
+    const name = { owner: house.alice.address, key: house.carol.address };
+    await alice.grantKey(name, { scopes: ["trade", "cancel"], markets: [ETH], dailyNotional: 5_000, lossLimit: 20 });
+    const terms = { market: ETH, limitPrice: "2000" };
+    const ask = (nonce: bigint) => bot.order({ account: a, ...terms, size: "-1", nonce, postOnly: true });
+    const bid = (nonce: bigint) => bob.order({ account: b, ...terms, size: "1", nonce });
+    const settle = async (nonce: bigint) =>
+      bob.settleOrders([await ask(nonce), await bid(nonce)], [{ maker: 0, taker: 1 }]);
+    await settle(1n);
+    expect((await alice.exchange.sessionKey(name.owner, name.key)).tradedToday).to.equal(2_000_000_000n);
+    await bot.cancel(a, [2n]);
+    expect(await refusal(settle(2n))).to.equal("OrderCancelledOrFilled");
+    await alice.revokeKey(name);
+    expect(await refusal(settle(3n))).to.equal("KeyIsRevoked");
+    await alice.revokeAll();
+    const { epoch } = await alice.exchange.ownerState(name.owner);
+    expect(epoch).to.equal(1n);
   });
 
   it("MAM-5 health equals the contract's assessment to the wei", async () => {
