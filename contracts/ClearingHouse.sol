@@ -10,6 +10,7 @@ import {IVault} from "./interfaces/IVault.sol";
 import {Auctions} from "./libraries/Auctions.sol";
 import {Batch} from "./libraries/Batch.sol";
 import {Custody} from "./libraries/Custody.sol";
+import {Ledger} from "./libraries/Ledger.sol";
 import {Lending} from "./libraries/Lending.sol";
 import {Liquidation} from "./libraries/Liquidation.sol";
 import {Margin} from "./libraries/Margin.sol";
@@ -41,8 +42,8 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
         _leave();
     }
 
-    modifier onlyOwnerOf(AccountId id) {
-        _requireOwnerOf(id);
+    modifier authorised(AccountId id) {
+        Ledger.requireAuthority($, id);
         _;
     }
 
@@ -82,12 +83,12 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
     }
 
     /// @inheritdoc IClearingHouseCore
-    function lend(AccountId id, uint256 amount) external house onlyOwnerOf(id) {
+    function lend(AccountId id, uint256 amount) external house authorised(id) {
         Upkeep.lend($, id, amount, _cashDecimals);
     }
 
     /// @inheritdoc IClearingHouseCore
-    function recall(AccountId id, uint256 amount) external house onlyOwnerOf(id) {
+    function recall(AccountId id, uint256 amount) external house authorised(id) {
         Lending.recall($, id, amount, _cashDecimals);
     }
 
@@ -105,7 +106,7 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
     }
 
     /// @inheritdoc IClearingHouseCore
-    function claim(AccountId id, uint256 marketId, uint256 amount) external house onlyOwnerOf(id) returns (uint256) {
+    function claim(AccountId id, uint256 marketId, uint256 amount) external house authorised(id) returns (uint256) {
         return Upkeep.claim($, id, marketId, amount);
     }
 
@@ -219,10 +220,6 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
 
     function _verifyUnlessBatching() private {
         if (!Transient.isBatching()) Margin.verifyPending($);
-    }
-
-    function _requireOwnerOf(AccountId id) private view {
-        if (id.ownerOf() != msg.sender) revert NotOwner(id, msg.sender);
     }
 
     function _apply(Fill[] calldata fills) private returns (FillReceipt[] memory receipts) {

@@ -8,6 +8,7 @@ import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IExchange, Match, Order, SignedOrder} from "./interfaces/IExchange.sol";
 import {SCOPE_CANCEL, SCOPE_TRADE} from "./interfaces/ISessionKeys.sol";
 import {Fixed} from "./libraries/Fixed.sol";
+import {Intents} from "./Intents.sol";
 import {SessionKeys} from "./SessionKeys.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {
@@ -21,7 +22,7 @@ import {
 
 /// @title Signed orders
 /// @notice See `IExchange`.
-contract Exchange is IExchange, SessionKeys, EIP712 {
+contract Exchange is IExchange, Intents, EIP712 {
     bytes32 private constant ORDER_TYPEHASH = keccak256(
         "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)"
     );
@@ -186,31 +187,37 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
         }
     }
 
-    /// @dev The owner's key that signed, zero if he signed himself. A contract wallet is asked only if ECDSA names somebody unknown.
+    /// @dev The owner's key that signed, zero if he signed himself.
     function _signerOf(SignedOrder calldata signed) private view returns (address key) {
         Order calldata order = signed.order;
-        bytes32 hash = hashOrder(order);
         address owner = order.account.ownerOf();
-        (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecoverCalldata(hash, signed.signature);
-        if (fault == ECDSA.RecoverError.NoError) {
-            if (signer == owner) return address(0);
-            if (_isKey(owner, signer)) {
-                _requireKeyTrades(owner, signer, order.reduceOnly, order.account, order.market);
-                return signer;
-            }
-        }
-        if (!_walletAccepts(owner, hash, signed.signature)) revert InvalidSignature(order.account, order.nonce);
+        bool known;
+        (known, key) = _author(owner, hashOrder(order), signed.signature);
+        if (!known) revert InvalidSignature(order.account, order.nonce);
+        if (key != address(0)) _requireKeyTrades(owner, key, order.reduceOnly, order.account, order.market);
     }
 
     /// @inheritdoc SessionKeys
-    function _hasSigned(
+    function _authorOf(
         address owner,
         bytes32 structHash,
         bytes calldata signature
-    ) internal view override returns (bool) {
-        bytes32 hash = _hashTypedDataV4(structHash);
+    ) internal view override returns (bool known, address key) {
+        return _author(owner, _hashTypedDataV4(structHash), signature);
+    }
+
+    /// @dev A contract wallet is asked only if ECDSA names somebody unknown.
+    function _author(
+        address owner,
+        bytes32 hash,
+        bytes calldata signature
+    ) private view returns (bool known, address key) {
         (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecoverCalldata(hash, signature);
-        return (fault == ECDSA.RecoverError.NoError && signer == owner) || _walletAccepts(owner, hash, signature);
+        if (fault == ECDSA.RecoverError.NoError) {
+            if (signer == owner) return (true, address(0));
+            if (_isKey(owner, signer)) return (true, signer);
+        }
+        return (_walletAccepts(owner, hash, signature), address(0));
     }
 
     /// @dev By a static call with bounded gas.
@@ -283,6 +290,11 @@ contract Exchange is IExchange, SessionKeys, EIP712 {
 
     function _useTaker(address key, Fill memory fill, FillReceipt receipt) private {
         _use(fill.taker.ownerOf(), key, fill.size, fill.price, receipt.indexPrice(), receipt.takerFee());
+    }
+
+    /// @inheritdoc Intents
+    function _ledger() internal view override returns (IClearingHouse) {
+        return clearingHouse;
     }
 
     /// @inheritdoc SessionKeys

@@ -2,15 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {
-    Grant,
-    ISessionKeys,
-    KeyState,
-    SCOPE_CANCEL,
-    SCOPE_GRANT,
-    SCOPE_REDUCE,
-    SCOPE_TRADE
-} from "./interfaces/ISessionKeys.sol";
+import {Grant, ISessionKeys, KeyState, SCOPE_GRANT, SCOPE_REDUCE, SCOPE_TRADE} from "./interfaces/ISessionKeys.sol";
 import {Fixed} from "./libraries/Fixed.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {PPM, WAD} from "./types/LedgerTypes.sol";
@@ -25,7 +17,6 @@ abstract contract SessionKeys is ISessionKeys {
         "Grant(address owner,address key,uint8 scopes,uint64 markets,uint32 accounts,uint40 expiry,uint24 priceBand,uint48 dailyNotional,uint48 lossLimit,uint256 version,uint256 epoch)"
     );
     bytes32 private constant REVOKE_TYPEHASH = keccak256("Revoke(address owner,address key,uint256 version)");
-    uint256 private constant SCOPES = SCOPE_TRADE | SCOPE_REDUCE | SCOPE_CANCEL | SCOPE_GRANT;
     uint256 private constant MAX_DEPTH = 2;
     uint256 private constant UNLIMITED = type(uint48).max;
     uint256 private constant LAST_SERIAL = 31; // bit of all serial numbers from here on
@@ -54,12 +45,13 @@ abstract contract SessionKeys is ISessionKeys {
 
     mapping(address owner => mapping(address key => Key)) private _keys;
 
-    /// @dev Whether `owner` has signed the struct of EIP-712 that hashes to this.
-    function _hasSigned(
+    /// @dev Who has signed the struct of EIP-712 that hashes to this: `owner` (`key` is zero), a key of his that may or may not be alive, or
+    /// nobody known.
+    function _authorOf(
         address owner,
         bytes32 structHash,
         bytes calldata signature
-    ) internal view virtual returns (bool);
+    ) internal view virtual returns (bool known, address key);
 
     /// @dev The epoch that grants of `owner` must carry.
     function _epochOf(address owner) internal view virtual returns (uint32);
@@ -102,9 +94,14 @@ abstract contract SessionKeys is ISessionKeys {
 
     // ---------------------------------------------------------------- granting and revoking
 
+    function _hasSigned(address owner, bytes32 structHash, bytes calldata signature) internal view returns (bool) {
+        (bool known, address key) = _authorOf(owner, structHash, signature);
+        return known && key == address(0);
+    }
+
     function _grant(address owner, address key, Grant calldata g, address parent) private {
         if (key == address(0) || key == owner) revert UnknownKey(owner, key);
-        if (g.scopes == 0 || g.scopes & ~SCOPES != 0) revert GrantTooWide("scopes", g.scopes, SCOPES);
+        if (g.scopes == 0) revert GrantTooWide("scopes", 0, type(uint8).max);
         if (g.priceBand > PPM) revert GrantTooWide("priceBand", g.priceBand, PPM);
         if (g.expiry < block.timestamp) revert KeyExpired(key, g.expiry, block.timestamp);
         Key storage k = _keys[owner][key];

@@ -195,8 +195,10 @@ interface IClearingHouseCore {
 
     // ---------------------------------------------------------------- money
 
-    /// @notice Brings cash or collateral into `account`, taken from the caller, who has approved the vault. Cash may be added by
-    /// anyone, in every state and without a price; collateral only by the owner.
+    // "Owner" is the account's owner, or the exchange with an intent that he or a key of his has signed (`IIntents`).
+
+    /// @notice Brings cash or collateral into `account`, taken from the caller (from the owner, if the exchange brings his intent), who has
+    /// approved the vault. Cash may be added by anyone, in every state and without a price; collateral only by the owner.
     /// @param token settlement asset or a listed collateral
     /// @param amount in the token's own units
     /// @return credited [wad] what the account was credited: what the vault received, rounded down
@@ -211,7 +213,7 @@ interface IClearingHouseCore {
     /// @return debited [wad] what the account was debited: `amount`, rounded up
     function withdraw(AccountId account, address token, uint256 amount, address to) external returns (uint256 debited);
 
-    /// @notice Moves cash or collateral between two accounts of the caller. `from` is checked as in `withdraw`.
+    /// @notice Moves cash or collateral between two accounts of one owner. Owner only. `from` is checked as in `withdraw`.
     /// @param amount in the token's own units
     /// @return moved [wad] what one account was debited and the other credited: `amount`, rounded up
     function transfer(AccountId from, AccountId to, address token, uint256 amount) external returns (uint256 moved);

@@ -7,6 +7,10 @@ import {AccountId} from "../types/AccountId.sol";
 uint8 constant SCOPE_TRADE = 1; // any order
 uint8 constant SCOPE_REDUCE = 2; // reduce-only orders
 uint8 constant SCOPE_CANCEL = 4; // cancel orders
+uint8 constant SCOPE_DEPOSIT = 8; // bring in the owner's tokens
+uint8 constant SCOPE_TRANSFER = 16; // move between the owner's accounts
+uint8 constant SCOPE_WITHDRAW = 32; // take out, to the owner
+uint8 constant SCOPE_LEND = 64; // lend cash and bring it back
 uint8 constant SCOPE_GRANT = 128; // grant a part of its own rights to further keys
 
 /// @notice What an owner, or a key on his behalf, allows a key to do. An order uses up limits when it fills, not when it rests.

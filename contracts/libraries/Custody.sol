@@ -32,17 +32,17 @@ library Custody {
     ) internal returns (uint256 credited) {
         if (amount == 0) revert IClearingHouseCore.ZeroAmount();
         if (token == tokens.cash) {
-            credited = TokenUnits.toWadDown(_pull(tokens, token, amount), tokens.cashDecimals);
+            credited = TokenUnits.toWadDown(_pull($, tokens, id, token, amount), tokens.cashDecimals);
             _creditCash($, id, credited);
         } else {
-            _requireOwner(id);
+            Ledger.requireAuthority($, id);
             (uint256 collateral, uint256 decimals) = _collateralOf($, token);
             _requireListed($, collateral);
-            credited = TokenUnits.toWadDown(_pull(tokens, token, amount), decimals);
+            credited = TokenUnits.toWadDown(_pull($, tokens, id, token, amount), decimals);
             _admit($, id, collateral, credited);
         }
         if (credited == 0) revert IClearingHouseCore.ZeroAmount();
-        emit IClearingHouseCore.Deposited(id, token, msg.sender, credited);
+        emit IClearingHouseCore.Deposited(id, token, _payer($, id), credited);
     }
 
     function withdraw(
@@ -53,7 +53,7 @@ library Custody {
         uint256 amount,
         address to
     ) internal returns (uint256 debited) {
-        _requireOwner(id);
+        Ledger.requireAuthority($, id);
         if (amount == 0) revert IClearingHouseCore.ZeroAmount();
         if (to == address(0)) revert IClearingHouseCore.ZeroAddress();
         if (token == tokens.cash) {
@@ -75,10 +75,10 @@ library Custody {
         address token,
         uint256 amount
     ) internal returns (uint256 moved) {
-        _requireOwner(from);
+        Ledger.requireAuthority($, from);
         if (amount == 0) revert IClearingHouseCore.ZeroAmount();
         if (from.equals(to)) revert IClearingHouseCore.SameAccount(from);
-        if (to.ownerOf() != msg.sender) revert IClearingHouseCore.OwnerMismatch(from, to);
+        if (to.ownerOf() != from.ownerOf()) revert IClearingHouseCore.OwnerMismatch(from, to);
         if (token == tokens.cash) {
             moved = TokenUnits.toWadUp(amount, tokens.cashDecimals);
             _debitCash($, from, moved);
@@ -92,13 +92,20 @@ library Custody {
         emit IClearingHouseCore.Transferred(from, to, token, moved);
     }
 
-    /// @dev Returns what the vault received, in token units.
-    function _pull(Tokens memory tokens, address token, uint256 amount) private returns (uint256) {
-        return IVault(tokens.vault).pull(token, msg.sender, amount);
+    /// @dev Returns what the vault received, in token units: of the caller, or of the owner if the exchange brings his intent.
+    function _pull(
+        Ledger.State storage $,
+        Tokens memory tokens,
+        AccountId id,
+        address token,
+        uint256 amount
+    ) private returns (uint256) {
+        return IVault(tokens.vault).pull(token, _payer($, id), amount);
     }
 
-    function _requireOwner(AccountId id) private view {
-        if (id.ownerOf() != msg.sender) revert IClearingHouseCore.NotOwner(id, msg.sender);
+    function _payer(Ledger.State storage $, AccountId id) private view returns (address) {
+        address owner = id.ownerOf();
+        return msg.sender == owner || msg.sender == $.exchange ? owner : msg.sender;
     }
 
     function _creditCash(Ledger.State storage $, AccountId id, uint256 amount) private {

@@ -63,6 +63,15 @@ library Ledger {
         address treasury;
     }
 
+    // ---------------------------------------------------------------- authority
+
+    /// @notice Refuses unless the caller is the account's owner, or the exchange, which has seen that he or a key of his wants it.
+    function requireAuthority(State storage $, AccountId id) internal view {
+        if (id.ownerOf() != msg.sender && msg.sender != $.exchange) {
+            revert IClearingHouseCore.NotOwner(id, msg.sender);
+        }
+    }
+
     // ---------------------------------------------------------------- cash
 
     function addCash(State storage $, AccountId id, uint256 amount) internal {

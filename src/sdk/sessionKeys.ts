@@ -11,6 +11,14 @@ export const SCOPES = {
   reduce: 2n,
   /** cancel orders */
   cancel: 4n,
+  /** bring in the owner's tokens */
+  deposit: 8n,
+  /** move between the owner's accounts */
+  transfer: 16n,
+  /** take out, to the owner */
+  withdraw: 32n,
+  /** lend cash and bring it back */
+  lend: 64n,
   /** grant a part of its own rights to further keys */
   grant: 128n,
 } as const;

@@ -10,6 +10,7 @@ const INTERFACES = [
   "IClearingHouseExt",
   "IExchange",
   "ISessionKeys",
+  "IIntents",
   "IRiskEngine",
   "IPriceOracle",
   "IInsuranceFund",
