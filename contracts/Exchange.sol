@@ -95,8 +95,11 @@ contract Exchange is IExchange, Intents, EIP712 {
 
     /// @inheritdoc IExchange
     function setDeadMan(address owner, uint256 time, uint256 lowestNonce) external {
-        if (msg.sender != owner) _requireKey(owner, msg.sender, SCOPE_TRADE, AccountIds.main(owner));
         OwnerState memory o = _owners[owner];
+        if (msg.sender != owner) {
+            _requireKey(owner, msg.sender, SCOPE_TRADE, AccountIds.main(owner));
+            if (lowestNonce != o.lowestNonce) _requireKey(owner, msg.sender, SCOPE_CANCEL, AccountIds.main(owner));
+        }
         if (time > type(uint40).max || (time == 0 && msg.sender != owner)) revert DeadManInvalid(time);
         bool lapsed = o.deadMan != 0 && block.timestamp > o.deadMan;
         if (lapsed || lowestNonce != o.lowestNonce) _cancelBelow(owner, lowestNonce);

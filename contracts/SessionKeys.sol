@@ -182,6 +182,7 @@ abstract contract SessionKeys is ISessionKeys {
     /// @dev Puts a key below the one that grants it, which must have whatever it grants.
     function _putBelow(address owner, address key, Key storage k, address parent, Grant calldata g) private {
         Key storage p = _requireLive(owner, parent);
+        if (!_isLive(owner, parent)) revert KeyIsRevoked(owner, parent); // a key above it is dead
         if (p.scopes & SCOPE_GRANT == 0) revert KeyLacksScope(parent, p.scopes, SCOPE_GRANT);
         if (_isLive(owner, key) && k.parent != parent) revert KeyTaken(owner, key, k.parent);
         if (p.depth == MAX_DEPTH) revert GrantTooWide("depth", p.depth + 1, MAX_DEPTH);

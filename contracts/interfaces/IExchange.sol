@@ -85,7 +85,7 @@ interface IExchange {
     function cancelBelow(uint256 lowestNonce) external;
 
     /// @notice Dead-man switch: every order of `owner` is void after `time` [s], until he sets a later one; zero switches it off. Owner, or a key
-    /// of his that trades with his main account, which may not switch it off.
+    /// of his that trades with his main account, which may not switch it off, and must be allowed to cancel to raise `lowestNonce`.
     /// @dev What has lapsed stays void: a switch that was not renewed in time is set again together with a higher `lowestNonce`, and
     /// the owner numbers his next orders from there.
     /// @param lowestNonce orders below it are void, as by `cancelBelow`; the current one leaves it as it is

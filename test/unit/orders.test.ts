@@ -278,6 +278,8 @@ describe("orders", () => {
     const bot = h.exchange.connect(h.keeper);
     await bot.setDeadMan(h.alice, now + 300n, second.order.nonce);
     await refused(h, () => bot.setDeadMan(h.alice, 0n, second.order.nonce), "DeadManInvalid", [0n], ex);
+    const raise = () => bot.setDeadMan(h.alice, now + 300n, second.order.nonce + 1n);
+    await refused(h, raise, "KeyLacksScope", [h.keeper.address, SCOPES.trade, SCOPES.cancel], ex);
     await h.networkHelpers.time.increaseTo(now + 300n);
     await refused(h, () => settle(h, ask, late), "OwnerSilent", undefined, ex);
     // Nothing but a higher lowest nonce brings trading back, and the old order stays void.

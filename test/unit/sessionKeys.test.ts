@@ -220,6 +220,13 @@ describe("session keys", () => {
     const over = [key.address, 10_500_000_000n, 10_000_000_000n];
     await tradeRefused(h, child, { size: "4.5" }, "KeyLossLimit", [child.address, ...over.slice(1)]);
     await tradeRefused(h, key, { size: "4.5" }, "KeyLossLimit", over);
+    // What is below a dead key grants nothing more.
+    await give(h, key, own);
+    const dead = [h.alice.address, child.address];
+    await refused(h, () => give(h, grandchild, own, child), "KeyIsRevoked", dead, ex);
+    await give(h, child, own, key);
+    await give(h, grandchild, own, child);
+    await trade(h, grandchild, { size: "0.1" });
     // Whoever is above ends what is below.
     await ex.connect(key).revoke(h.alice, grandchild);
     await tradeRefused(h, grandchild, { size: "1" }, "KeyIsRevoked", [h.alice.address, grandchild.address]);
