@@ -38,7 +38,8 @@ export default defineConfig({
     tests: { mocha: "test", solidity: "test/contracts" },
   },
   networks: {
-    localhost: { type: "http", chainType: "l1", url: "http://127.0.0.1:8545" },
+    // An estimate is of the block before: what follows the clock may need a little more.
+    localhost: { type: "http", chainType: "l1", url: "http://127.0.0.1:8545", gasMultiplier: 1.25 },
   },
   test: {
     mocha: { timeout: 120_000 },
