@@ -6,7 +6,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IExchange, Match, Order, SignedOrder} from "./interfaces/IExchange.sol";
-import {SCOPE_CANCEL, SCOPE_TRADE} from "./interfaces/ISessionKeys.sol";
+import {SCOPE_CANCEL, SCOPE_REDUCE, SCOPE_TRADE} from "./interfaces/ISessionKeys.sol";
 import {Fixed} from "./libraries/Fixed.sol";
 import {Intents} from "./Intents.sol";
 import {SessionKeys} from "./SessionKeys.sol";
@@ -79,7 +79,7 @@ contract Exchange is IExchange, Intents, EIP712 {
         address owner = account.ownerOf();
         if (owner != msg.sender) {
             if (!_isKey(owner, msg.sender)) revert NotOwner(account, msg.sender);
-            _requireKey(owner, msg.sender, SCOPE_CANCEL, account);
+            _requireKey(owner, msg.sender, SCOPE_CANCEL, account, ANY_MARKET);
         }
         for (uint256 i = 0; i < nonces.length; ++i) {
             if (nonces[i] > type(uint64).max) revert OrderNonceTooHigh(nonces[i]);
@@ -97,8 +97,9 @@ contract Exchange is IExchange, Intents, EIP712 {
     function setDeadMan(address owner, uint256 time, uint256 lowestNonce) external {
         OwnerState memory o = _owners[owner];
         if (msg.sender != owner) {
-            _requireKey(owner, msg.sender, SCOPE_TRADE, AccountIds.main(owner));
-            if (lowestNonce != o.lowestNonce) _requireKey(owner, msg.sender, SCOPE_CANCEL, AccountIds.main(owner));
+            AccountId main = AccountIds.main(owner);
+            _requireKey(owner, msg.sender, SCOPE_TRADE, main, ANY_MARKET);
+            if (lowestNonce != o.lowestNonce) _requireKey(owner, msg.sender, SCOPE_CANCEL, main, ANY_MARKET);
         }
         if (time > type(uint40).max || (time == 0 && msg.sender != owner)) revert DeadManInvalid(time);
         bool lapsed = o.deadMan != 0 && block.timestamp > o.deadMan;
@@ -127,14 +128,9 @@ contract Exchange is IExchange, Intents, EIP712 {
     }
 
     /// @inheritdoc IExchange
-    function deadManOf(address owner) external view returns (uint256) {
-        return _owners[owner].deadMan;
-    }
-
-    /// @inheritdoc IExchange
-    function ownerState(address owner) external view returns (uint256 epoch, uint256 lowestNonce) {
+    function ownerState(address owner) external view returns (uint256 epoch, uint256 lowestNonce, uint256 deadMan) {
         OwnerState memory s = _owners[owner];
-        return (s.epoch, s.lowestNonce);
+        return (s.epoch, s.lowestNonce, s.deadMan);
     }
 
     /// @inheritdoc IExchange
@@ -197,7 +193,8 @@ contract Exchange is IExchange, Intents, EIP712 {
         bool known;
         (known, key) = _author(owner, hashOrder(order), signed.signature);
         if (!known) revert InvalidSignature(order.account, order.nonce);
-        if (key != address(0)) _requireKeyTrades(owner, key, order.reduceOnly, order.account, order.market);
+        uint256 scopes = order.reduceOnly ? SCOPE_TRADE | SCOPE_REDUCE : SCOPE_TRADE;
+        if (key != address(0)) _requireKey(owner, key, scopes, order.account, order.market);
     }
 
     /// @inheritdoc SessionKeys
@@ -209,22 +206,22 @@ contract Exchange is IExchange, Intents, EIP712 {
         return _author(owner, _hashTypedDataV4(structHash), signature);
     }
 
-    /// @dev A contract wallet is asked only if ECDSA names somebody unknown.
+    /// @dev A contract wallet is asked before its keys: none of them can turn a signer of the wallet's into a lesser key.
     function _author(
         address owner,
         bytes32 hash,
         bytes calldata signature
     ) private view returns (bool known, address key) {
         (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecoverCalldata(hash, signature);
-        if (fault == ECDSA.RecoverError.NoError) {
-            if (signer == owner) return (true, address(0));
-            if (_isKey(owner, signer)) return (true, signer);
-        }
-        return (_walletAccepts(owner, hash, signature), address(0));
+        bool recovered = fault == ECDSA.RecoverError.NoError;
+        if (recovered && signer == owner) return (true, address(0));
+        if (_walletAccepts(owner, hash, signature)) return (true, address(0));
+        return recovered && _isKey(owner, signer) ? (true, signer) : (false, address(0));
     }
 
     /// @dev By a static call with bounded gas.
     function _walletAccepts(address owner, bytes32 hash, bytes calldata signature) private view returns (bool) {
+        if (owner.code.length == 0) return false;
         (bool ok, bytes memory answer) = owner.staticcall{gas: SIGNATURE_GAS}(
             abi.encodeCall(IERC1271.isValidSignature, (hash, signature))
         );

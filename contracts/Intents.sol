@@ -36,9 +36,7 @@ abstract contract Intents is IIntents, SessionKeys {
 
     /// @inheritdoc IIntents
     function depositFor(AccountId account, address token, uint256 amount, Authorisation calldata a) external {
-        uint256 epoch = _epochOf(account.ownerOf());
-        bytes32 hash = keccak256(abi.encode(DEPOSIT_TYPEHASH, account, token, amount, a.nonce, a.deadline, epoch));
-        _authorise(account, hash, a, SCOPE_DEPOSIT);
+        _authorise(account, a, SCOPE_DEPOSIT, abi.encode(DEPOSIT_TYPEHASH, account, token, amount));
         _ledger().deposit(account, token, amount);
     }
 
@@ -50,12 +48,9 @@ abstract contract Intents is IIntents, SessionKeys {
         address to,
         Authorisation calldata a
     ) external {
-        address owner = account.ownerOf();
-        bytes32 hash = keccak256(
-            abi.encode(WITHDRAW_TYPEHASH, account, token, amount, to, a.nonce, a.deadline, _epochOf(owner))
-        );
-        address key = _authorise(account, hash, a, SCOPE_WITHDRAW);
-        if (key != address(0) && to != owner) revert KeyWithdrawsToOwner(key, to);
+        bytes memory intent = abi.encode(WITHDRAW_TYPEHASH, account, token, amount, to);
+        address key = _authorise(account, a, SCOPE_WITHDRAW, intent);
+        if (key != address(0) && to != account.ownerOf()) revert KeyWithdrawsToOwner(key, to);
         _ledger().withdraw(account, token, amount, to);
     }
 
@@ -67,28 +62,20 @@ abstract contract Intents is IIntents, SessionKeys {
         uint256 amount,
         Authorisation calldata a
     ) external {
-        address owner = from.ownerOf();
-        bytes32 hash = keccak256(
-            abi.encode(TRANSFER_TYPEHASH, from, to, token, amount, a.nonce, a.deadline, _epochOf(owner))
-        );
-        address key = _authorise(from, hash, a, SCOPE_TRANSFER);
-        if (key != address(0)) _requireKey(owner, key, SCOPE_TRANSFER, to);
+        address key = _authorise(from, a, SCOPE_TRANSFER, abi.encode(TRANSFER_TYPEHASH, from, to, token, amount));
+        if (key != address(0)) _requireKey(from.ownerOf(), key, SCOPE_TRANSFER, to, ANY_MARKET);
         _ledger().transfer(from, to, token, amount);
     }
 
     /// @inheritdoc IIntents
     function lendFor(AccountId account, uint256 amount, Authorisation calldata a) external {
-        uint256 epoch = _epochOf(account.ownerOf());
-        bytes32 hash = keccak256(abi.encode(LEND_TYPEHASH, account, amount, a.nonce, a.deadline, epoch));
-        _authorise(account, hash, a, SCOPE_LEND);
+        _authorise(account, a, SCOPE_LEND, abi.encode(LEND_TYPEHASH, account, amount));
         _ledger().lend(account, amount);
     }
 
     /// @inheritdoc IIntents
     function recallFor(AccountId account, uint256 amount, Authorisation calldata a) external {
-        uint256 epoch = _epochOf(account.ownerOf());
-        bytes32 hash = keccak256(abi.encode(RECALL_TYPEHASH, account, amount, a.nonce, a.deadline, epoch));
-        _authorise(account, hash, a, SCOPE_LEND);
+        _authorise(account, a, SCOPE_LEND, abi.encode(RECALL_TYPEHASH, account, amount));
         _ledger().recall(account, amount);
     }
 
@@ -102,19 +89,22 @@ abstract contract Intents is IIntents, SessionKeys {
         return _used[owner].get(nonce);
     }
 
-    /// @dev Uses the nonce up if the owner or a key with `scope` has signed. The key, zero for the owner.
+    /// @dev Uses the nonce up if the owner, or a key with `scope`, has signed `intent` (the struct without its last three fields). The key,
+    /// zero for the owner.
     function _authorise(
         AccountId account,
-        bytes32 structHash,
         Authorisation calldata a,
-        uint256 scope
+        uint256 scope,
+        bytes memory intent
     ) private returns (address key) {
         address owner = account.ownerOf();
+        uint256 epoch = _epochOf(owner);
         if (block.timestamp > a.deadline) revert IntentExpired(a.deadline, block.timestamp);
         bool known;
-        (known, key) = _authorOf(owner, structHash, a.signature);
-        if (!known) revert InvalidIntent(owner, a.nonce, _epochOf(owner));
-        if (key != address(0)) _requireKey(owner, key, scope, account);
+        bytes32 hash = keccak256(bytes.concat(intent, abi.encode(a.nonce, a.deadline, epoch)));
+        (known, key) = _authorOf(owner, hash, a.signature);
+        if (!known) revert InvalidIntent(owner, a.nonce, epoch);
+        if (key != address(0)) _requireKey(owner, key, scope, account, ANY_MARKET);
         _useNonce(owner, a.nonce, key);
     }
 

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Grant, ISessionKeys, KeyState, SCOPE_GRANT, SCOPE_REDUCE, SCOPE_TRADE} from "./interfaces/ISessionKeys.sol";
+import {Grant, ISessionKeys, KeyState, SCOPE_GRANT} from "./interfaces/ISessionKeys.sol";
 import {Fixed} from "./libraries/Fixed.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {PPM, WAD} from "./types/LedgerTypes.sol";
@@ -17,6 +17,7 @@ abstract contract SessionKeys is ISessionKeys {
         "Grant(address owner,address key,uint8 scopes,uint64 markets,uint32 accounts,uint40 expiry,uint24 priceBand,uint48 dailyNotional,uint48 lossLimit,uint256 version,uint256 epoch)"
     );
     bytes32 private constant REVOKE_TYPEHASH = keccak256("Revoke(address owner,address key,uint256 version)");
+    uint256 internal constant ANY_MARKET = type(uint256).max; // no market is listed under it
     uint256 private constant MAX_DEPTH = 2;
     uint256 private constant UNLIMITED = type(uint48).max;
     uint256 private constant LAST_SERIAL = 31; // bit of all serial numbers from here on
@@ -129,30 +130,14 @@ abstract contract SessionKeys is ISessionKeys {
         return _keys[owner][key].version != 0;
     }
 
-    /// @dev Refuses unless `key`, and every key above it, may do one of `scopes` with this account.
-    function _requireKey(address owner, address key, uint256 scopes, AccountId account) internal view {
-        uint256 serial = uint80(AccountId.unwrap(account));
-        uint256 bit = Fixed.min(serial, LAST_SERIAL);
+    /// @dev Refuses unless `key`, and every key above it, may do one of `scopes` with this account, and in this market.
+    function _requireKey(address owner, address key, uint256 scopes, AccountId account, uint256 market) internal view {
+        uint256 bit = Fixed.min(uint80(AccountId.unwrap(account)), LAST_SERIAL); // of the serial number
         for (address a = key; a != address(0);) {
             Key storage k = _requireLive(owner, a);
             if (k.scopes & scopes == 0) revert KeyLacksScope(a, k.scopes, scopes);
             if (k.accounts & (1 << bit) == 0) revert KeyLacksAccount(a, account);
-            a = _above(owner, k);
-        }
-    }
-
-    /// @dev The same for an order.
-    function _requireKeyTrades(
-        address owner,
-        address key,
-        bool reduces,
-        AccountId account,
-        uint256 market
-    ) internal view {
-        _requireKey(owner, key, reduces ? SCOPE_TRADE | SCOPE_REDUCE : SCOPE_TRADE, account);
-        for (address a = key; a != address(0);) {
-            Key storage k = _keys[owner][a];
-            if (market > 63 || k.markets & (1 << market) == 0) revert KeyLacksMarket(a, market);
+            if (market != ANY_MARKET && k.markets & (1 << market) == 0) revert KeyLacksMarket(a, market);
             a = _above(owner, k);
         }
     }

@@ -91,9 +91,6 @@ interface IExchange {
     /// @param lowestNonce orders below it are void, as by `cancelBelow`; the current one leaves it as it is
     function setDeadMan(address owner, uint256 time, uint256 lowestNonce) external;
 
-    /// @notice Time [s] after which the orders of `owner` are void; zero: none.
-    function deadManOf(address owner) external view returns (uint256 time);
-
     /// @notice Invalidates every order the caller has signed so far and every key granted for him, for ever. One write.
     function revokeAll() external;
 
@@ -105,8 +102,8 @@ interface IExchange {
     /// @notice Filled amount of the order slot [wad]; `type(uint256).max` when cancelled.
     function filled(AccountId account, uint256 nonce) external view returns (uint256);
 
-    /// @notice What an order of `owner` must carry to be valid.
-    function ownerState(address owner) external view returns (uint256 epoch, uint256 lowestNonce);
+    /// @notice What an order of `owner` must carry to be valid, and the time [s] after which none is; zero: never.
+    function ownerState(address owner) external view returns (uint256 epoch, uint256 lowestNonce, uint256 deadMan);
 
     /// @notice EIP-712 hash that the owner signs.
     function hashOrder(Order calldata order) external view returns (bytes32);

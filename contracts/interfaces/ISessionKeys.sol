@@ -52,8 +52,11 @@ interface ISessionKeys {
     error KeyLacksScope(address key, uint256 scopes, uint256 required);
     error KeyLacksMarket(address key, uint256 market);
     error KeyLacksAccount(address key, AccountId account);
+    /// @dev `price` and `index` [wad], `band` [ppm].
     error KeyPriceBand(address key, uint256 price, uint256 index, uint256 band);
+    /// @dev Both [1e-6 USD].
     error KeyNotionalLimit(address key, uint256 tradedToday, uint256 limit);
+    /// @dev Both [1e-9 USD].
     error KeyLossLimit(address key, int256 loss, uint256 limit);
     /// @dev `field` of the grant is more than its granter has, or is out of bounds.
     error GrantTooWide(bytes32 field, uint256 value, uint256 maximum);

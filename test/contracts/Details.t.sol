@@ -446,7 +446,7 @@ contract DetailsTest is House {
         checkEq(exchange.filled(main(alice), orders[2].order.nonce), 0, "idle");
         vm.prank(alice);
         exchange.cancelBelow(orders[2].order.nonce);
-        (, uint256 lowest) = exchange.ownerState(alice);
+        (, uint256 lowest, ) = exchange.ownerState(alice);
         checkEq(lowest, orders[2].order.nonce, "lowest nonce");
     }
 

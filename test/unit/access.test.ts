@@ -185,4 +185,14 @@ describe("access", () => {
     await refused(h, () => ch.setCollateral(4, rated), "UnknownRate", [4n], h.priceOracle);
     await refused(h, () => ch.delistCollateral(9), "UnknownAsset", [ZeroAddress]);
   });
+
+  it("refuses what neither half of the ledger knows, and ether", async () => {
+    const h = await freshHouse();
+    for (const call of [{ data: "0xdeadbeef" }, { data: "0x" }, { value: 1n }, { data: "0xdeadbeef", value: 1n }]) {
+      await expect(h.alice.sendTransaction({ to: h.clearingHouse, gasLimit: 200_000n, ...call })).to.be.revert(
+        h.ethers,
+      );
+    }
+    expect(await h.ethers.provider.getBalance(h.clearingHouse)).to.equal(0n);
+  });
 });

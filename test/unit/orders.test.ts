@@ -247,7 +247,7 @@ describe("orders", () => {
     const last = await sign(h, { owner: h.alice, size: "1", price: "2000", nonce: 1_000_000n });
     await expect(ex.revokeAll()).to.emit(ex, "AllRevoked").withArgs(h.alice.address, 1n);
     await refused(h, () => settle(h, ask, last), "OrderEpochMismatch", [0n, 1n], ex);
-    expect(await ex.ownerState(h.alice)).to.deep.equal([1n, low[1]]);
+    expect(await ex.ownerState(h.alice)).to.deep.equal([1n, low[1], 0n]);
     // An order of the new epoch, above the range, is good; so is one of another account.
     await settle(h, ask, await sign(h, { owner: h.alice, size: "1", price: "2000", nonce: 1_000_001n }));
   });
@@ -263,7 +263,7 @@ describe("orders", () => {
     await expect(ex.setDeadMan(h.alice, now + 60n, lowest))
       .to.emit(ex, "DeadManSet")
       .withArgs(h.alice.address, now + 60n);
-    expect(await ex.deadManOf(h.alice)).to.equal(now + 60n);
+    expect((await ex.ownerState(h.alice)).deadMan).to.equal(now + 60n);
     const [first, second, late] = [await buy(), await buy(), await buy()];
     await h.networkHelpers.time.setNextBlockTimestamp(now + 60n); // the last second
     await settle(h, ask, first);

@@ -359,4 +359,29 @@ describe("session keys", () => {
     await h.exchange.revokeAllFor(first!, all);
     expect((await h.exchange.sessionKey(first!, key)).live).to.equal(false);
   });
+
+  it("AUTH-3 no key turns a signer of a contract wallet into a lesser key: the wallet is asked first", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    const wallet = await new MockWallet__factory(h.deployer).deploy(h.keeper);
+    const owner = await wallet.getAddress();
+    const id = accountId(owner);
+    await h.fund(h.carol, { cash: "10000" }, id);
+    const wide = grantOf(h, { scopes: TRADE | GRANT });
+    await wallet.execute(h.exchange, h.exchange.interface.encodeFunctionData("grant", [owner, key.address, wide]));
+    // The key grants the wallet's own signer next to nothing: he signs for the wallet as before.
+    await h.exchange.connect(key).grant(owner, h.keeper, grantOf(h, { scopes: TRADE, markets: 2n, lossLimit: 0n }));
+    const orders = [
+      await sign(h, { owner: h.bob, size: "-1", price: "2000", resting: true }),
+      await sign(h, { owner: h.keeper, account: id, size: "1", price: "2000" }),
+    ];
+    await h.exchange.settle(orders, [{ maker: 0, taker: 1 }]);
+    expect((await positionOf(h, id, ETH)).size).to.equal(wad("1"));
+    // And the wallet's key signs for it where the wallet itself does not know the signature.
+    const byKey = [
+      await sign(h, { owner: h.bob, size: "-1", price: "2000", resting: true }),
+      await sign(h, { owner: key, account: id, size: "1", price: "2000" }),
+    ];
+    await expect(h.exchange.settle(byKey, [{ maker: 0, taker: 1 }])).to.emit(h.exchange, "KeyUsed");
+  });
 });

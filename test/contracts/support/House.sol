@@ -229,7 +229,7 @@ abstract contract House is Checks {
         bool resting,
         bool reduceOnly
     ) internal returns (SignedOrder memory) {
-        (uint256 epoch, ) = exchange.ownerState(id.ownerOf());
+        (uint256 epoch, , ) = exchange.ownerState(id.ownerOf());
         return
             sign(
                 Order(
