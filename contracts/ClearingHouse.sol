@@ -10,6 +10,7 @@ import {IVault} from "./interfaces/IVault.sol";
 import {Auctions} from "./libraries/Auctions.sol";
 import {Batch} from "./libraries/Batch.sol";
 import {Custody} from "./libraries/Custody.sol";
+import {Guards} from "./libraries/Guards.sol";
 import {Ledger} from "./libraries/Ledger.sol";
 import {Lending} from "./libraries/Lending.sol";
 import {Liquidation} from "./libraries/Liquidation.sol";
@@ -72,9 +73,10 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
         uint256 amount,
         address to
     ) external house returns (uint256 debited) {
-        debited = Custody.withdraw($, _tokens(), id, token, amount, to);
+        uint256 sent;
+        (debited, sent) = Custody.withdraw($, _tokens(), id, token, amount, to);
         _verifyUnlessBatching();
-        IVault(vault).push(token, to, amount);
+        IVault(vault).push(token, to, sent);
     }
 
     /// @inheritdoc IClearingHouseCore
@@ -84,6 +86,7 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
 
     /// @inheritdoc IClearingHouseCore
     function lend(AccountId id, uint256 amount) external house authorised(id) {
+        Guards.requireUnlocked($, id.ownerOf());
         Upkeep.lend($, id, amount, _cashDecimals);
     }
 
@@ -167,7 +170,7 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
     function batch(Call[] calldata calls) external returns (bytes[] memory results) {
         if (!Transient.isIdle()) revert Reentrancy();
         Transient.enterBatch();
-        results = Batch.run($.exchange, calls);
+        results = Batch.run($, _tokens(), calls);
         Transient.enter();
         Margin.verifyPending($);
         Transient.leaveBatch();
@@ -207,11 +210,6 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
     }
 
     // ---------------------------------------------------------------- internals
-
-    function _enter() private {
-        if (Transient.isBusy()) revert Reentrancy();
-        Transient.enter();
-    }
 
     function _leave() private {
         _verifyUnlessBatching();

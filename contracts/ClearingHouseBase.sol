@@ -16,5 +16,17 @@ abstract contract ClearingHouseBase is AccessManaged {
         _;
     }
 
+    /// @dev For what moves nothing and so needs no check at its end.
+    modifier guarded() {
+        _enter();
+        _;
+        Transient.leave();
+    }
+
     constructor(address authority) AccessManaged(authority) {}
+
+    function _enter() internal {
+        if (Transient.isBusy()) revert IClearingHouseCore.Reentrancy();
+        Transient.enter();
+    }
 }

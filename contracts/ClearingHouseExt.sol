@@ -4,8 +4,10 @@ pragma solidity ^0.8.28;
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
+import {Guards} from "./libraries/Guards.sol";
 import {Lending} from "./libraries/Lending.sol";
 import {Listing} from "./libraries/Listing.sol";
+import {Outflows} from "./libraries/Outflows.sol";
 import {Reports} from "./libraries/Reports.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {
@@ -13,6 +15,7 @@ import {
     Auction,
     CollateralParams,
     Fill,
+    Guard,
     HealthReport,
     LendingParams,
     LendingPool,
@@ -23,7 +26,10 @@ import {
     MarketLoss,
     MarketParams,
     MarketPool,
-    MarketRate
+    MarketRate,
+    Outflow,
+    PendingGuard,
+    WAD
 } from "./types/LedgerTypes.sol";
 import {ClearingHouseBase} from "./ClearingHouseBase.sol";
 import {IClearingHouseCore} from "./interfaces/IClearingHouseCore.sol";
@@ -201,7 +207,66 @@ contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
         return $.treasury;
     }
 
+    /// @inheritdoc IClearingHouseExt
+    function guardOf(address owner) external view returns (Guard memory guard, PendingGuard memory pending) {
+        return (Guards.current($, owner), $.pendingGuards[owner]);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function payeeSince(address owner, address payee) external view returns (uint256) {
+        return $.payees[owner][payee];
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function outflow(address token) external view returns (int256 level, uint256 cap) {
+        Outflow memory o = $.outflows[token];
+        return (Outflows.level(o), uint256(o.cap) * WAD);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function exitRequest(AccountId id) external view returns (uint256 cash, uint256 from, uint256 until) {
+        return Outflows.exitRequest($, id);
+    }
+
+    // ---------------------------------------------------------------- what owners protect themselves by
+
+    /// @inheritdoc IClearingHouseExt
+    function setGuard(address guardian, uint256 delay, bool restrictPayees) external guarded {
+        Guards.set($, guardian, delay, restrictPayees);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function allowPayee(address payee) external guarded {
+        Guards.allowPayee($, payee);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function removePayee(address owner, address payee) external guarded {
+        Guards.removePayee($, owner, payee);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function lockDown(address owner) external guarded {
+        Guards.lockDown($, owner);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function unlock(address owner) external guarded {
+        Guards.unlock($, owner);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function requestExit(AccountId id) external guarded {
+        Outflows.requestExit($, id);
+    }
+
     // ---------------------------------------------------------------- listing and wiring
+
+    /// @inheritdoc IClearingHouseExt
+    function setOutflowCap(address token, uint64 cap) external restricted {
+        if (token != _cashToken && $.collateralIds[token] == 0) revert IClearingHouseCore.UnknownAsset(token);
+        Outflows.setCap($, token, cap);
+    }
 
     /// @inheritdoc IClearingHouseExt
     function setMarket(uint256 id, MarketParams calldata params) external restricted {

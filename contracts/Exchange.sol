@@ -34,11 +34,12 @@ contract Exchange is IExchange, Intents, EIP712 {
     uint256 private constant LANES = 4; // filled amounts of 64 bits in a word
     uint256 private constant SIGNATURE_GAS = 300_000; // for a contract wallet's answer
 
-    /// @dev One word per owner: 32 + 64 + 40 bits.
+    /// @dev One word per owner: 32 + 64 + 40 + 8 bits.
     struct OwnerState {
         uint32 epoch; // orders and grants of any other epoch are void
         uint64 lowestNonce; // orders below it are void
         uint40 deadMan; // [s] orders are void after it; zero = never
+        bool lockdown; // only reduce-only orders are good
     }
 
     /// @dev An order while matches are made: all [wad], in the size's own sign dropped.
@@ -122,6 +123,13 @@ contract Exchange is IExchange, Intents, EIP712 {
     }
 
     /// @inheritdoc IExchange
+    function setLockdown(address owner, bool locked) external {
+        if (msg.sender != address(clearingHouse)) revert NotClearingHouse(msg.sender);
+        _owners[owner].lockdown = locked;
+        if (locked) _revokeAll(owner);
+    }
+
+    /// @inheritdoc IExchange
     function filled(AccountId account, uint256 nonce) external view returns (uint256) {
         uint256 lots = _lane(account, nonce);
         return lots == CANCELLED ? type(uint256).max : lots * LOT;
@@ -184,6 +192,7 @@ contract Exchange is IExchange, Intents, EIP712 {
         if (owner.deadMan != 0 && block.timestamp > owner.deadMan) {
             revert OwnerSilent(order.account.ownerOf(), owner.deadMan, block.timestamp);
         }
+        if (owner.lockdown && !order.reduceOnly) revert OrderNotReduceOnly(order.account, order.nonce);
     }
 
     /// @dev The owner's key that signed, zero if he signed himself.

@@ -4,6 +4,8 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {SafeTransferLib} from "solady/src/utils/SafeTransferLib.sol";
+import {IPermit2} from "./interfaces/IPermit2.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Custody
@@ -32,7 +34,11 @@ contract Vault is IVault, AccessManaged {
     function pull(address token, address from, uint256 amount) external onlyClearingHouse returns (uint256 received) {
         if (from == address(this)) revert InvalidRecipient(from);
         uint256 before = IERC20(token).balanceOf(address(this));
-        IERC20(token).safeTransferFrom(from, address(this), amount);
+        if (IERC20(token).allowance(from, address(this)) >= amount || _permit2Allowance(token, from) < amount) {
+            IERC20(token).safeTransferFrom(from, address(this), amount);
+        } else {
+            SafeTransferLib.permit2TransferFrom(token, from, address(this), amount);
+        }
         received = IERC20(token).balanceOf(address(this)) - before;
     }
 
@@ -40,5 +46,31 @@ contract Vault is IVault, AccessManaged {
     function push(address token, address to, uint256 amount) external onlyClearingHouse {
         if (to == address(this)) revert InvalidRecipient(to);
         IERC20(token).safeTransfer(to, amount);
+    }
+
+    /// @inheritdoc IVault
+    function permit(
+        address token,
+        address owner,
+        uint256 amount,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external {
+        // Somebody may have brought the signature already.
+        if (IERC20(token).allowance(owner, address(this)) >= amount) return;
+        if (_permit2Allowance(token, owner) >= amount) return;
+        SafeTransferLib.permit2(token, owner, address(this), amount, deadline, v, r, s);
+    }
+
+    function _permit2Allowance(address token, address owner) private view returns (uint256) {
+        if (SafeTransferLib.PERMIT2.code.length == 0) return 0;
+        (uint256 amount, uint256 expiration, ) = IPermit2(SafeTransferLib.PERMIT2).allowance(
+            owner,
+            token,
+            address(this)
+        );
+        return block.timestamp > expiration ? 0 : amount;
     }
 }

@@ -51,6 +51,8 @@ const address = z
 
 const usd = decimal(0, 48, 'whole USD such as "50000000"');
 const units = decimal(0, 64, 'whole units such as "10000"');
+/** Most that may leave the house net of what comes in, decaying e-fold in 24 hours; "0" for no limit. */
+const outflowCap = units;
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9]*$/, 'write a name of letters and digits such as "ETH"');
 
 /** A token that is there already, or a mock that anyone can mint. */
@@ -112,6 +114,7 @@ const collateral = z.strictObject({
   token,
   cap: units,
   accountCap: units,
+  outflowCap,
   minBalance: decimal(18, 80, 'an amount such as "0.005"'),
   haircut: percent(24),
   haircutInitial: percent(24),
@@ -144,7 +147,7 @@ const network = z
     treasury: address.optional(),
     /** On a rollup Chainlink's uptime feed of the sequencer, and how long that must have been up. Final. */
     sequencer: z.strictObject({ feed: address, gracePeriod: seconds }).optional(),
-    cash: z.strictObject({ symbol: name, token }),
+    cash: z.strictObject({ symbol: name, token, outflowCap }),
     /** Interest on borrowed cash, by utilisation and year: up to `lowSlope` at the kink, from there by `highSlope` more. */
     lending: z.strictObject({
       kink: percent(24),

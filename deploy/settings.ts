@@ -2,6 +2,7 @@ import { ZeroAddress } from "ethers";
 import type { ContractTransactionResponse } from "ethers";
 
 import type { AccessManager, IClearingHouse, PriceOracle, RiskEngine } from "../types/index.ts";
+import { WAD } from "../src/risk/fixed.ts";
 import type { NetworkParameters } from "./config.ts";
 
 /** A parameter that may change after the deployment: whether it stands on the chain, and the transaction that puts it there. */
@@ -34,6 +35,8 @@ export function settings(house: House, parameters: NetworkParameters, addresses:
     ...parameters.underlyings.flatMap((u) => underlying(house, u, feeds)),
     ...parameters.markets.map((m) => market(house, m)),
     ...parameters.collaterals.flatMap((c) => collateral(house, c, tokens[c.id] ?? "", feeds)),
+    outflow(house, parameters.cash, () => house.clearingHouse.cashToken()),
+    ...parameters.collaterals.map((c) => outflow(house, c, () => tokens[c.id] ?? "")),
   ];
 }
 
@@ -66,6 +69,16 @@ function lending({ clearingHouse }: House, params: NetworkParameters["lending"])
     label: "lending",
     holds: async () => agrees((await clearingHouse.lending())[1], params),
     apply: () => clearingHouse.setLendingParams(params),
+  };
+}
+
+type Limited = Pick<NetworkParameters["cash"], "symbol" | "outflowCap">;
+
+function outflow({ clearingHouse }: House, { symbol, outflowCap }: Limited, token: () => string | Promise<string>) {
+  return {
+    label: `${symbol} outflow cap`,
+    holds: async () => (await clearingHouse.outflow(await token())).cap === outflowCap * WAD,
+    apply: async () => clearingHouse.setOutflowCap(await token(), outflowCap),
   };
 }
 

@@ -139,6 +139,19 @@ interface IClearingHouseCore {
     event RiskEngineSet(address riskEngine);
     event PriceOracleSet(address priceOracle);
     event ExchangeSet(address exchange);
+    /// @notice An owner's guard; in force from `time` [s], `delay` [s].
+    event GuardSet(address indexed owner, address guardian, uint256 delay, bool restricted, uint256 time);
+    /// @notice Good from `since` [s].
+    event PayeeAllowed(address indexed owner, address indexed payee, uint256 since);
+    event PayeeRemoved(address indexed owner, address indexed payee, address by);
+    event LockdownSet(address indexed owner, address by, bool locked);
+    /// @notice The owner can end the lockdown himself from `time` [s].
+    event UnlockRequested(address indexed owner, uint256 time);
+    /// @notice Limit on the net outflow of a token [whole units], zero: none.
+    event OutflowCapSet(address indexed token, uint256 cap);
+    /// @notice `cash` [wad] and the collateral of a flat account can leave from `from` [s], whatever the limit on outflow.
+    event ExitRequested(AccountId indexed account, uint256 cash, uint256 from);
+    event ExitVoided(AccountId indexed account);
     event InsuranceFundSet(address insuranceFund);
     event TreasurySet(address treasury);
 
@@ -189,6 +202,15 @@ interface IClearingHouseCore {
     error NoCashCall(AccountId account, uint256 unsettledLoss, uint256 clock);
     error NothingToClaim(AccountId account, uint256 market, uint256 claim, int256 pnl);
     error AlreadySet();
+    /// @dev `since` is zero, in the future, or after the lockdown.
+    error PayeeNotAllowed(address owner, address payee, uint256 since);
+    error NotGuardian(address owner, address caller);
+    error LockedDown(address owner, uint256 since);
+    error NotLockedDown(address owner);
+    error UnlockTooEarly(address owner, uint256 time);
+    /// @dev Net outflow of the token would pass its cap, and the account has no exit request that is good for it. Both [wad units].
+    error OutflowLimited(address token, uint256 available, uint256 required);
+    error NotFlat(AccountId account);
     /// @dev Not a failure: what a simulation found. `result` is what the simulated function returned, `assessment` the account afterwards.
     error Simulated(bytes result, Assessment assessment);
     error ParameterOutOfBounds(bytes32 name, uint256 value, uint256 min, uint256 max);
@@ -204,17 +226,18 @@ interface IClearingHouseCore {
     /// @return credited [wad] what the account was credited: what the vault received, rounded down
     function deposit(AccountId account, address token, uint256 amount) external returns (uint256 credited);
 
-    /// @notice Takes cash or collateral out of `account`. Owner only. Afterwards E without unsettled profit must be ≥ IM and the
+    /// @notice Takes cash or collateral out of `account`. Owner only; to a payee, if his guard says so, and within the limit on net outflow. Afterwards E without unsettled profit must be ≥ IM and the
     /// remaining cash must cover unsettled losses; a flat account needs neither price nor check. Below IM collateral may
     /// leave against at least its value in cash brought in by the same batch.
     /// @param token settlement asset or a listed collateral
-    /// @param amount in the token's own units
+    /// @param amount in the token's own units; `type(uint256).max` for all there is, of cash what is lent too, and nothing borrowed
     /// @param to recipient of the tokens
     /// @return debited [wad] what the account was debited: `amount`, rounded up
     function withdraw(AccountId account, address token, uint256 amount, address to) external returns (uint256 debited);
 
-    /// @notice Moves cash or collateral between two accounts of one owner. Owner only. `from` is checked as in `withdraw`.
-    /// @param amount in the token's own units
+    /// @notice Moves cash or collateral between two accounts of one owner. Owner only, and not in a lockdown. `from` is checked as in
+    /// `withdraw`.
+    /// @param amount in the token's own units; `type(uint256).max` for all there is, of cash what is lent too, and nothing borrowed
     /// @return moved [wad] what one account was debited and the other credited: `amount`, rounded up
     function transfer(AccountId from, AccountId to, address token, uint256 amount) external returns (uint256 moved);
 
@@ -293,8 +316,8 @@ interface IClearingHouseCore {
 
     // ---------------------------------------------------------------- batch
 
-    /// @notice Runs several calls of the clearinghouse (as the caller) and settlements of the exchange with margin checks deferred to
-    /// the end.
+    /// @notice Runs several calls with margin checks deferred to the end: of the clearinghouse (as the caller), `settle` and the intents of
+    /// the exchange, and `permit` of the vault for a listed token.
     /// @dev Reverts whole if any call or any check fails, with the reason of the failing one.
     /// @return results return data of each call
     function batch(Call[] calldata calls) external returns (bytes[] memory results);

@@ -6,6 +6,7 @@ import {
     Assessment,
     Auction,
     CollateralParams,
+    Guard,
     HealthReport,
     LendingParams,
     LendingPool,
@@ -16,7 +17,8 @@ import {
     MarketLoss,
     MarketParams,
     MarketPool,
-    MarketRate
+    MarketRate,
+    PendingGuard
 } from "../types/LedgerTypes.sol";
 
 /// @title The ledger: previews, reports and listing
@@ -125,7 +127,60 @@ interface IClearingHouseExt {
     /// @notice The owner of the main account that receives the protocol's share of fees.
     function treasury() external view returns (address);
 
+    /// @notice The guard of `owner` that is in force, and the one that waits: `pending.time` is zero if there is none, and in the past if it
+    /// is the one in force.
+    function guardOf(address owner) external view returns (Guard memory guard, PendingGuard memory pending);
+
+    /// @notice Time [s] from which `payee` can be paid by `owner`; zero if he is not on the list.
+    function payeeSince(address owner, address payee) external view returns (uint256);
+
+    /// @notice How much more of `token` has left than come in lately, and the most that it may be, both [wad units]; zero: no limit.
+    function outflow(address token) external view returns (int256 level, uint256 cap);
+
+    /// @notice Cash [wad] that may leave `id` beyond the limit on outflow, and from when until when [s]; all zero if there is no request.
+    function exitRequest(AccountId id) external view returns (uint256 cash, uint256 from, uint256 until);
+
+    // ---------------------------------------------------------------- what owners protect themselves by
+
+    /// @notice Sets the caller's guard. What only tightens is in force at once; what loosens (a shorter delay, no list of payees, another
+    /// guardian or none) after the delay in force. Setting what is in force takes back what waits. Refused in a lockdown.
+    /// @dev Emits `GuardSet`. Errors: `LockedDown`, `ParameterOutOfBounds`.
+    /// @param guardian may call `lockDown`, `unlock` and `removePayee` for the caller; zero for nobody. He can freeze, never take
+    /// @param delay [s] how long what loosens, a new payee included, waits; at most 30 days
+    /// @param restrictPayees withdrawals go to payees only, who are on the list of `allowPayee`; the caller is not unless he adds himself
+    function setGuard(address guardian, uint256 delay, bool restrictPayees) external;
+
+    /// @notice Puts `payee` on the caller's list, good after the delay of his guard. Refused in a lockdown.
+    /// @dev Emits `PayeeAllowed`. Errors: `LockedDown`, `AlreadySet`, `ZeroAddress`.
+    function allowPayee(address payee) external;
+
+    /// @notice Takes `payee` off the list of `owner` at once. Owner or his guardian.
+    /// @dev Emits `PayeeRemoved`. Errors: `NotGuardian`, `PayeeNotAllowed`.
+    function removePayee(address owner, address payee) external;
+
+    /// @notice Lockdown: ends every session key and every signed order and intent of `owner`, and leaves to him only deposits, repayment,
+    /// recalling, claiming, reduce-only orders, and withdrawals to payees who were good before it. What waits in his guard is taken back.
+    /// Owner or his guardian.
+    /// @dev Emits `LockdownSet`, and the exchange `AllRevoked`. Errors: `NotGuardian`.
+    function lockDown(address owner) external;
+
+    /// @notice Ends a lockdown: the guardian at once; the owner asks by a first call and ends it by a second one after his delay, at least a
+    /// day, unless the guardian has called `lockDown` again.
+    /// @dev Emits `UnlockRequested` or `LockdownSet`. Errors: `NotGuardian`, `NotLockedDown`, `UnlockTooEarly`.
+    function unlock(address owner) external;
+
+    /// @notice Announces that a flat account leaves. From 24 hours later, for 24 hours, the limit on net outflow does not hold up what it held
+    /// at the request: its cash, lent cash included, less what has left since; and its collateral, unless more of it comes in, which voids
+    /// the request. The account must be flat then, too. Owner only.
+    /// @dev Emits `ExitRequested`. Errors: `NotOwner`, `NotFlat`.
+    function requestExit(AccountId account) external;
+
     // ---------------------------------------------------------------- listing and wiring, all restricted
+
+    /// @notice Limits the net outflow of a listed token. What has left less what has come in, decaying e-fold in 24 hours, may not pass `cap`.
+    /// @dev Emits `OutflowCapSet`. Errors: `UnknownAsset`.
+    /// @param cap [whole units], zero: no limit
+    function setOutflowCap(address token, uint64 cap) external;
 
     /// @notice Lists a market or changes its parameters within their bounds; its underlying is final. The risk engine must know the
     /// underlying, and the price band must be narrower than its shock and basis charges.

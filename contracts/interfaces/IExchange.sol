@@ -68,7 +68,10 @@ interface IExchange {
     error OrderRepeated(AccountId account, uint256 nonce);
     error OrderNothingToReduce(AccountId account, uint256 market, int256 position);
     error InvalidSignature(AccountId account, uint256 nonce);
+    /// @dev Its owner is in lockdown.
+    error OrderNotReduceOnly(AccountId account, uint256 nonce);
     error NotOwner(AccountId account, address caller);
+    error NotClearingHouse(address caller);
     error NonceNotIncreased(uint256 lowestNonce, uint256 current);
     error NoMatches();
     /// @dev The time is beyond 40 bits, or a key has tried to switch the owner's dead-man switch off.
@@ -98,6 +101,9 @@ interface IExchange {
     /// before and kept by a watcher, who needs no key of the owner's; anyone may bring it.
     /// @param signature 65-byte ECDSA of the owner, or whatever the owner's ERC-1271 accepts
     function revokeAllFor(address owner, bytes calldata signature) external;
+
+    /// @notice Lockdown of `owner` begins, with which all that he has signed and every key ends, or is over. Clearinghouse only.
+    function setLockdown(address owner, bool locked) external;
 
     /// @notice Filled amount of the order slot [wad]; `type(uint256).max` when cancelled.
     function filled(AccountId account, uint256 nonce) external view returns (uint256);

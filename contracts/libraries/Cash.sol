@@ -16,6 +16,14 @@ library Cash {
         if ($.accounts[id].flags & FLAG_LOANS != 0) Lending.repay($, id);
     }
 
+    /// @notice Cash of an account and what it has lent.
+    function withLent(Ledger.State storage $, AccountId id) internal view returns (uint256 amount) {
+        amount = $.accounts[id].cash;
+        if ($.accounts[id].flags & FLAG_LOANS == 0) return amount;
+        (uint256 lent, ) = Lending.balances($, id, false);
+        amount += lent;
+    }
+
     /// @notice Takes `amount` out of an account, or reverts.
     function debit(Ledger.State storage $, AccountId id, uint256 amount) internal {
         uint256 cash = $.accounts[id].cash;

@@ -7,8 +7,10 @@ import {AccountId} from "../types/AccountId.sol";
 import {CollateralParams, WAD} from "../types/LedgerTypes.sol";
 import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
+import {Guards} from "./Guards.sol";
 import {Ledger} from "./Ledger.sol";
 import {Margin} from "./Margin.sol";
+import {Outflows} from "./Outflows.sol";
 import {Prices} from "./Prices.sol";
 import {TokenUnits} from "./TokenUnits.sol";
 import {Transient} from "./Transient.sol";
@@ -16,7 +18,10 @@ import {Transient} from "./Transient.sol";
 /// @notice Money and collateral into an account, out of it, and between two accounts of one owner. Collateral comes in within caps, and
 /// neither way leaves dust; a liquidation moves balances without asking here.
 library Custody {
-    /// @dev What the clearinghouse knows for ever.
+    uint256 private constant ALL = type(uint256).max;
+    uint256 private constant CASH = type(uint256).max; // where else the id of a collateral stands
+
+    /// @notice What the clearinghouse knows for ever.
     struct Tokens {
         address vault;
         address cash;
@@ -42,6 +47,7 @@ library Custody {
             _admit($, id, collateral, credited);
         }
         if (credited == 0) revert IClearingHouseCore.ZeroAmount();
+        Outflows.credit($, token, credited);
         emit IClearingHouseCore.Deposited(id, token, _payer($, id), credited);
     }
 
@@ -52,18 +58,14 @@ library Custody {
         address token,
         uint256 amount,
         address to
-    ) internal returns (uint256 debited) {
+    ) internal returns (uint256 debited, uint256 sent) {
         Ledger.requireAuthority($, id);
-        if (amount == 0) revert IClearingHouseCore.ZeroAmount();
         if (to == address(0)) revert IClearingHouseCore.ZeroAddress();
-        if (token == tokens.cash) {
-            debited = TokenUnits.toWadUp(amount, tokens.cashDecimals);
-            _debitCash($, id, debited);
-        } else {
-            (uint256 collateral, uint256 decimals) = _collateralOf($, token);
-            debited = TokenUnits.toWadUp(amount, decimals);
-            _release($, id, collateral, debited);
-        }
+        Guards.requirePayee($, id.ownerOf(), to);
+        uint256 collateral;
+        (collateral, debited, sent) = _measure($, tokens, id, token, amount);
+        Outflows.debit($, id, token, debited, collateral == CASH);
+        _take($, id, collateral, debited);
         emit IClearingHouseCore.Withdrawn(id, token, to, debited);
     }
 
@@ -76,20 +78,40 @@ library Custody {
         uint256 amount
     ) internal returns (uint256 moved) {
         Ledger.requireAuthority($, from);
-        if (amount == 0) revert IClearingHouseCore.ZeroAmount();
+        Guards.requireUnlocked($, from.ownerOf());
         if (from.equals(to)) revert IClearingHouseCore.SameAccount(from);
         if (to.ownerOf() != from.ownerOf()) revert IClearingHouseCore.OwnerMismatch(from, to);
-        if (token == tokens.cash) {
-            moved = TokenUnits.toWadUp(amount, tokens.cashDecimals);
-            _debitCash($, from, moved);
-            _creditCash($, to, moved);
-        } else {
-            (uint256 collateral, uint256 decimals) = _collateralOf($, token);
-            moved = TokenUnits.toWadUp(amount, decimals);
-            _release($, from, collateral, moved);
-            _admit($, to, collateral, moved);
-        }
+        uint256 collateral;
+        (collateral, moved, ) = _measure($, tokens, from, token, amount);
+        _take($, from, collateral, moved);
+        if (collateral == CASH) _creditCash($, to, moved);
+        else _admit($, to, collateral, moved);
         emit IClearingHouseCore.Transferred(from, to, token, moved);
+    }
+
+    /// @dev What `amount` is in the token's own units and [wad], rounded up. All there is: of cash what is lent too, and nothing borrowed.
+    function _measure(
+        Ledger.State storage $,
+        Tokens memory tokens,
+        AccountId id,
+        address token,
+        uint256 amount
+    ) private view returns (uint256 collateral, uint256 wad, uint256 units) {
+        uint256 decimals = tokens.cashDecimals;
+        if (token == tokens.cash) collateral = CASH;
+        else (collateral, decimals) = _collateralOf($, token);
+        units = amount;
+        if (amount == ALL) {
+            uint256 all = collateral == CASH ? Cash.withLent($, id) : $.balances[id][collateral];
+            units = TokenUnits.fromWadDown(all, decimals);
+        }
+        if (units == 0) revert IClearingHouseCore.ZeroAmount();
+        wad = TokenUnits.toWadUp(units, decimals);
+    }
+
+    function _take(Ledger.State storage $, AccountId id, uint256 collateral, uint256 amount) private {
+        if (collateral == CASH) _debitCash($, id, amount);
+        else _release($, id, collateral, amount);
     }
 
     /// @dev Returns what the vault received, in token units: of the caller, or of the owner if the exchange brings his intent.

@@ -11,7 +11,10 @@ import {
     Account,
     Auction,
     CollateralParams,
+    ExitRequest,
+    FLAG_EXIT,
     FLAG_LOANS,
+    Guard,
     LendingParams,
     LendingPool,
     Loans,
@@ -23,6 +26,8 @@ import {
     MAX_ACCOUNT_COLLATERALS,
     MAX_ACCOUNT_MARKETS,
     Openings,
+    Outflow,
+    PendingGuard,
     Position
 } from "../types/LedgerTypes.sol";
 import {RollingWindow} from "./RollingWindow.sol";
@@ -61,6 +66,11 @@ library Ledger {
         address exchange;
         address insuranceFund;
         address treasury;
+        mapping(address owner => Guard) guards;
+        mapping(address owner => PendingGuard) pendingGuards;
+        mapping(address owner => mapping(address payee => uint256)) payees; // [s] since when
+        mapping(address token => Outflow) outflows;
+        mapping(AccountId => ExitRequest) exits;
     }
 
     // ---------------------------------------------------------------- authority
@@ -87,6 +97,7 @@ library Ledger {
         uint256 slot = _accountSlot($, id);
         uint256 word = _load(slot);
         if (uint112(word) < amount) revert IClearingHouseCore.InsufficientCash(id, uint112(word), amount);
+        if ((word >> 240) & FLAG_EXIT != 0) _useExit($, id, amount);
         _write(slot, word, word - amount); // cash is the lowest field
     }
 
@@ -124,6 +135,7 @@ library Ledger {
         uint256 slot = _balanceSlot($, id, collateral);
         uint256 before = _load(slot);
         _write(slot, before, balance.toUint96());
+        if (balance > before) _voidExit($, id);
         if ((before != 0) == (balance != 0)) return;
         Account memory a = $.accounts[id];
         a.collaterals ^= uint64(1 << collateral);
@@ -131,6 +143,22 @@ library Ledger {
             revert IClearingHouseCore.TooManyCollaterals(id, MAX_ACCOUNT_COLLATERALS);
         }
         storeAccount($, id, a);
+    }
+
+    // ---------------------------------------------------------------- exits
+
+    /// @dev Cash that has left once does not leave by the same request again.
+    function _useExit(State storage $, AccountId id, uint256 amount) private {
+        ExitRequest storage request = $.exits[id];
+        uint256 left = request.cash;
+        request.cash = left > amount ? uint112(left - amount) : 0;
+    }
+
+    /// @dev Collateral that was not there at the request came in.
+    function _voidExit(State storage $, AccountId id) private {
+        if ($.accounts[id].flags & FLAG_EXIT == 0) return;
+        setFlag($, id, FLAG_EXIT, false);
+        emit IClearingHouseCore.ExitVoided(id);
     }
 
     // ---------------------------------------------------------------- loans

@@ -17,6 +17,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Auctions} from "./Auctions.sol";
 import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
+import {Guards} from "./Guards.sol";
 import {Ledger} from "./Ledger.sol";
 import {Lending} from "./Lending.sol";
 import {Margin} from "./Margin.sol";
@@ -75,7 +76,7 @@ library Liquidation {
         Assessment memory a,
         bool degraded
     ) external returns (uint256, int256) {
-        _requireTaker(id, taker);
+        _requireTaker($, id, taker);
         Auction memory x = Auctions.advance($, id, a, msg.sender);
         Pools.Leg[] memory legs = _open($, id, taker);
         if (a.equity < 0 && !degraded) {
@@ -115,7 +116,7 @@ library Liquidation {
         LiquidationTerms calldata terms
     ) external returns (uint256, int256) {
         bool calm = Lending.isCalm($);
-        _requireTaker(id, taker);
+        _requireTaker($, id, taker);
         Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.CAUTIOUS);
         Assessment memory a = Margin.judge($, s);
         Pools.Leg[] memory legs = _open($, id, taker);
@@ -140,10 +141,11 @@ library Liquidation {
 
     // ---------------------------------------------------------------- checks
 
-    function _requireTaker(AccountId id, AccountId taker) private view {
+    function _requireTaker(Ledger.State storage $, AccountId id, AccountId taker) private view {
         if (taker.ownerOf() != msg.sender) revert IClearingHouseCore.NotOwner(taker, msg.sender);
         if (id.ownerOf() == msg.sender) revert IClearingHouseCore.SelfLiquidation(id, taker);
         if (taker.isIsolated()) revert IClearingHouseCore.IsolatedTaker(taker);
+        Guards.requireUnlocked($, msg.sender);
         Auctions.requireNotPending(id);
     }
 

@@ -15,6 +15,10 @@ library TokenUnits {
         return decimals <= 18 ? amount * 10 ** (18 - decimals) : Fixed.divUp(amount, 10 ** (decimals - 18));
     }
 
+    function fromWadDown(uint256 amount, uint256 decimals) internal pure returns (uint256) {
+        return decimals <= 18 ? amount / 10 ** (18 - decimals) : amount * 10 ** (decimals - 18);
+    }
+
     /// @notice The next amount [wad] of whole token units.
     function wholeUp(uint256 amount, uint256 decimals) internal pure returns (uint256) {
         if (decimals >= 18) return amount;

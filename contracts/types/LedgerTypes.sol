@@ -158,6 +158,36 @@ library FillReceipts {
     }
 }
 
+/// @notice What an owner has put between his accounts and a thief of his key. 160 + 24 + 32 + 32 + 8 = 256 bits.
+struct Guard {
+    address guardian; // may lock down, unlock, and take payees off the list
+    uint24 delay; // [s] how long what loosens waits
+    uint32 lockTime; // [s] of the lockdown, zero: there is none
+    uint32 unlockTime; // [s] from which the owner may end it, zero: he has not asked
+    bool restricted; // withdrawals go to payees only
+}
+
+/// @notice A guard that loosens and therefore waits. 160 + 24 + 32 + 8 = 224 bits.
+struct PendingGuard {
+    address guardian;
+    uint24 delay;
+    uint32 time; // [s] from which it is in force, zero: there is none
+    bool restricted;
+}
+
+/// @notice How much more of a token has left than come in, lately. 128 + 64 + 40 = 232 bits.
+struct Outflow {
+    int128 level; // [wad units] net outflow at `time`; it decays e-fold in 24 hours
+    uint64 cap; // [whole units] most that it may be, zero: no limit
+    uint40 time; // [s]
+}
+
+/// @notice Announcement that a flat account leaves; in force only if FLAG_EXIT is set. 112 + 40 = 152 bits.
+struct ExitRequest {
+    uint112 cash; // [wad] that may still leave by it: what was there less what has left since
+    uint40 time; // [s]
+}
+
 /// @notice Worst terms a liquidator accepts.
 struct LiquidationTerms {
     uint256 maxFraction; // [wad] largest slice to take, 1e18 = whatever is needed
@@ -207,6 +237,7 @@ enum MarginState {
 uint16 constant FLAG_AUCTION = 1; // the account has an Auction
 uint16 constant FLAG_LOANS = 2; // the account has Loans
 uint16 constant FLAG_OPENED = 4; // the account has Openings
+uint16 constant FLAG_EXIT = 8; // the account has an ExitRequest
 
 uint8 constant MARKET_LISTED = 1;
 uint8 constant MARKET_HAS_LOSS = 2; // MarketLoss is in use

@@ -13,7 +13,7 @@ export default {
   // admin: "0x…",     the timelock that governs; the deployer hands over to it at the end of the deployment
   // treasury: "0x…",  receives the protocol's share of fees
   // sequencer: { feed: "0x…", gracePeriod: "3600s" },     on a rollup: Chainlink's uptime feed of its sequencer
-  cash: { symbol: "USDC", token: { address: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" } },
+  cash: { symbol: "USDC", token: { address: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" }, outflowCap: "10000000" },
   lending: {
     kink: "80%", // utilisation
     lowSlope: "4%", // per year at the kink
@@ -112,6 +112,7 @@ export default {
       token: { address: "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2" },
       cap: "20000", // whole units that all accounts may bring in
       accountCap: "5000",
+      outflowCap: "2000",
       minBalance: "0.005", // about 10 USD
       haircut: "7%",
       haircutInitial: "10%",
@@ -124,6 +125,7 @@ export default {
       token: { address: "0x2260FAC5E5542a773Aa44fBCfeDf7C193bc2C599" },
       cap: "1000",
       accountCap: "250",
+      outflowCap: "100",
       minBalance: "0.0002",
       haircut: "7%",
       haircutInitial: "10%",
@@ -136,6 +138,7 @@ export default {
       token: { address: "0xdAC17F958D2ee523a2206206994597C13D831ec7" },
       cap: "20000000",
       accountCap: "5000000",
+      outflowCap: "3000000",
       minBalance: "10",
       haircut: "2%",
       haircutInitial: "5%",
@@ -150,6 +153,7 @@ export default {
     //   token: { address: "0x…" },
     //   cap: "5000",
     //   accountCap: "1000",
+    //   outflowCap: "500",
     //   minBalance: "0.005",
     //   haircut: "7%",
     //   haircutInitial: "10%",

@@ -3,7 +3,7 @@ import type { NetworkConfig } from "../config.ts";
 /** A local chain: mock tokens that anyone can mint, Chainlink's mock aggregators as feeds. */
 export default {
   chainId: 31337,
-  cash: { symbol: "USDC", token: { mockDecimals: 6 } },
+  cash: { symbol: "USDC", token: { mockDecimals: 6 }, outflowCap: "50000000" },
   lending: { kink: "80%", lowSlope: "4%", highSlope: "75%", reserveFactor: "10%" },
   underlyings: [
     {
@@ -76,6 +76,7 @@ export default {
       token: { mockDecimals: 18 },
       cap: "10000000",
       accountCap: "1000000",
+      outflowCap: "20000",
       minBalance: "0.005",
       haircut: "7%",
       haircutInitial: "10%",
@@ -88,6 +89,7 @@ export default {
       token: { mockDecimals: 8 },
       cap: "1000000",
       accountCap: "100000",
+      outflowCap: "1000",
       minBalance: "0.0003",
       haircut: "7%",
       haircutInitial: "10%",
@@ -100,6 +102,7 @@ export default {
       token: { mockDecimals: 18 },
       cap: "10000000",
       accountCap: "1000000",
+      outflowCap: "20000",
       minBalance: "0.005",
       haircut: "7%",
       haircutInitial: "10%",
@@ -118,6 +121,7 @@ export default {
       token: { mockDecimals: 6 },
       cap: "1000000000",
       accountCap: "100000000",
+      outflowCap: "50000000",
       minBalance: "10",
       haircut: "2%",
       haircutInitial: "5%",

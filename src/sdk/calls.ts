@@ -1,7 +1,15 @@
-import { IClearingHouse__factory, Exchange__factory, PriceOracle__factory } from "../../types/index.ts";
+import { MaxUint256, ZeroAddress } from "ethers";
+
+import {
+  IClearingHouse__factory,
+  IVault__factory,
+  Exchange__factory,
+  PriceOracle__factory,
+} from "../../types/index.ts";
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import type { SignedOrder } from "./orders.ts";
+import type { Permit } from "./permits.ts";
 import type { Grant, KeyName } from "./sessionKeys.ts";
 import { parseAmount } from "./units.ts";
 
@@ -9,6 +17,19 @@ import { parseAmount } from "./units.ts";
 export interface Call {
   readonly target: string;
   readonly data: string;
+}
+
+/** The amount of a withdrawal or transfer that takes all there is: of cash what is lent too, and nothing borrowed. */
+export const ALL = "all";
+
+/** What an owner puts between his accounts and a thief of his key. */
+export interface GuardTerms {
+  /** may lock down, unlock and take payees off the list; nobody if left out */
+  guardian?: string;
+  /** [s] how long what loosens and new payees wait; at most 30 days */
+  delay: number;
+  /** whether withdrawals go to payees only */
+  restricted: boolean;
 }
 
 /** Which resting order meets which taking one, as indices into the orders of one settlement. */
@@ -45,6 +66,7 @@ export class UnknownSymbol extends Error {
 
 const ledger = IClearingHouse__factory.createInterface();
 const exchange = Exchange__factory.createInterface();
+const vault = IVault__factory.createInterface();
 const oracle = PriceOracle__factory.createInterface();
 
 const ANY_TERMS: LiquidationTerms = {
@@ -80,21 +102,37 @@ export function depositCall(book: AddressBook, account: AccountId, symbol: strin
 }
 
 /**
- * Takes a human `amount` of an asset out of an account.
+ * Brings an owner's permit for a human `amount` of an asset to the vault; in a batch together with the deposit.
+ * @throws UnknownSymbol, InvalidAmount
+ */
+export function permitCall(
+  book: AddressBook,
+  owner: string,
+  symbol: string,
+  amount: string,
+  { deadline, v, r, s }: Permit,
+): Call {
+  const { token, decimals } = assetOf(book, symbol);
+  const data = vault.encodeFunctionData("permit", [token, owner, parseAmount(amount, decimals), deadline, v, r, s]);
+  return { target: book.contracts.vault, data };
+}
+
+/**
+ * Takes a human `amount` of an asset, or `ALL`, out of an account.
  * @throws UnknownSymbol, InvalidAmount
  */
 export function withdrawCall(book: AddressBook, account: AccountId, symbol: string, amount: string, to: string): Call {
   const { token, decimals } = assetOf(book, symbol);
-  return toLedger(book, ledger.encodeFunctionData("withdraw", [account, token, parseAmount(amount, decimals), to]));
+  return toLedger(book, ledger.encodeFunctionData("withdraw", [account, token, units(amount, decimals), to]));
 }
 
 /**
- * Moves a human `amount` of an asset between two accounts of one owner.
+ * Moves a human `amount` of an asset, or `ALL`, between two accounts of one owner.
  * @throws UnknownSymbol, InvalidAmount
  */
 export function transferCall(book: AddressBook, from: AccountId, to: AccountId, symbol: string, amount: string): Call {
   const { token, decimals } = assetOf(book, symbol);
-  return toLedger(book, ledger.encodeFunctionData("transfer", [from, to, token, parseAmount(amount, decimals)]));
+  return toLedger(book, ledger.encodeFunctionData("transfer", [from, to, token, units(amount, decimals)]));
 }
 
 /**
@@ -219,10 +257,44 @@ export function fullTerms(terms: Partial<LiquidationTerms>): LiquidationTerms {
   return { ...ANY_TERMS, ...terms };
 }
 
+function units(amount: string, decimals: number): bigint {
+  return amount === ALL ? MaxUint256 : parseAmount(amount, decimals);
+}
+
 function toLedger(book: AddressBook, data: string): Call {
   return { target: book.contracts.clearingHouse, data };
 }
 
 function toExchange(book: AddressBook, data: string): Call {
   return { target: book.contracts.exchange, data };
+}
+
+/** Sets the guard of who sends it; what loosens waits for the delay in force. */
+export function setGuardCall(book: AddressBook, { guardian = ZeroAddress, delay, restricted }: GuardTerms): Call {
+  return toLedger(book, ledger.encodeFunctionData("setGuard", [guardian, delay, restricted]));
+}
+
+/** Puts an address on the list of payees of who sends it. */
+export function allowPayeeCall(book: AddressBook, payee: string): Call {
+  return toLedger(book, ledger.encodeFunctionData("allowPayee", [payee]));
+}
+
+/** Takes an address off an owner's list of payees. */
+export function removePayeeCall(book: AddressBook, owner: string, payee: string): Call {
+  return toLedger(book, ledger.encodeFunctionData("removePayee", [owner, payee]));
+}
+
+/** Ends all that an owner has signed and leaves him only what saves him. */
+export function lockDownCall(book: AddressBook, owner: string): Call {
+  return toLedger(book, ledger.encodeFunctionData("lockDown", [owner]));
+}
+
+/** Ends a lockdown, or asks for its end. */
+export function unlockCall(book: AddressBook, owner: string): Call {
+  return toLedger(book, ledger.encodeFunctionData("unlock", [owner]));
+}
+
+/** Announces that a flat account leaves, so that no limit on outflow holds it up for longer than 24 hours. */
+export function requestExitCall(book: AddressBook, account: AccountId): Call {
+  return toLedger(book, ledger.encodeFunctionData("requestExit", [account]));
 }

@@ -1,4 +1,4 @@
-import type { ContractTransactionReceipt, Provider, Signer, TransactionReceipt } from "ethers";
+import type { Block, ContractTransactionReceipt, Provider, Signer, TransactionReceipt } from "ethers";
 
 import {
   IClearingHouse__factory,
@@ -18,10 +18,12 @@ import type { AccountState, Assessment, HouseState, LendingState, MarginState } 
 import { whatIf } from "../risk/whatIf.ts";
 import type { WhatIf } from "../risk/whatIf.ts";
 import { priceOf, marketOf } from "../risk/house.ts";
-import { ownerOf } from "./accountId.ts";
+import { accountId, ownerOf } from "./accountId.ts";
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import {
+  ALL,
+  allowPayeeCall,
   assetOf,
   batchCall,
   cancelCall,
@@ -31,17 +33,24 @@ import {
   grantKeyCall,
   lendCall,
   liquidateCall,
+  lockDownCall,
+  permitCall,
   recallCall,
+  removePayeeCall,
+  requestExitCall,
   revokeAllCall,
   revokeKeyCall,
+  setGuardCall,
   settleOrdersCall,
   transferCall,
+  unlockCall,
   withdrawCall,
 } from "./calls.ts";
-import type { Call, LiquidationTerms, Match } from "./calls.ts";
+import type { Call, GuardTerms, LiquidationTerms, Match } from "./calls.ts";
 import { decodeError, withTypedErrors } from "./errors.ts";
 import { buildOrder, signOrder } from "./orders.ts";
 import type { OrderFields, SignedOrder } from "./orders.ts";
+import { signPermit, signPermit2 } from "./permits.ts";
 import { buildGrant } from "./sessionKeys.ts";
 import type { GrantTerms, KeyName } from "./sessionKeys.ts";
 import { parseAmount, parsePrice, parseWad } from "./units.ts";
@@ -96,6 +105,7 @@ export interface View {
 
 const STATES: readonly MarginState[] = ["healthy", "marginCall", "liquidatable", "bankrupt"];
 const YEAR = 365n * 24n * 3600n; // [s]
+const PERMIT_LIFE = 600n; // [s] for a transaction to be mined
 
 /** How an account stands; amounts in WAD. */
 export interface Health extends Assessment {
@@ -207,7 +217,34 @@ export class Plimsoll {
   }
 
   /**
-   * Withdraws cash or collateral, to the account's owner unless said otherwise.
+   * Deposits cash or collateral in one transaction, with a signed permit instead of an approval: the token's own, or one of Permit2, which
+   * the signer has approved for the token.
+   * @throws ContractError, NoPermit, UnknownSymbol, InvalidAmount, NoSigner
+   */
+  async depositWithPermit(
+    account: AccountId,
+    symbol: string,
+    amount: string,
+    by: "token" | "permit2" = "token",
+  ): Promise<TransactionReceipt> {
+    const signer = this.#requireSigner();
+    const { token, decimals } = assetOf(this.addressBook, symbol);
+    const { timestamp } = await this.#latestBlock();
+    const terms = {
+      token,
+      spender: this.addressBook.contracts.vault,
+      amount: parseAmount(amount, decimals),
+      deadline: BigInt(timestamp) + PERMIT_LIFE,
+    };
+    const permit = await (by === "token" ? signPermit : signPermit2)(signer, terms);
+    return this.batch([
+      permitCall(this.addressBook, await signer.getAddress(), symbol, amount, permit),
+      depositCall(this.addressBook, account, symbol, amount),
+    ]);
+  }
+
+  /**
+   * Withdraws cash or collateral, to the account's owner unless said otherwise; `ALL` for what there is, lent cash included.
    * @throws ContractError, UnknownSymbol, InvalidAmount, NoSigner
    */
   withdraw(account: AccountId, symbol: string, amount: string, to = ownerOf(account)): Promise<TransactionReceipt> {
@@ -279,6 +316,99 @@ export class Plimsoll {
   }
 
   /**
+   * Sets what stands between the signer's accounts and a thief of his key; what loosens waits for the delay in force.
+   *
+   *     await house.allowPayee(coldWallet);
+   *     await house.setGuard({ guardian, delay: 86_400, restricted: true });
+   *
+   * @throws ContractError (LockedDown, ParameterOutOfBounds), NoSigner
+   */
+  setGuard(terms: GuardTerms): Promise<TransactionReceipt> {
+    return this.send(setGuardCall(this.addressBook, terms));
+  }
+
+  /**
+   * Puts an address on the signer's list of payees, good after the delay of his guard.
+   * @throws ContractError (LockedDown, AlreadySet), NoSigner
+   */
+  allowPayee(payee: string): Promise<TransactionReceipt> {
+    return this.send(allowPayeeCall(this.addressBook, payee));
+  }
+
+  /**
+   * Takes an address off an owner's list of payees. The signer is the owner or his guardian.
+   * @throws ContractError (NotGuardian, PayeeNotAllowed), NoSigner
+   */
+  removePayee(owner: string, payee: string): Promise<TransactionReceipt> {
+    return this.send(removePayeeCall(this.addressBook, owner, payee));
+  }
+
+  /**
+   * Lockdown: ends all that an owner has signed and leaves him deposits, repayment, reduce-only orders and withdrawals to payees of old.
+   * The signer is the owner or his guardian.
+   * @throws ContractError (NotGuardian), NoSigner
+   */
+  lockDown(owner: string): Promise<TransactionReceipt> {
+    return this.send(lockDownCall(this.addressBook, owner));
+  }
+
+  /**
+   * Ends a lockdown as the guardian; as the owner asks for its end, and ends it when his delay, at least a day, is over.
+   * @throws ContractError (NotGuardian, NotLockedDown, UnlockTooEarly), NoSigner
+   */
+  unlock(owner: string): Promise<TransactionReceipt> {
+    return this.send(unlockCall(this.addressBook, owner));
+  }
+
+  /**
+   * Announces that a flat account leaves: from 24 hours later, for 24 hours, no limit on outflow holds up what it holds now.
+   * @throws ContractError (NotOwner, NotFlat), NoSigner
+   */
+  requestExit(account: AccountId): Promise<TransactionReceipt> {
+    return this.send(requestExitCall(this.addressBook, account));
+  }
+
+  /**
+   * Opens an isolated position in one transaction: moves the margin over from the owner's main account and settles the orders. The margin
+   * is the most that the position can lose.
+   *
+   *     const account = isolatedAccountId(owner, 0);
+   *     const bid = await house.order({ account, market: 0, size: "5", limitPrice: "2000", nonce: 7n });
+   *     await house.openIsolated(account, "1000", [offer, bid], [{ maker: 0, taker: 1 }]);
+   *
+   * @throws ContractError, InvalidAmount, NoSigner
+   */
+  openIsolated(
+    account: AccountId,
+    margin: string,
+    orders: readonly SignedOrder[],
+    matches: readonly Match[],
+  ): Promise<TransactionReceipt> {
+    const { cash } = this.addressBook;
+    return this.batch([
+      transferCall(this.addressBook, accountId(ownerOf(account)), account, cash.symbol, margin),
+      settleOrdersCall(this.addressBook, orders, matches),
+    ]);
+  }
+
+  /**
+   * Closes an isolated position whole in one transaction: settles the orders and moves what is left in cash to the owner's main account.
+   * Profit that no loser has paid yet stays for `settle`.
+   * @throws ContractError, NoSigner
+   */
+  closeIsolated(
+    account: AccountId,
+    orders: readonly SignedOrder[],
+    matches: readonly Match[],
+  ): Promise<TransactionReceipt> {
+    const main = accountId(ownerOf(account));
+    return this.batch([
+      settleOrdersCall(this.addressBook, orders, matches),
+      transferCall(this.addressBook, account, main, this.addressBook.cash.symbol, ALL),
+    ]);
+  }
+
+  /**
    * Takes over a slice of an account into `taker`, an account of the signer.
    * @throws ContractError, NoSigner
    */
@@ -335,8 +465,7 @@ export class Plimsoll {
 
   /** An account and everything its assessment depends on, all read at one block. */
   async view(id: AccountId): Promise<View> {
-    const block = await this.#provider.getBlock("latest");
-    if (block === null) throw new NodeIncomplete("latest block");
+    const block = await this.#latestBlock();
     const [account, house] = await Promise.all([
       readAccount(this, id, block.number),
       readHouse(this, this.addressBook, block),
@@ -496,9 +625,14 @@ export class Plimsoll {
     return this.clearingHouse.connect(this.#provider);
   }
 
-  async #indexPrice(market: number): Promise<bigint> {
+  async #latestBlock(): Promise<Block> {
     const block = await this.#provider.getBlock("latest");
     if (block === null) throw new NodeIncomplete("latest block");
+    return block;
+  }
+
+  async #indexPrice(market: number): Promise<bigint> {
+    const block = await this.#latestBlock();
     const house = await readHouse(this, this.addressBook, block);
     return priceOf(house, marketOf(house, market).underlying).price;
   }
@@ -539,6 +673,14 @@ export class Plimsoll {
     }
     return undefined;
   }
+}
+
+/**
+ * The most that an account can lose from here [wad]: what it is worth. Nothing outside an isolated account can be drawn into its loss.
+ * @throws MissingPrice
+ */
+export function maximumLoss({ account, house }: View): bigint {
+  return positive(assessAccount(account, house).equity);
 }
 
 /** The amounts of an answer, without what ethers puts around them. */

@@ -31,6 +31,7 @@ export async function digest(h: Fixture): Promise<string> {
   const accounts = ids.map(async (id) => [
     await ch.account(id),
     await ch.auction(id),
+    await ch.exitRequest(id),
     (await ch.loans(id)).shares,
     await Promise.all([ETH, BTC].map((m) => ch.position(id, m))),
     await Promise.all([WETH, WBTC, WSTETH, USDT].map((c) => ch.collateralBalance(id, c))),
@@ -43,7 +44,7 @@ export async function digest(h: Fixture): Promise<string> {
     ch.market(ETH),
     ch.market(BTC),
     ch.totalFlaggedDeficit(),
-    ...actors.map((a) => h.exchange.ownerState(a)),
+    ...actors.flatMap((a) => [h.exchange.ownerState(a), ch.guardOf(a), ch.payeeSince(a, a)]),
   ];
   const all: unknown = await Promise.all([...accounts, ...tokens, ...rest]);
   return JSON.stringify(all, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value));

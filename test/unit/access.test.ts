@@ -66,6 +66,7 @@ function restricted(h: Fixture): [BaseContract, string, unknown[]][] {
     [h.clearingHouse, "setExchange", [stranger]],
     [h.clearingHouse, "setInsuranceFund", [stranger]],
     [h.clearingHouse, "setTreasury", [stranger]],
+    [h.clearingHouse, "setOutflowCap", [h.usdc.target, 1]],
     [h.priceOracle, "setFeed", [0, feed]],
     [h.priceOracle, "setSecondSource", [0, none]],
     [h.priceOracle, "setRateFeeds", [0, rates]],

@@ -1,9 +1,11 @@
 import { expect } from "chai";
 
 import { isolatedAccountId } from "../../src/sdk/accountId.ts";
+import { maximumLoss, Plimsoll } from "../../src/sdk/client.ts";
+import { ContractError } from "../../src/sdk/errors.ts";
 import { BTC, ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
-import { ANY_TERMS, cashOf, deal, equityOf, main, marketOf, positionOf, refused, usdc } from "../helpers/unit.ts";
+import { ANY_TERMS, cashOf, deal, equityOf, main, marketOf, positionOf, refused, sign, usdc } from "../helpers/unit.ts";
 
 /**
  * Alice is long (`size` > 0) or short ETH from 2,000 in an isolated account of 1,000; her main account holds 2,000, 1 WETH and
@@ -26,6 +28,15 @@ async function holdings(h: Fixture, id: bigint): Promise<unknown> {
   const ch = h.clearingHouse;
   const positions = await Promise.all([ETH, BTC].map((market) => positionOf(h, id, market)));
   return [await ch.account(id), positions, await ch.collateralBalance(id, WETH), (await ch.loans(id)).shares];
+}
+
+/** Bob's resting order and Alice's taking one for `size` in an account of hers. */
+async function deals(h: Fixture, size: string, account: bigint, price = "2000") {
+  const opposite = size.startsWith("-") ? size.slice(1) : `-${size}`;
+  return [
+    await sign(h, { owner: h.bob, size: opposite, price, resting: true }),
+    await sign(h, { owner: h.alice, size, price, account }),
+  ];
 }
 
 describe("isolated account", () => {
@@ -101,5 +112,45 @@ describe("isolated account", () => {
     expect(await cashOf(h, h.id)).to.equal(wad("995"));
     await house.transfer(h.id, main(h.alice), h.usdc, usdc("995"));
     expect(await equityOf(h, h.id)).to.equal(0n);
+  });
+
+  for (const price of ["1", "20000"]) {
+    it(`ISO-5 ISO-6 opened in one transaction, it loses its margin and no more at ${price}: the number that was shown`, async () => {
+      const h = await freshHouse();
+      const id = isolatedAccountId(h.alice.address, ETH);
+      await h.fund(h.alice, { cash: "3000", weth: "1" });
+      for (const who of [h.bob, h.carol]) await h.fund(who, { cash: "1000000" });
+      const client = await Plimsoll.connect(h.addressBook, h.alice);
+      const long = price === "1";
+      const orders = await deals(h, long ? "5" : "-5", id);
+      const main_ = () => holdings(h, main(h.alice));
+      await client.openIsolated(id, "1000", orders, [{ maker: 0, taker: 1 }]);
+      const before = await main_();
+      expect(await cashOf(h, main(h.alice))).to.equal(wad("2000"));
+      // 1,000 of margin less the fee of 5 · 2,000 · 0.05 %
+      expect(maximumLoss(await client.view(id))).to.equal(wad("995"));
+      await h.setPrice(ETH, price);
+      await h.clearingHouse.connect(h.carol).liquidate(id, main(h.carol), ANY_TERMS);
+      expect(await equityOf(h, id)).to.equal(0n);
+      expect(await main_()).to.deep.equal(before);
+    });
+  }
+
+  it("ISO-5 opens whole or not at all, and closes in one transaction with what is left going home", async () => {
+    const h = await freshHouse();
+    const id = isolatedAccountId(h.alice.address, ETH);
+    await h.fund(h.alice, { cash: "3000" });
+    await h.fund(h.bob, { cash: "1000000" });
+    const client = await Plimsoll.connect(h.addressBook, h.alice);
+    const match = [{ maker: 0, taker: 1 }];
+    const thin = await client.openIsolated(id, "500", await deals(h, "5", id), match).catch((e: unknown) => e);
+    expect(thin).to.be.instanceOf(ContractError).with.property("name", "InsufficientMargin");
+    expect(await cashOf(h, main(h.alice))).to.equal(wad("3000"));
+    await client.openIsolated(id, "1000", await deals(h, "5", id), match);
+    await h.setPrice(ETH, "2010");
+    await client.closeIsolated(id, await deals(h, "-5", id, "2010"), match);
+    // 3,000 + 5 · 10 − 0.05 % of 10,000 and of 10,050
+    expect(await cashOf(h, main(h.alice))).to.equal(wad("3039.975"));
+    expect(await h.clearingHouse.account(id)).to.deep.equal([0n, 0n, 0n, 0n]);
   });
 });

@@ -22,6 +22,21 @@ describe("withdraw", () => {
     expect((await h.clearingHouse.account(main(h.alice))).collaterals).to.equal(0b10n);
   });
 
+  it("sends all there is for the largest amount: cash, what is lent too, nothing borrowed, and collateral", async () => {
+    const h = await freshHouse();
+    await h.fund(h.alice, { cash: "100.5", weth: "2" });
+    const [id, house] = [main(h.alice), h.clearingHouse.connect(h.alice)];
+    await refused(h, () => house.withdraw(id, h.wbtc, MaxUint256, h.alice), "ZeroAmount", []);
+    await house.lend(id, usdc("60"));
+    await expect(house.withdraw(id, h.usdc, MaxUint256, h.bob))
+      .to.emit(h.clearingHouse, "Withdrawn")
+      .withArgs(id, await h.usdc.getAddress(), h.bob.address, wad("100.5"));
+    expect(await h.usdc.balanceOf(h.bob)).to.equal(usdc("100.5"));
+    await house.withdraw(id, h.weth, MaxUint256, h.alice);
+    expect(await h.weth.balanceOf(h.alice)).to.equal(wad("2"));
+    expect(await h.clearingHouse.account(id)).to.deep.equal([0n, 0n, 0n, 0n]);
+  });
+
   it("refuses bad input", async () => {
     const h = await freshHouse();
     await h.fund(h.alice, { cash: "100", weth: "2" });
@@ -51,7 +66,7 @@ describe("withdraw", () => {
       wad("0.004"),
       wad("0.005"),
     ]);
-    await overflows(h, () => house.withdraw(id, h.usdc, MaxUint256, h.alice));
+    await overflows(h, () => house.withdraw(id, h.usdc, MaxUint256 - 1n, h.alice));
   });
 
   it("MAM-3 MAS-7 leaves exactly the initial margin, to the last unit of USDC", async () => {
