@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
+import {Flows} from "./libraries/Flows.sol";
 import {Guards} from "./libraries/Guards.sol";
 import {Lending} from "./libraries/Lending.sol";
 import {Listing} from "./libraries/Listing.sol";
@@ -15,6 +16,7 @@ import {
     Auction,
     CollateralParams,
     Fill,
+    FLAG_FLOWS,
     Guard,
     HealthReport,
     LendingParams,
@@ -228,6 +230,11 @@ contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
         return Outflows.exitRequest($, id);
     }
 
+    /// @inheritdoc IClearingHouseExt
+    function netFlow(AccountId id) external view returns (int256 flow, bool tracked) {
+        return ($.flows[id], $.accounts[id].flags & FLAG_FLOWS != 0);
+    }
+
     // ---------------------------------------------------------------- what owners protect themselves by
 
     /// @inheritdoc IClearingHouseExt
@@ -258,6 +265,11 @@ contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
     /// @inheritdoc IClearingHouseExt
     function requestExit(AccountId id) external guarded {
         Outflows.requestExit($, id);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function trackFlows(AccountId id, bool on) external guarded {
+        Flows.set($, id, on);
     }
 
     // ---------------------------------------------------------------- listing and wiring

@@ -192,7 +192,7 @@ contract Exchange is IExchange, Intents, EIP712 {
         if (owner.deadMan != 0 && block.timestamp > owner.deadMan) {
             revert OwnerSilent(order.account.ownerOf(), owner.deadMan, block.timestamp);
         }
-        if (owner.lockdown && !order.reduceOnly) revert OrderNotReduceOnly(order.account, order.nonce);
+        if (owner.lockdown && !order.reduceOnly) revert OrderInLockdown(order.account, order.nonce);
     }
 
     /// @dev The owner's key that signed, zero if he signed himself.

@@ -152,6 +152,8 @@ interface IClearingHouseCore {
     /// @notice `cash` [wad] and the collateral of a flat account can leave from `from` [s], whatever the limit on outflow.
     event ExitRequested(AccountId indexed account, uint256 cash, uint256 from);
     event ExitVoided(AccountId indexed account);
+    /// @notice What goes into and out of the account is counted from now on, from zero, or no longer.
+    event FlowsTracked(AccountId indexed account, bool on);
     event InsuranceFundSet(address insuranceFund);
     event TreasurySet(address treasury);
 

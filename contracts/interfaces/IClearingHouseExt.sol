@@ -140,6 +140,10 @@ interface IClearingHouseExt {
     /// @notice Cash [wad] that may leave `id` beyond the limit on outflow, and from when until when [s]; all zero if there is no request.
     function exitRequest(AccountId id) external view returns (uint256 cash, uint256 from, uint256 until);
 
+    /// @notice Cash [wad] that has gone into `id` less what has gone out since `trackFlows`; `tracked`: whether it is counted. Equity less it
+    /// is what the account has earned on what was in it then.
+    function netFlow(AccountId id) external view returns (int256 flow, bool tracked);
+
     // ---------------------------------------------------------------- what owners protect themselves by
 
     /// @notice Sets the caller's guard. What only tightens is in force at once; what loosens (a shorter delay, no list of payees, another
@@ -174,6 +178,11 @@ interface IClearingHouseExt {
     /// the request. The account must be flat then, too. Owner only.
     /// @dev Emits `ExitRequested`. Errors: `NotOwner`, `NotFlat`.
     function requestExit(AccountId account) external;
+
+    /// @notice Counts what goes into and out of `account` from now on, from zero, or no longer: session keys with a floor on equity need it.
+    /// It ends by itself when collateral comes in or goes out. Owner only.
+    /// @dev Emits `FlowsTracked`. Errors: `NotOwner`.
+    function trackFlows(AccountId account, bool on) external;
 
     // ---------------------------------------------------------------- listing and wiring, all restricted
 

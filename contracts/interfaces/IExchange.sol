@@ -68,8 +68,8 @@ interface IExchange {
     error OrderRepeated(AccountId account, uint256 nonce);
     error OrderNothingToReduce(AccountId account, uint256 market, int256 position);
     error InvalidSignature(AccountId account, uint256 nonce);
-    /// @dev Its owner is in lockdown.
-    error OrderNotReduceOnly(AccountId account, uint256 nonce);
+    /// @dev Its owner is in lockdown, which leaves reduce-only orders.
+    error OrderInLockdown(AccountId account, uint256 nonce);
     error NotOwner(AccountId account, address caller);
     error NotClearingHouse(address caller);
     error NonceNotIncreased(uint256 lowestNonce, uint256 current);

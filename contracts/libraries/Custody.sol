@@ -7,6 +7,7 @@ import {AccountId} from "../types/AccountId.sol";
 import {CollateralParams, WAD} from "../types/LedgerTypes.sol";
 import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
+import {Flows} from "./Flows.sol";
 import {Guards} from "./Guards.sol";
 import {Ledger} from "./Ledger.sol";
 import {Margin} from "./Margin.sol";
@@ -133,11 +134,13 @@ library Custody {
     function _creditCash(Ledger.State storage $, AccountId id, uint256 amount) private {
         Cash.credit($, id, amount);
         Transient.addCashIn(id, amount);
+        Flows.count($, id, int256(amount));
     }
 
     function _debitCash(Ledger.State storage $, AccountId id, uint256 amount) private {
         Cash.debit($, id, amount);
         Transient.mark(id, Transient.CASH_OUT);
+        Flows.count($, id, -int256(amount));
     }
 
     /// @dev Brings collateral into an account.
@@ -153,6 +156,7 @@ library Custody {
         _requireNoDust(id, collateral, balance, params.minBalance);
         $.collateralTotals[collateral] = total;
         Ledger.setBalance($, id, collateral, balance);
+        Flows.stop($, id);
     }
 
     /// @dev Takes collateral out of an account and puts it up for a check. In a batch collateral that leaves is valued, because below IM it has to be paid for. What leaves a flat account needs no
@@ -164,6 +168,7 @@ library Custody {
         _requireNoDust(id, collateral, balance - amount, $.collaterals[collateral].minBalance);
         $.collateralTotals[collateral] -= amount;
         Ledger.setBalance($, id, collateral, balance - amount);
+        Flows.stop($, id);
         uint256 price = !Transient.isBatching() || Margin.isFlat($, id) ? 0 : Prices.tryCollateral($, collateral);
         bool strict = price == 0;
         Transient.mark(id, strict ? Transient.COLLATERAL_OUT | Transient.STRICT : Transient.COLLATERAL_OUT);

@@ -71,6 +71,7 @@ library Ledger {
         mapping(address owner => mapping(address payee => uint256)) payees; // [s] since when
         mapping(address token => Outflow) outflows;
         mapping(AccountId => ExitRequest) exits;
+        mapping(AccountId => int256) flows; // [wad] cash that came in less what went out, of accounts with FLAG_FLOWS
     }
 
     // ---------------------------------------------------------------- authority

@@ -238,6 +238,7 @@ uint16 constant FLAG_AUCTION = 1; // the account has an Auction
 uint16 constant FLAG_LOANS = 2; // the account has Loans
 uint16 constant FLAG_OPENED = 4; // the account has Openings
 uint16 constant FLAG_EXIT = 8; // the account has an ExitRequest
+uint16 constant FLAG_FLOWS = 16; // the net flow of cash into the account is kept
 
 uint8 constant MARKET_LISTED = 1;
 uint8 constant MARKET_HAS_LOSS = 2; // MarketLoss is in use

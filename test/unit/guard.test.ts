@@ -194,7 +194,7 @@ describe("lockdown", () => {
     };
     for (const [call, error, args] of Object.values(refusals)) await refused(h, call, error, args);
     const open = () => trade("-0.5", "1930", false);
-    await refused(h, open, "OrderNotReduceOnly", undefined, h.exchange);
+    await refused(h, open, "OrderInLockdown", undefined, h.exchange);
 
     await trade("-0.5", "1930", true);
     await h.fund(h.alice, { cash: "5" });
