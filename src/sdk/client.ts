@@ -311,6 +311,15 @@ export class Plimsoll {
   }
 
   /**
+   * Runs one call in the signer's name without sending it.
+   * @throws ContractError for what it would be refused with, NoSigner
+   */
+  async rehearse({ target, data }: Call): Promise<void> {
+    const from = await this.#requireSigner().getAddress();
+    await withTypedErrors(() => this.#provider.call({ to: target, from, data }));
+  }
+
+  /**
    * Builds and signs an order of the signer, or as a session key of the account's owner, from a human size (positive buys) and limit
    * price, in the owner's present epoch.
    * @throws InvalidOrder, InvalidAmount, NoSigner
@@ -487,6 +496,11 @@ export class Plimsoll {
     const { account, house } = await this.view(id);
     const held = gather(account, house).underlyings.map((u) => u.id);
     return new Map(held.map((underlying) => [underlying, liquidationPrices(account, house, underlying)]));
+  }
+
+  /** The node that this client reads from. */
+  get provider(): Provider {
+    return this.#provider;
   }
 
   // ---------------------------------------------------------------- internals

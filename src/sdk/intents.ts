@@ -28,6 +28,9 @@ export interface Intents {
   Recall: { account: AccountId; amount: bigint };
 }
 
+/** An intent together with its name. */
+export type IntentOf = { [K in keyof Intents]: { readonly name: K } & Readonly<Intents[K]> }[keyof Intents];
+
 const TERMS = [
   { name: "nonce", type: "uint256" },
   { name: "deadline", type: "uint256" },
