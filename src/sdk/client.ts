@@ -417,7 +417,7 @@ export class Plimsoll {
    * @throws ContractError, MissingPrice if no price is given and the index has none, UnknownMarket, InvalidAmount
    */
   async previewTrade(id: AccountId, { market, size, price }: Omit<HypotheticalTrade, "maker">): Promise<Assessment> {
-    const at = price === undefined ? await this.#indexPrice(market) : parsePrice(price);
+    const at = price === undefined ? await this.indexPrice(market) : parsePrice(price);
     const { previewTrade } = this.#reader;
     return plain(await withTypedErrors(() => previewTrade.staticCall(id, market, parseWad(size), at)));
   }
@@ -498,6 +498,22 @@ export class Plimsoll {
     return new Map(held.map((underlying) => [underlying, liquidationPrices(account, house, underlying)]));
   }
 
+  /** Everything outside accounts that assessments depend on, at the latest block. */
+  async state(): Promise<HouseState> {
+    const block = await this.#provider.getBlock("latest");
+    if (block === null) throw new NodeIncomplete("latest block");
+    return readHouse(this, this.addressBook, block);
+  }
+
+  /**
+   * The index price [wad] of a market.
+   * @throws UnknownMarket, MissingPrice
+   */
+  async indexPrice(market: number): Promise<bigint> {
+    const house = await this.state();
+    return priceOf(house, marketOf(house, market).underlying).price;
+  }
+
   /** The node that this client reads from. */
   get provider(): Provider {
     return this.#provider;
@@ -508,13 +524,6 @@ export class Plimsoll {
   /** The clearinghouse for static calls in anybody's name. */
   get #reader(): IClearingHouse {
     return this.clearingHouse.connect(this.#provider);
-  }
-
-  async #indexPrice(market: number): Promise<bigint> {
-    const block = await this.#provider.getBlock("latest");
-    if (block === null) throw new NodeIncomplete("latest block");
-    const house = await readHouse(this, this.addressBook, block);
-    return priceOf(house, marketOf(house, market).underlying).price;
   }
 
   #requireSigner(): Signer {

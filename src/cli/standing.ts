@@ -1,0 +1,130 @@
+import { RiskError } from "../risk/errors.ts";
+import type { LiquidationPrices } from "../risk/liquidationPrice.ts";
+import { standingOf } from "../risk/standing.ts";
+import type { Standing } from "../risk/standing.ts";
+import type { AccountState, HouseState, MarginState } from "../risk/types.ts";
+import { accountParts } from "../sdk/accountId.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
+import { decimal, multiple, price, usd, usdUp } from "./format.ts";
+import { accountName, underlyingName } from "./names.ts";
+import { table } from "./output.ts";
+
+/** How an account stands, or why nobody can say: something it holds has no usable price. */
+export type Assessed = Standing | RiskError;
+
+/** An account before and after an action. */
+export interface Effect {
+  readonly account: AccountId;
+  readonly before: Assessed;
+  readonly after: Assessed;
+  /** [wad] most that an isolated account can lose: all that is in it */
+  readonly maximumLoss?: bigint;
+}
+
+/** @throws UnknownMarket, UnknownCollateral, … but not for want of a price */
+export function assess(account: AccountState, house: HouseState): Assessed {
+  try {
+    return standingOf(account, house);
+  } catch (error) {
+    if (error instanceof RiskError) return error;
+    throw error;
+  }
+}
+
+/**
+ * What an action does to an account. `atStake` says whose equity an isolated account can lose: a trade risks what is there before
+ * it, money that comes in is at risk afterwards.
+ */
+export function effectOf(account: AccountId, before: Assessed, after: Assessed, atStake: "before" | "after"): Effect {
+  const isolated = accountParts(account).isolatedMarket !== undefined;
+  const staked = atStake === "before" ? before : after;
+  const loss = !isolated || staked instanceof RiskError ? undefined : { maximumLoss: positive(staked.equity) };
+  return { account, before, after, ...loss };
+}
+
+/** An effect as a table of two columns, with the maximum loss of an isolated account under it. */
+export function effectTable({ account, before, after, maximumLoss }: Effect, book: AddressBook): string {
+  const name = accountName(account, book);
+  const drawn = table([name, ">now", ">after"], joined(linesOf(before, book), linesOf(after, book)));
+  return maximumLoss === undefined ? drawn : `${drawn}\nMaximum loss of ${name}: ${usdUp(maximumLoss)} USD`;
+}
+
+/** A standing as names and values. */
+export function standingFacts(standing: Assessed, book: AddressBook): [name: string, value: string][] {
+  return [...linesOf(standing, book)];
+}
+
+export function effectJson({ account, before, after, maximumLoss }: Effect, book: AddressBook): object {
+  return {
+    account: accountName(account, book),
+    id: account,
+    before: standingJson(before, book),
+    after: standingJson(after, book),
+    ...(maximumLoss !== undefined && { maximumLoss: decimal(maximumLoss) }),
+  };
+}
+
+export function standingJson(s: Assessed, book: AddressBook): object {
+  if (s instanceof RiskError) return { error: s.name, message: s.message };
+  return {
+    state: s.state,
+    equity: decimal(s.equity),
+    initialMargin: decimal(s.initialMargin),
+    maintenanceMargin: decimal(s.maintenanceMargin),
+    marginRatio: decimal(s.ratio),
+    freeCollateral: decimal(s.freeCollateral),
+    leverage: decimal(s.leverage),
+    prices: Object.fromEntries(
+      s.bounds.map(({ underlying, price: index, marginCall, liquidation }) => [
+        underlyingName(underlying, book),
+        { index: decimal(index), marginCall: pairJson(marginCall), liquidation: pairJson(liquidation) },
+      ]),
+    ),
+  };
+}
+
+/** The word for a row of the health table. */
+export function stateName(state: MarginState): string {
+  return state === "marginCall" ? "margin call" : state;
+}
+
+/** Both prices of a pair, the lower one first. */
+export function pair({ down, up }: LiquidationPrices): string {
+  if (down === undefined && up === undefined) return "none";
+  return [down === undefined ? "" : `↓ ${price(down)}`, up === undefined ? "" : `↑ ${price(up)}`]
+    .filter((part) => part !== "")
+    .join("  ");
+}
+
+export function pairJson({ down, up }: LiquidationPrices): object {
+  return { down: decimal(down), up: decimal(up) };
+}
+
+function linesOf(s: Assessed, book: AddressBook): Map<string, string> {
+  if (s instanceof RiskError) return new Map([["state", `cannot be assessed: ${s.message}`]]);
+  const lines = new Map([
+    ["state", stateName(s.state)],
+    ["equity", usd(s.equity)],
+    ["initial margin", usdUp(s.initialMargin)],
+    ["maintenance margin", usdUp(s.maintenanceMargin)],
+    ["margin ratio E / MM", multiple(s.ratio)],
+    ["free collateral", usd(s.freeCollateral)],
+    ["leverage", multiple(s.leverage)],
+  ]);
+  for (const { underlying, marginCall, liquidation } of s.bounds) {
+    const name = underlyingName(underlying, book);
+    lines.set(`${name} margin-call price`, pair(marginCall));
+    lines.set(`${name} liquidation price`, pair(liquidation));
+  }
+  return lines;
+}
+
+/** Rows with the values of both, in the order of the first; what one does not have is left empty. */
+function joined(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): string[][] {
+  return [...new Set([...a.keys(), ...b.keys()])].map((name) => [name, a.get(name) ?? "", b.get(name) ?? ""]);
+}
+
+function positive(amount: bigint): bigint {
+  return amount > 0n ? amount : 0n;
+}
