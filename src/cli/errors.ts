@@ -135,6 +135,15 @@ export class NoPosition extends CliError {
   }
 }
 
+/** An address that was never granted anything by this owner. */
+export class UnknownSessionKey extends CliError {
+  readonly exitCode = EXIT.refused;
+
+  constructor(owner: string, key: string) {
+    super(`${key} was never a key of ${owner}`, { owner, key });
+  }
+}
+
 /** The matcher refused; `name` is its reason. */
 export class RefusedByMatcher extends CliError {
   override readonly name: string;
