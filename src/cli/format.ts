@@ -49,6 +49,11 @@ export function time(seconds: bigint | number): string {
   return new Date(milliseconds).toISOString().replace("T", " ").replace(".000Z", " UTC");
 }
 
+/** The same to the minute, for tables that say UTC in their titles. */
+export function minute(seconds: bigint | number): string {
+  return time(seconds).slice(0, 16);
+}
+
 /** An address, abbreviated. */
 export function shortAddress(address: string): string {
   return `${address.slice(0, 6)}…${address.slice(-4)}`;

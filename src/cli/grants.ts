@@ -7,6 +7,7 @@ import { percentOfPpm, rounded, time } from "./format.ts";
 import { marketName } from "./names.ts";
 
 const MAX_BAND = 1_000_000n; // [ppm]
+const ALL_SCOPES = (1n << 8n) - 1n;
 const ALL_MARKETS = (1n << 64n) - 1n;
 const LAST_SERIAL = 31;
 const USD = 10n ** 18n;
@@ -19,9 +20,9 @@ export interface Rights extends Grant {
   readonly lossLeft: bigint | undefined;
 }
 
-/** Names of the scopes of a bitmap. */
+/** Names of the scopes of a bitmap, in words. */
 export function scopeNames(scopes: bigint): string[] {
-  return Object.entries(SCOPES).flatMap(([name, bit]) => ((scopes & bit) === 0n ? [] : [name]));
+  return scopes === ALL_SCOPES ? ["everything"] : scopesOf(scopes);
 }
 
 /** The effective rights of a key among all keys of its owner; what a key uses counts against those above it. */
@@ -59,14 +60,14 @@ export function grantFacts(grant: Grant, book: AddressBook): [name: string, valu
 /** What is left of the limits of a key, in words. */
 export function leftFacts({ notionalLeft: notional, lossLeft: loss }: Rights): [name: string, value: string][] {
   return [
-    ["left today", notional === undefined ? "no limit" : `${usd(notional, 6)} USD`],
-    ["left to lose", loss === undefined ? "no limit" : `${usd(loss, 9)} USD`],
+    ["left to trade today", notional === undefined ? "no limit" : usd(notional, 6)],
+    ["left to lose", loss === undefined ? "no limit" : usd(loss, 9)],
   ];
 }
 
 export function grantJson(grant: Grant, book: AddressBook): object {
   return {
-    scopes: scopeNames(grant.scopes),
+    scopes: scopesOf(grant.scopes),
     markets: grant.markets === ALL_MARKETS ? "all" : bitsOf(grant.markets).map((id) => marketName(id, book)),
     accounts: bitsOf(grant.accounts),
     expiry: Number(grant.expiry),
@@ -81,6 +82,10 @@ export function leftJson({ notionalLeft: notional, lossLeft: loss }: Rights): ob
     notionalLeft: notional === undefined ? null : formatAmount(notional, 6),
     lossLeft: loss === undefined ? null : formatAmount(loss, 9),
   };
+}
+
+function scopesOf(scopes: bigint): string[] {
+  return Object.entries(SCOPES).flatMap(([name, bit]) => ((scopes & bit) === 0n ? [] : [name]));
 }
 
 function notionalLeft({ grant, tradedToday }: KnownKey): bigint | undefined {

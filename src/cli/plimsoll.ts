@@ -24,6 +24,8 @@ const GROUPS: readonly Group[] = [
   ...[riskCommands, keyCommands, marketCommands, adminCommands, intentCommands],
 ];
 
+const HELP_WIDTH = 116; // [columns]
+
 const HELP = `
 Settings of the environment: RPC_URL, ADDRESS_BOOK, MATCHER, KEYSTORE for the options of these names; PRIVATE_KEY or
 PLIMSOLL_PASSWORD for keys, which never stand on a command line. Amounts are decimal numbers.
@@ -37,11 +39,16 @@ Exit codes: 0 done, 1 failed or declined, 2 wrong usage, 3 refused by a contract
  */
 export async function run(args: readonly string[], shell: Shell): Promise<number> {
   const open: Session[] = [];
+  const help: string[] = [];
   try {
-    await program(shell, open).parseAsync([...args], { from: "user" });
+    await program(shell, open, help).parseAsync([...args], { from: "user" });
     return EXIT.done;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done; // help or version was shown
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done; // help was asked for
+    if (error instanceof CommanderError && error.code === "commander.help") {
+      shell.err(help.join("")); // a group without a command
+      return EXIT.usage;
+    }
     const { exitCode, ...failure } = describeFailure(error, open[0]?.knownBook);
     const text = `${failure.error}: ${failure.message}\n`;
     shell.err(args.includes("--json") ? json({ ...failure, exitCode }) : text);
@@ -51,8 +58,8 @@ export async function run(args: readonly string[], shell: Shell): Promise<number
   }
 }
 
-/** The commands; what they open is put into `open`. */
-function program(shell: Shell, open: Session[]): Command {
+/** The commands; what they open is put into `open`, what commander itself complains about or shows instead into `complaints`. */
+function program(shell: Shell, open: Session[], complaints: string[]): Command {
   const perform = performer(async (options, work) => {
     const session = new Session(shell, options);
     open.push(session);
@@ -70,12 +77,12 @@ function program(shell: Shell, open: Session[]): Command {
     .option("--json", "one JSON document on stdout, errors as JSON on stderr")
     .option("--yes", "confirms what would be asked")
     .addHelpText("after", HELP)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, helpWidth: HELP_WIDTH })
     .configureOutput({
       writeOut: (text) => {
         shell.out(text);
       },
-      writeErr: () => undefined,
+      writeErr: (text) => complaints.push(text),
     })
     .exitOverride();
   for (const group of GROUPS) group(root, perform);

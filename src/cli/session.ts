@@ -1,5 +1,4 @@
 import { FetchRequest, isError, JsonRpcProvider, Wallet } from "ethers";
-import type { Signer } from "ethers";
 
 import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
@@ -71,7 +70,7 @@ export class Session {
   }
 
   /** @throws NoKey, KeystoreUnusable */
-  async signer(): Promise<Signer & { readonly address: string; connect: Wallet["connect"] }> {
+  signer(): Promise<Wallet> {
     return (this.#wallet ??= this.#openKey());
   }
 

@@ -1,4 +1,5 @@
 import { RiskError } from "../risk/errors.ts";
+import { positive } from "../risk/fixed.ts";
 import type { LiquidationPrices } from "../risk/liquidationPrice.ts";
 import { standingOf } from "../risk/standing.ts";
 import type { Standing } from "../risk/standing.ts";
@@ -33,12 +34,11 @@ export function assess(account: AccountState, house: HouseState): Assessed {
 }
 
 /**
- * What an action does to an account. `atStake` says whose equity an isolated account can lose: a trade risks what is there before
- * it, money that comes in is at risk afterwards.
+ * What an action does to an account.
+ * @param staked the account when all that is at risk is in it: before a trade, after money has come in
  */
-export function effectOf(account: AccountId, before: Assessed, after: Assessed, atStake: "before" | "after"): Effect {
+export function effectOf(account: AccountId, before: Assessed, after: Assessed, staked = before): Effect {
   const isolated = accountParts(account).isolatedMarket !== undefined;
-  const staked = atStake === "before" ? before : after;
   const loss = !isolated || staked instanceof RiskError ? undefined : { maximumLoss: positive(staked.equity) };
   return { account, before, after, ...loss };
 }
@@ -123,8 +123,4 @@ function linesOf(s: Assessed, book: AddressBook): Map<string, string> {
 /** Rows with the values of both, in the order of the first; what one does not have is left empty. */
 function joined(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): string[][] {
   return [...new Set([...a.keys(), ...b.keys()])].map((name) => [name, a.get(name) ?? "", b.get(name) ?? ""]);
-}
-
-function positive(amount: bigint): bigint {
-  return amount > 0n ? amount : 0n;
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-import { moveIn, moveOut } from "../../risk/moves.ts";
+import { moveIn, moveOut, ownCash } from "../../risk/moves.ts";
 import type { Movable } from "../../risk/moves.ts";
 import type { Books } from "../../risk/types.ts";
 import { ownerOf } from "../../sdk/accountId.ts";
@@ -12,6 +12,7 @@ import { formatAmount, parseAmount, toWadDown } from "../../sdk/units.ts";
 import { MockERC20__factory } from "../../../types/index.ts";
 import { InsufficientTokens, InvalidValue } from "../errors.ts";
 import { ownOrIntent } from "../authority.ts";
+import { percent, usdUp } from "../format.ts";
 import { parseAddress, parseAsset } from "../names.ts";
 import type { Report } from "../output.ts";
 import type { Perform } from "../program.ts";
@@ -53,7 +54,7 @@ async function deposit(session: Session, amount: string, symbol?: string): Promi
       ["from", address],
       ["into", `${session.accountName(id)} of ${ownerOf(id)}`],
     ],
-    effects: [effectOf(id, assess(account, state), after, "after")],
+    effects: [effectOf(id, assess(account, state), after, after)],
     accounts: [id],
     call: depositCall(session.book, id, asset.symbol, amount),
     send: (client) => client.deposit(id, asset.symbol, amount),
@@ -85,8 +86,9 @@ async function withdraw(
     details: [
       ["from", `${session.accountName(id)} of ${ownerOf(id)}`],
       ["to", to],
+      ...(await borrowing(house, { account, house: state }, asset, moved)),
     ],
-    effects: [effectOf(id, assess(account, state), after, "after")],
+    effects: [effectOf(id, assess(account, state), after, after)],
     accounts: [id],
     call,
     rehearse: false,
@@ -113,15 +115,24 @@ async function transfer(
   const received = hypothetical(target, (books) => moveIn(books, what, wad(moved, asset)));
   return transact(session, house, {
     title: `transfer ${amount} ${asset.symbol} from ${session.accountName(from)} to ${session.accountName(to)}`,
-    details: [["owner", ownerOf(from)]],
+    details: [["owner", ownerOf(from)], ...(await borrowing(house, source, asset, moved))],
     effects: [
-      effectOf(from, assess(source.account, source.house), sent, "after"),
-      effectOf(to, assess(target.account, target.house), received, "after"),
+      effectOf(from, assess(source.account, source.house), sent, sent),
+      effectOf(to, assess(target.account, target.house), received, received),
     ],
     accounts: [from, to],
     call,
     rehearse: false,
   });
+}
+
+/** What cash that leaves is borrowed, beyond an account's own. */
+async function borrowing(house: Plimsoll, books: Books, asset: Asset, units: bigint): Promise<[string, string][]> {
+  if (asset.token !== house.addressBook.cash.token) return [];
+  const borrowed = wad(units, asset) - ownCash(books);
+  if (borrowed <= 0n) return [];
+  const { borrowRate } = await house.lending();
+  return [["borrows", `${usdUp(borrowed)} USD, at ${percent(borrowRate)} a year before it`]];
 }
 
 /** How an account would stand after a move. */

@@ -17,7 +17,7 @@ import type { Grant, KeyName } from "../../sdk/sessionKeys.ts";
 import { InvalidValue, UnknownSessionKey } from "../errors.ts";
 import { readSigned, SIGNED, venueOf, writeSigned } from "../files.ts";
 import type { KeyPaper } from "../files.ts";
-import { shortAddress, time } from "../format.ts";
+import { minute } from "../format.ts";
 import { grantFacts, grantJson, leftFacts, leftJson, rightsOf, scopeNames } from "../grants.ts";
 import { createKeystore } from "../keystore.ts";
 import { parseAddress, parseDuration, parseMarket, parsePercent } from "../names.ts";
@@ -103,14 +103,11 @@ async function listKeys(session: Session, options: { dead?: boolean }): Promise<
 function keyTable(shown: readonly KnownKey[], all: readonly KnownKey[]): string {
   const rows = shown.map((key) => {
     const rights = rightsOf(key, all);
-    const left = new Map(leftFacts(rights));
-    return [
-      ...[shortAddress(key.key), key.live ? "live" : "ended", scopeNames(rights.scopes).join(" ")],
-      ...[key.parent === undefined ? "owner" : shortAddress(key.parent), time(rights.expiry)],
-      ...[left.get("left today") ?? "", left.get("left to lose") ?? "", lastUse(key)],
-    ];
+    const may = scopeNames(rights.scopes).join(" ");
+    const left = leftFacts(rights).map(([, value]) => value);
+    return [key.key, may, key.live ? minute(rights.expiry) : "ended", left.join(" / "), lastUse(key)];
   });
-  return table(["key", "state", "may", "granted by", "until", ">left today", ">left to lose", "last use"], rows);
+  return table(["key", "may", "until (UTC)", ">left [USD] today / in all", "last use"], rows);
 }
 
 async function show(session: Session, text: string): Promise<Report> {
@@ -148,7 +145,7 @@ function keyJson(session: Session, key: KnownKey, all: readonly KnownKey[]): obj
 }
 
 function lastUse({ lastUse: use }: KnownKey): string {
-  return use === undefined ? "never" : time(use.time);
+  return use === undefined ? "never" : minute(use.time);
 }
 
 /** @throws UnknownSessionKey */

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 
 import { lend as lendCash, raiseCash } from "../../risk/lending.ts";
-import { min, positive } from "../../risk/fixed.ts";
+import { positive } from "../../risk/fixed.ts";
+import { mostCash, ownCash } from "../../risk/moves.ts";
 import type { Books } from "../../risk/types.ts";
 import { ownerOf } from "../../sdk/accountId.ts";
-import type { AccountId } from "../../sdk/accountId.ts";
 import { lendCall, recallCall } from "../../sdk/calls.ts";
-import type { LendingMarket, Plimsoll } from "../../sdk/client.ts";
+import type { LendingMarket } from "../../sdk/client.ts";
 import { interestSoFar } from "../../sdk/history.ts";
 import { parseWad } from "../../sdk/units.ts";
 import { ownOrIntent } from "../authority.ts";
@@ -59,7 +59,7 @@ async function loan(session: Session, verb: "lend" | "recall", amount: string): 
       ["account", `${session.accountName(id)} of ${ownerOf(id)}`],
       ["supply rate", `${percent(supplyRate)} a year now`],
     ],
-    effects: [effectOf(id, assess(account, state), hypothetical({ account, house: state }, move), "before")],
+    effects: [effectOf(id, assess(account, state), hypothetical({ account, house: state }, move))],
     accounts: [id],
     call,
     rehearse: false,
@@ -69,13 +69,13 @@ async function loan(session: Session, verb: "lend" | "recall", amount: string): 
 async function showLoans(session: Session): Promise<Report> {
   const house = await session.house();
   const id = await session.account();
-  const [loans, pool, interest, room, view] = await Promise.all([
+  const [loans, pool, interest, view] = await Promise.all([
     house.loans(id),
     house.lending(),
     interestSoFar(house, id),
-    borrowable(house, id),
     house.view(id),
   ]);
+  const room = positive(mostCash(view) - ownCash(view));
   const standing = assess(view.account, view.house);
   const known = standing instanceof Error ? undefined : standing;
   const bounds = known?.bounds ?? [];
@@ -112,17 +112,6 @@ async function showLoans(session: Session): Promise<Report> {
       `Pool\n${facts(poolFacts(pool))}`,
     ),
   };
-}
-
-/** Cash that the clearinghouse would let leave beyond what the account has itself, as far as the pool can pay. */
-async function borrowable(house: Plimsoll, id: AccountId): Promise<bigint> {
-  const [health, { account }, { lent }, { liquid }] = await Promise.all([
-    house.healthOnChain(id),
-    house.view(id),
-    house.loans(id),
-    house.lending(),
-  ]);
-  return positive(min(health.freeCollateral - account.cash - lent, liquid - lent));
 }
 
 /** The lending pool as names and values. */

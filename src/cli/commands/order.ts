@@ -1,19 +1,22 @@
 import type { Command } from "commander";
 
-import { PPM } from "../../risk/fixed.ts";
-import { whatIf } from "../../risk/whatIf.ts";
+import { abs, min, PPM } from "../../risk/fixed.ts";
+import { moveIn, moveOut } from "../../risk/moves.ts";
+import type { Books } from "../../risk/types.ts";
+import { applyFill } from "../../risk/whatIf.ts";
+import type { HypotheticalFill } from "../../risk/whatIf.ts";
 import type { FillView, OrderView } from "../../matcher/views.ts";
-import { ownerOf } from "../../sdk/accountId.ts";
+import { accountId, ownerOf } from "../../sdk/accountId.ts";
 import type { AccountId } from "../../sdk/accountId.ts";
 import { batchCall, settleOrdersCall, transferCall } from "../../sdk/calls.ts";
-import type { Match } from "../../sdk/calls.ts";
+import type { Call, Match } from "../../sdk/calls.ts";
 import type { Plimsoll } from "../../sdk/client.ts";
 import { buildOrder, hashOrder, signOrder } from "../../sdk/orders.ts";
 import type { Order, SignedOrder } from "../../sdk/orders.ts";
 import { parsePrice, parseWad } from "../../sdk/units.ts";
 import { InvalidValue, OptionConflict } from "../errors.ts";
 import { readSigned, SIGNED, venueOf, writeSigned } from "../files.ts";
-import { price, shortHash, size, time, usdUp } from "../format.ts";
+import { price, shortHash, size, time } from "../format.ts";
 import { marketName, parseDuration, parseMarket, parseNonce, parsePercent } from "../names.ts";
 import { facts, json, paragraphs, table } from "../output.ts";
 import type { Report } from "../output.ts";
@@ -23,6 +26,7 @@ import type { Session } from "../session.ts";
 import { assess, effectJson, effectOf, effectTable } from "../standing.ts";
 import type { Effect } from "../standing.ts";
 import { transact } from "../transact.ts";
+import { parsePositive } from "./funds.ts";
 
 const DEFAULT_SLIPPAGE = "0.5%";
 const DEPTH = "20";
@@ -181,17 +185,16 @@ async function effectOfFill(house: Plimsoll, order: Order): Promise<Effect> {
     house.clearingHouse.market(market),
   ]);
   const feeRate = order.postOnly ? params.makerFee : params.takerFee;
-  const after = whatIf(account, state, { market, size: order.size, price: order.limitPrice, feeRate });
-  return effectOf(order.account, assess(account, state), assess(after.account, state), "before");
+  const after = applyFill(account, state, { market, size: order.size, price: order.limitPrice, feeRate });
+  return effectOf(order.account, assess(account, state), assess(after, state));
 }
 
 /** What the owner signs, in words. */
 function payload(session: Session, order: Order): [name: string, value: string][] {
-  const absolute = order.size > 0n ? order.size : -order.size;
   return [
     ["owner", ownerOf(order.account)],
     ["account", `${session.accountName(order.account)} (${order.account.toString()})`],
-    [order.size > 0n ? "buy" : "sell", `${size(absolute)} ${marketName(Number(order.market), session.book)}`],
+    [order.size > 0n ? "buy" : "sell", `${size(abs(order.size))} ${marketName(Number(order.market), session.book)}`],
     ["limit price", `${price(order.limitPrice)} or better`],
     ["kind", kindOf(order)],
     ["good until", time(order.expiry)],
@@ -224,46 +227,106 @@ interface SettleOptions {
 
 async function settle(session: Session, files: readonly string[], options: SettleOptions): Promise<Report> {
   const { book } = session;
-  const signed = files.map((file) => readSigned(file, SIGNED.order, book));
-  const orders = signed.map(({ order, signature }) => ({ order, signature }));
+  const orders = files.map((file) => {
+    const { order, signature } = readSigned(file, SIGNED.order, book);
+    return { order, signature };
+  });
   const matches = matchesOf(orders, options.match);
   const house = await session.signingHouse();
+  const fund = options.fund === undefined ? undefined : await fundingOf(session, options.fund);
   const fills = settleOrdersCall(book, orders, matches);
-  const into = await session.account();
-  const call =
-    options.fund === undefined ? fills : batchCall(book, [await funding(session, into, options.fund), fills]);
-  const accounts = [...new Set(orders.map(({ order }) => order.account))];
-  const maximumLoss = options.fund === undefined ? [] : await isolatedLoss(session, house, into, options.fund);
+  const call = fund === undefined ? fills : batchCall(book, [fund.call, fills]);
+  await house.rehearse(call);
+  const effects = await effectsOf(house, orders, matches, fund);
+  const count = `${matches.length} match${matches.length === 1 ? "" : "es"} of ${orders.length} orders`;
   return transact(session, house, {
-    title: `settle ${matches.length} match${matches.length === 1 ? "" : "es"} of ${orders.length} orders`,
-    details: [...orders.flatMap(({ order }, i) => matchDetail(session, order, i)), ...maximumLoss],
-    accounts,
+    title: `settle ${count}${fund === undefined ? "" : `, with ${options.fund ?? ""} ${book.cash.symbol} from main`}`,
+    details: orders.map(({ order }, i) => matchDetail(session, order, i)),
+    effects,
+    accounts: effects.map(({ account }) => account),
     call,
+    rehearse: false,
   });
 }
 
-/** Cash from the owner's main account. */
-async function funding(session: Session, into: AccountId, amount: string) {
-  return transferCall(session.book, await session.account("main"), into, session.book.cash.symbol, amount);
+/** Cash that goes from the main account into --account before the fills. */
+interface Funding {
+  readonly from: AccountId;
+  readonly into: AccountId;
+  readonly amount: bigint; // [wad]
+  readonly call: Call;
 }
 
-async function isolatedLoss(session: Session, house: Plimsoll, into: AccountId, amount: string): Promise<Detail[]> {
-  const { equity } = await house.health(into);
-  const most = usdUp(equity + parseWad(amount));
-  return [
-    ["funded with", `${amount} ${session.book.cash.symbol} from main`],
-    [`maximum loss of ${session.accountName(into)}`, `${most} USD`],
-  ];
+async function fundingOf(session: Session, amount: string): Promise<Funding> {
+  const { book } = session;
+  const into = await session.account();
+  const from = accountId(ownerOf(into));
+  parsePositive(amount, book.cash);
+  return { from, into, amount: parseWad(amount), call: transferCall(book, from, into, book.cash.symbol, amount) };
+}
+
+/** What matches do to every account in them, each fill as large as both orders leave it. */
+async function effectsOf(
+  house: Plimsoll,
+  orders: readonly SignedOrder[],
+  matches: readonly Match[],
+  fund: Funding | undefined,
+): Promise<Effect[]> {
+  const ids = new Set([...(fund === undefined ? [] : [fund.from, fund.into]), ...orders.map((o) => o.order.account)]);
+  const views = await Promise.all([...ids].map(async (id) => ({ id, ...(await house.view(id)) })));
+  const fills = await fillsOf(house, orders, matches);
+  return views.map(({ id, account, house: state }) => {
+    const funded = fundedBooks({ account, house: state }, id, fund).account;
+    const after = fills.filter((fill) => fill.account === id).reduce((a, fill) => applyFill(a, state, fill), funded);
+    return effectOf(id, assess(account, state), assess(after, state), assess(funded, state));
+  });
+}
+
+function fundedBooks(books: Books, id: AccountId, fund: Funding | undefined): Books {
+  if (fund?.from === id) return moveOut(books, "cash", fund.amount);
+  return fund?.into === id ? moveIn(books, "cash", fund.amount) : books;
+}
+
+type AccountFill = HypotheticalFill & { readonly account: AccountId };
+
+/** The fills of both sides of each match. */
+async function fillsOf(
+  house: Plimsoll,
+  orders: readonly SignedOrder[],
+  matches: readonly Match[],
+): Promise<AccountFill[]> {
+  const open = await Promise.all(
+    orders.map(async ({ order }) => abs(order.size) - (await house.exchange.filled(order.account, order.nonce))),
+  );
+  const fills: AccountFill[] = [];
+  for (const match of matches) {
+    const [maker, taker] = [orders[match.maker]?.order, orders[match.taker]?.order];
+    if (maker === undefined || taker === undefined) continue; // `matchesOf` has checked both
+    const units = min(open[match.maker] ?? 0n, open[match.taker] ?? 0n);
+    for (const i of [match.maker, match.taker]) open[i] = (open[i] ?? 0n) - units;
+    const [{ makerFee, takerFee }] = await house.clearingHouse.market(maker.market);
+    const both = taker.resting; // two resting orders trade at the mid, each at the mean of both fees
+    const price = both ? (maker.limitPrice + taker.limitPrice) / 2n : maker.limitPrice;
+    const fee = (own: bigint) => (both ? (makerFee + takerFee) / 2n : own);
+    const side = (order: Order, own: bigint) => ({
+      ...{ account: order.account, market: Number(order.market), price, feeRate: fee(own) },
+      size: order.size > 0n ? units : -units,
+    });
+    fills.push(side(maker, makerFee), side(taker, takerFee));
+  }
+  return fills;
 }
 
 type Detail = [name: string, value: string];
 
-function matchDetail(session: Session, order: Order, i: number): Detail[] {
+function matchDetail(session: Session, order: Order, i: number): Detail {
   const market = marketName(Number(order.market), session.book);
   const side = order.size > 0n ? "buys" : "sells";
-  const absolute = order.size > 0n ? order.size : -order.size;
   const who = `${session.accountName(order.account)} of ${ownerOf(order.account)}`;
-  return [[`order ${i}`, `${who} ${side} ${size(absolute)} ${market} at ${price(order.limitPrice)}, ${kindOf(order)}`]];
+  return [
+    `order ${i}`,
+    `${who} ${side} ${size(abs(order.size))} ${market} at ${price(order.limitPrice)}, ${kindOf(order)}`,
+  ];
 }
 
 /**

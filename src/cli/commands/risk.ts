@@ -53,11 +53,9 @@ export function riskCommands(program: Command, perform: Perform): void {
 async function health(session: Session): Promise<Report> {
   const house = await session.house();
   const id = await session.account();
-  const [{ block, account, house: state }, call] = await Promise.all([
-    house.view(id),
-    house.marginCall(id).catch(() => undefined),
-  ]);
+  const { block, account, house: state } = await house.view(id);
   const standing = assess(account, state);
+  const call = standing instanceof Error ? undefined : await house.marginCall(id);
   const cure = call === undefined ? "" : `Deposit ${usdUp(call.deposit)} USD to be healthy again.`;
   return {
     data: {
@@ -101,7 +99,8 @@ async function whatIf(
     price: options.price === undefined ? index : parsePrice(options.price),
     feeRate: options.maker === true ? params.makerFee : params.takerFee,
   });
-  const effect = effectOf(id, assess(account, state), assess(after.account, state), "before");
+  const effect = effectOf(id, assess(account, state), assess(after.account, state));
+
   const at = price(options.price === undefined ? index : parsePrice(options.price));
   return {
     data: {
