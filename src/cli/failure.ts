@@ -12,7 +12,7 @@ import type { ContractError } from "../sdk/errors.ts";
 import { InvalidOrder } from "../sdk/orders.ts";
 import { InvalidGrant } from "../sdk/sessionKeys.ts";
 import { formatAmount, formatWad, InvalidAmount, PriceNotPositive } from "../sdk/units.ts";
-import { CliError, EXIT } from "./errors.ts";
+import { CliError, EXIT, RefusedByMatcher } from "./errors.ts";
 import { time } from "./format.ts";
 import { accountName, collateralName, marketName, underlyingName } from "./names.ts";
 
@@ -87,9 +87,9 @@ const WAD_FIELDS = [
     "minimum",
     "amount",
   ],
-  ...["gain", "minGain", "payment", "maxPayment"],
+  ...["gain", "minGain", "payment", "maxPayment", "initialMargin", "surcharge"],
 ];
-const TIME_FIELDS = ["expiry", "deadline", "now_", "time", "updatedAt", "end", "since", "upSince"];
+const TIME_FIELDS = ["expiry", "deadline", "now_", "time", "updatedAt", "end", "since", "upSince", "now", "latest"];
 
 /** Units of the fields of contract errors, by name; `Error.field` where a name means different things. */
 const UNITS: Readonly<Record<string, Unit>> = {
@@ -100,7 +100,12 @@ const UNITS: Readonly<Record<string, Unit>> = {
   ...{ band: "ppm", maxDeviation: "ppm", taker: "account" },
   ...{ "OwnerMismatch.from": "account", "OwnerMismatch.to": "account" },
   ...{ "SizeTooLarge.maximum": "wad", "OrderSizeInvalid.unit": "wad", "OrderSizeInvalid.max": "wad" },
-  ...{ "OrderPriceInvalid.max": "wad", "KeyLacksScope.required": "plain", "OrderNotFilledWhole.filled": "wad" },
+  ...{
+    "OrderPriceInvalid.max": "wad",
+    "PriceInvalid.maximum": "wad",
+    "KeyLacksScope.required": "plain",
+    "OrderNotFilledWhole.filled": "wad",
+  },
   ...{ "FractionTooSmall.fraction": "wad", "KeyNotionalLimit.tradedToday": "usd6", "KeyNotionalLimit.limit": "usd6" },
   ...{ "KeyLossLimit.loss": "usd9", "KeyLossLimit.limit": "usd9" },
   ...{ "ERC20InsufficientBalance.balance": "plain", "InsufficientBalance.balance": "plain" },
@@ -111,6 +116,7 @@ export function describeFailure(error: unknown, book: AddressBook | undefined): 
   const refused = decodeError(error);
   if (refused !== undefined) return ofContract(refused, book);
   if (error instanceof CommanderError) return ofCommander(error);
+  if (error instanceof RefusedByMatcher) return ofMatcher(error, book);
   if (error instanceof CliError) return named(error, error.fields, error.exitCode);
   if (error instanceof RiskError) return named(error, fieldsOf(error), EXIT.refused);
   if (USAGE.some((kind) => error instanceof kind)) return named(error as Error, fieldsOf(error as Error), EXIT.usage);
@@ -125,10 +131,24 @@ function ofContract(error: ContractError, book: AddressBook | undefined): Failur
       human(error.name, field, value, book),
     ]),
   );
-  const numbers = Object.entries(fields).map(([field, value]) => `${field} ${String(value)}`);
-  const meaning = MEANINGS[error.name] ?? "the contract refuses this";
-  const message = numbers.length === 0 ? meaning : `${meaning} (${numbers.join(", ")})`;
+  const message = withNumbers(MEANINGS[error.name] ?? "the contract refuses this", fields);
   return { error: error.name, message, fields: { ...fields, data: error.data }, exitCode: EXIT.refused };
+}
+
+/** The matcher's numbers are those of contracts, as texts. */
+function ofMatcher({ name, message, fields, exitCode }: RefusedByMatcher, book: AddressBook | undefined): Failure {
+  const read = Object.fromEntries(
+    Object.entries(fields).map(([field, value]) => {
+      const isNumber = typeof value === "string" ? /^-?\d+$/.test(value) : Number.isInteger(value);
+      return [field, isNumber ? human(name, field, BigInt(value as string | number), book) : value];
+    }),
+  );
+  return { error: name, message: withNumbers(message, read), fields: read, exitCode };
+}
+
+function withNumbers(message: string, fields: Readonly<Record<string, unknown>>): string {
+  const numbers = Object.entries(fields).map(([field, value]) => `${field} ${String(value)}`);
+  return numbers.length === 0 ? message : `${message} (${numbers.join(", ")})`;
 }
 
 /** A value of a contract error in the unit that its name stands for. */

@@ -21,6 +21,8 @@ export interface Effect {
   readonly after: Assessed;
   /** [wad] most that an isolated account can lose: all that is in it */
   readonly maximumLoss?: bigint;
+  /** Whether the ledger would let the account stand after a trade. */
+  readonly accepted?: boolean;
 }
 
 /** @throws UnknownMarket, UnknownCollateral, … but not for want of a price */
@@ -44,10 +46,12 @@ export function effectOf(account: AccountId, before: Assessed, after: Assessed, 
 }
 
 /** An effect as a table of two columns, with the maximum loss of an isolated account under it. */
-export function effectTable({ account, before, after, maximumLoss }: Effect, book: AddressBook): string {
+export function effectTable({ account, before, after, maximumLoss, accepted }: Effect, book: AddressBook): string {
   const name = accountName(account, book);
-  const drawn = table([name, ">now", ">after"], joined(linesOf(before, book), linesOf(after, book)));
-  return maximumLoss === undefined ? drawn : `${drawn}\nMaximum loss of ${name}: ${usdUp(maximumLoss)} USD`;
+  const notes = [table([name, ">now", ">after"], joined(linesOf(before, book), linesOf(after, book)))];
+  if (maximumLoss !== undefined) notes.push(`Maximum loss of ${name}: ${usdUp(maximumLoss)} USD`);
+  if (accepted === false) notes.push("The ledger would refuse this: the account would not have the margin.");
+  return notes.join("\n");
 }
 
 /** A standing as names and values. */
@@ -55,13 +59,14 @@ export function standingFacts(standing: Assessed, book: AddressBook): [name: str
   return [...linesOf(standing, book)];
 }
 
-export function effectJson({ account, before, after, maximumLoss }: Effect, book: AddressBook): object {
+export function effectJson({ account, before, after, maximumLoss, accepted }: Effect, book: AddressBook): object {
   return {
     account: accountName(account, book),
     id: account,
     before: standingJson(before, book),
     after: standingJson(after, book),
     ...(maximumLoss !== undefined && { maximumLoss: decimal(maximumLoss) }),
+    ...(accepted !== undefined && { accepted }),
   };
 }
 
@@ -89,12 +94,15 @@ export function stateName(state: MarginState): string {
   return state === "marginCall" ? "margin call" : state;
 }
 
-/** Both prices of a pair, the lower one first. */
-export function pair({ down, up }: LiquidationPrices): string {
-  if (down === undefined && up === undefined) return "none";
-  return [down === undefined ? "" : `↓ ${price(down)}`, up === undefined ? "" : `↑ ${price(up)}`]
-    .filter((part) => part !== "")
-    .join("  ");
+/**
+ * The prices at which an account falls below a requirement or, if it is below it now, is no longer, the lower one first.
+ * @param below whether it is below it now
+ */
+function pair({ down, up }: LiquidationPrices, below: boolean): string {
+  const both = [down === undefined ? "" : `↓ ${price(down)}`, up === undefined ? "" : `↑ ${price(up)}`];
+  const text = both.filter((part) => part !== "").join("  ");
+  if (text === "") return below ? "now" : "none";
+  return below ? `now, until ${text}` : text;
 }
 
 export function pairJson({ down, up }: LiquidationPrices): object {
@@ -103,7 +111,7 @@ export function pairJson({ down, up }: LiquidationPrices): object {
 
 function linesOf(s: Assessed, book: AddressBook): Map<string, string> {
   if (s instanceof RiskError) return new Map([["state", `cannot be assessed: ${s.message}`]]);
-  const lines = new Map([
+  return new Map([
     ["state", stateName(s.state)],
     ["equity", usd(s.equity)],
     ["initial margin", usdUp(s.initialMargin)],
@@ -111,13 +119,19 @@ function linesOf(s: Assessed, book: AddressBook): Map<string, string> {
     ["margin ratio E / MM", multiple(s.ratio)],
     ["free collateral", usd(s.freeCollateral)],
     ["leverage", multiple(s.leverage)],
+    ...boundFacts(s, book),
   ]);
-  for (const { underlying, marginCall, liquidation } of s.bounds) {
+}
+
+/** Margin-call and liquidation price of each underlying that an account holds. */
+export function boundFacts(s: Standing, book: AddressBook): [name: string, value: string][] {
+  return s.bounds.flatMap(({ underlying, marginCall, liquidation }): [string, string][] => {
     const name = underlyingName(underlying, book);
-    lines.set(`${name} margin-call price`, pair(marginCall));
-    lines.set(`${name} liquidation price`, pair(liquidation));
-  }
-  return lines;
+    return [
+      [`${name} margin-call price`, pair(marginCall, s.equity < s.initialMargin)],
+      [`${name} liquidation price`, pair(liquidation, s.equity < s.maintenanceMargin)],
+    ];
+  });
 }
 
 /** Rows with the values of both, in the order of the first; what one does not have is left empty. */

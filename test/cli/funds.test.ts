@@ -74,7 +74,7 @@ describe("plimsoll account, deposit, withdraw, transfer, lend, recall, borrow, r
     // 9,986 + 6·(P − 2,000) = 0.18·P + 1.44e-8·P²: 5.82·P − 1.44e-8·P² = 2,014 gives 346.04…
     expect(after.prices.ETH!.liquidation.down).to.match(/^346\.04/);
     const refused = await tell(venue, ["risk", "what-if", "buy", "200", "0", "--price", "2001"], { as: bob! });
-    expect(refused).to.match(/accepted +no: the account would not have the margin/);
+    expect(refused).to.match(/The ledger would refuse this: the account would not have the margin\./);
   });
 
   it("wrong input of risk ends with 2 and a typed error", async () => {

@@ -91,7 +91,9 @@ describe("plimsoll order, cancel, position", () => {
   it("OB-7 the matcher's refusals and mistakes of orders are typed", async () => {
     const big = ["order", "place", "buy", "500", "0", "--price", "2000", "--yes", ...at];
     const told = await fails(venue, big, "InsufficientMargin", 3, { as: bob! });
-    expect(told.fields).to.have.property("initialMargin");
+    // 9,996 less 5 bp of 1,000,000; IM of 504 at 2,000 = 5/3 · (1,008,000 · 3 % + 1,008,000² · 4e-10) = 51,077.3…
+    expect(told.fields).to.include({ equity: "9496" });
+    expect(told.fields.initialMargin).to.match(/^51077\.3/);
     await fails(venue, ["order", "status", `0x${"0".repeat(64)}`, ...at], "UnknownOrder", 3);
     await fails(venue, ["order", "status", "0x12", ...at], "InvalidValue", 2);
     await fails(venue, ["order", "book", "0"], "NoMatcher", 2);

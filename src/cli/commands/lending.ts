@@ -16,7 +16,7 @@ import { facts, paragraphs } from "../output.ts";
 import type { Report } from "../output.ts";
 import type { Perform } from "../program.ts";
 import type { Session } from "../session.ts";
-import { assess, effectOf, pair, pairJson } from "../standing.ts";
+import { assess, boundFacts, effectOf, pairJson } from "../standing.ts";
 import { transact } from "../transact.ts";
 import { hypothetical, parsePositive } from "./funds.ts";
 
@@ -104,10 +104,7 @@ async function showLoans(session: Session): Promise<Report> {
         ["interest so far", interest < 0n ? `${usd(-interest)} earned` : `${usdUp(interest)} paid`],
         ["can borrow", `${usd(room)} more`],
         ["leverage", multiple(known?.leverage)],
-        ...bounds.flatMap((b): [string, string][] => [
-          [`${underlyingName(b.underlying, session.book)} margin-call price`, pair(b.marginCall)],
-          [`${underlyingName(b.underlying, session.book)} liquidation price`, pair(b.liquidation)],
-        ]),
+        ...(known === undefined ? [] : boundFacts(known, session.book)),
       ]),
       `Pool\n${facts(poolFacts(pool))}`,
     ),

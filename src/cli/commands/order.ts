@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { abs, min, PPM } from "../../risk/fixed.ts";
 import { moveIn, moveOut } from "../../risk/moves.ts";
 import type { Books } from "../../risk/types.ts";
-import { applyFill } from "../../risk/whatIf.ts";
+import { applyFill, whatIf } from "../../risk/whatIf.ts";
 import type { HypotheticalFill } from "../../risk/whatIf.ts";
 import type { FillView, OrderView } from "../../matcher/views.ts";
 import { accountId, ownerOf } from "../../sdk/accountId.ts";
@@ -185,8 +185,9 @@ async function effectOfFill(house: Plimsoll, order: Order): Promise<Effect> {
     house.clearingHouse.market(market),
   ]);
   const feeRate = order.postOnly ? params.makerFee : params.takerFee;
-  const after = applyFill(account, state, { market, size: order.size, price: order.limitPrice, feeRate });
-  return effectOf(order.account, assess(account, state), assess(after, state));
+  const fill = { market, size: order.size, price: order.limitPrice, feeRate };
+  const { account: after, accepted } = whatIf(account, state, fill);
+  return { ...effectOf(order.account, assess(account, state), assess(after, state)), accepted };
 }
 
 /** What the owner signs, in words. */

@@ -99,13 +99,14 @@ async function whatIf(
     price: options.price === undefined ? index : parsePrice(options.price),
     feeRate: options.maker === true ? params.makerFee : params.takerFee,
   });
-  const effect = effectOf(id, assess(account, state), assess(after.account, state));
+  const { accepted } = after;
+  const effect = { ...effectOf(id, assess(account, state), assess(after.account, state)), accepted };
 
   const at = price(options.price === undefined ? index : parsePrice(options.price));
   return {
     data: {
       ...effectJson(effect, session.book),
-      ...{ fee: decimal(after.fee), surcharge: decimal(after.surcharge), accepted: after.accepted },
+      ...{ fee: decimal(after.fee), surcharge: decimal(after.surcharge) },
     },
     text: paragraphs(
       `If ${session.accountName(id)} ${side === "buy" ? "buys" : "sells"} ${units} ${market.name} at ${at}`,
@@ -113,7 +114,6 @@ async function whatIf(
       facts([
         ["fee", usdUp(after.fee)],
         ["opening surcharge", usdUp(after.surcharge)],
-        ["accepted", after.accepted ? "yes" : "no: the account would not have the margin"],
       ]),
     ),
   };
