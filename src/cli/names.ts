@@ -1,11 +1,12 @@
 import { getAddress, isAddress } from "ethers";
 
-import { accountId, accountParts, isolatedAccountId } from "../sdk/accountId.ts";
+import { accountId, accountParts, isolatedAccountId, ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { assetOf } from "../sdk/calls.ts";
 import type { Asset } from "../sdk/calls.ts";
 import { InvalidValue } from "./errors.ts";
+import { shortAddress } from "./format.ts";
 
 const MAX_ID = (1n << 256n) - 1n;
 const INDEX_BITS = 96n;
@@ -45,6 +46,12 @@ export function accountName(id: AccountId, book: AddressBook): string {
   if (isolatedMarket === undefined) return serial === 0n ? "main" : serial.toString();
   const name = `isolated:${marketName(Number(isolatedMarket), book)}`;
   return serial === 0n ? name : `${name}:${serial.toString()}`;
+}
+
+/** The names of accounts, with their owners where there are several. */
+export function accountNames(ids: readonly AccountId[], book: AddressBook): string[] {
+  const several = new Set(ids.map(ownerOf)).size > 1;
+  return ids.map((id) => accountName(id, book) + (several ? ` of ${shortAddress(ownerOf(id))}` : ""));
 }
 
 /**

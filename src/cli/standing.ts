@@ -45,9 +45,12 @@ export function effectOf(account: AccountId, before: Assessed, after: Assessed, 
   return { account, before, after, ...loss };
 }
 
-/** An effect as a table of two columns, with the maximum loss of an isolated account under it. */
-export function effectTable({ account, before, after, maximumLoss, accepted }: Effect, book: AddressBook): string {
-  const name = accountName(account, book);
+/** An effect as a table of two columns under the account's name, with the maximum loss of an isolated one below. */
+export function effectTable(
+  { account, before, after, maximumLoss, accepted }: Effect,
+  book: AddressBook,
+  name = accountName(account, book),
+): string {
   const notes = [table([name, ">now", ">after"], joined(linesOf(before, book), linesOf(after, book)))];
   if (maximumLoss !== undefined) notes.push(`Maximum loss of ${name}: ${usdUp(maximumLoss)} USD`);
   if (accepted === false) notes.push("The ledger would refuse this: the account would not have the margin.");

@@ -3,6 +3,7 @@ import type { TransactionReceipt } from "ethers";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { Call } from "../sdk/calls.ts";
 import type { Plimsoll } from "../sdk/client.ts";
+import { accountNames } from "./names.ts";
 import { facts, paragraphs } from "./output.ts";
 import type { Report } from "./output.ts";
 import type { Session } from "./session.ts";
@@ -34,7 +35,9 @@ export async function transact(session: Session, house: Plimsoll, t: Transaction
   if (t.rehearse !== false) await house.rehearse(t.call);
   if (t.confirm !== false) await session.confirm(describe(session, t), "Send it?");
   const receipt = await (t.send?.(house) ?? house.send(t.call));
-  const after = await Promise.all((t.accounts ?? []).map((id) => standingAfter(session, house, id)));
+  const ids = t.accounts ?? [];
+  const names = accountNames(ids, session.book);
+  const after = await Promise.all(ids.map((id, i) => standingAfter(session, house, id, names[i])));
   return {
     data: {
       action: t.title,
@@ -47,28 +50,32 @@ export async function transact(session: Session, house: Plimsoll, t: Transaction
 }
 
 /** What is about to happen, for people. */
-export function describe(session: Session, { title, details = [], effects = [] }: Omit<Transaction, "call">): string {
+function describe(session: Session, { title, details = [], effects = [] }: Omit<Transaction, "call">): string {
+  const names = accountNames(
+    effects.map(({ account }) => account),
+    session.book,
+  );
   return paragraphs(
     `To ${title}`,
     details.length === 0 ? "" : facts(details),
-    ...effects.map((effect) => effectTable(effect, session.book)),
+    ...effects.map((effect, i) => effectTable(effect, session.book, names[i])),
   );
 }
 
-export function receiptJson({ hash, blockNumber, gasUsed }: TransactionReceipt): object {
+function receiptJson({ hash, blockNumber, gasUsed }: TransactionReceipt): object {
   return { hash, block: blockNumber, gasUsed };
 }
 
-export function receiptText({ hash, blockNumber, gasUsed }: TransactionReceipt): string {
+function receiptText({ hash, blockNumber, gasUsed }: TransactionReceipt): string {
   return `Transaction ${hash}, block ${blockNumber}, ${gasUsed.toString()} gas`;
 }
 
-async function standingAfter(session: Session, house: Plimsoll, id: AccountId): Promise<Report> {
+async function standingAfter(session: Session, house: Plimsoll, id: AccountId, title?: string): Promise<Report> {
   const { account, house: state } = await house.view(id);
   const standing = assess(account, state);
   const name = session.accountName(id);
   return {
     data: { account: name, id, ...standingJson(standing, session.book) },
-    text: `${name}\n${facts(standingFacts(standing, session.book))}`,
+    text: `${title ?? name}\n${facts(standingFacts(standing, session.book))}`,
   };
 }
