@@ -165,6 +165,15 @@ export class NodeUnreachable extends CliError {
   }
 }
 
+/** The node has answered, and then no more. */
+export class NodeSilent extends CliError {
+  readonly exitCode = EXIT.unreachable;
+
+  constructor(reason: string) {
+    super(`the node has stopped answering (${reason}): what was sent may have been mined, look before you repeat it`);
+  }
+}
+
 /** Nobody answers at the matcher's address. */
 export class MatcherUnreachable extends CliError {
   readonly exitCode = EXIT.unreachable;

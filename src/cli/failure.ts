@@ -12,7 +12,7 @@ import type { ContractError } from "../sdk/errors.ts";
 import { InvalidOrder } from "../sdk/orders.ts";
 import { InvalidGrant } from "../sdk/sessionKeys.ts";
 import { formatAmount, formatWad, InvalidAmount, PriceNotPositive } from "../sdk/units.ts";
-import { CliError, EXIT, RefusedByMatcher } from "./errors.ts";
+import { CliError, EXIT, NodeSilent, RefusedByMatcher } from "./errors.ts";
 import { time } from "./format.ts";
 import { accountName, collateralName, marketName, underlyingName } from "./names.ts";
 
@@ -28,6 +28,11 @@ export interface Failure {
 const USAGE = [
   ...[InvalidAddressBook, WrongChain, AccountIndexTooLarge, UnknownSymbol, InvalidAmount, PriceNotPositive],
   ...[InvalidOrder, InvalidGrant],
+];
+
+/** How ethers and Node say that nobody answers. */
+const SILENCE: readonly unknown[] = [
+  ...["NETWORK_ERROR", "SERVER_ERROR", "TIMEOUT", "ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "ETIMEDOUT"],
 ];
 
 /** What a contract's errors mean to who reads them; the others speak for themselves. */
@@ -120,8 +125,18 @@ export function describeFailure(error: unknown, book: AddressBook | undefined): 
   if (error instanceof CliError) return named(error, error.fields, error.exitCode);
   if (error instanceof RiskError) return named(error, fieldsOf(error), EXIT.refused);
   if (USAGE.some((kind) => error instanceof kind)) return named(error as Error, fieldsOf(error as Error), EXIT.usage);
+  if (isSilence(error)) return named(new NodeSilent(shortMessage(error)), {}, EXIT.unreachable);
   if (isError(error, "INSUFFICIENT_FUNDS")) return shortOfGas(error.transaction.from);
   return named(error instanceof Error ? error : new Error(String(error)), {}, EXIT.failed);
+}
+
+/** Whether the node has gone away after it had answered. */
+function isSilence(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && "code" in error && SILENCE.includes(error.code);
+}
+
+function shortMessage(error: Error & { code: string }): string {
+  return "shortMessage" in error ? String(error.shortMessage) : error.code;
 }
 
 function ofContract(error: ContractError, book: AddressBook | undefined): Failure {

@@ -181,6 +181,21 @@ describe("plimsoll account, deposit, withdraw, transfer, lend, recall, borrow, r
     await setPrice(2000n);
   });
 
+  it("CMA-7 the interest on a debt that is liquidated in part goes with its part", async () => {
+    const id = accountId(bob!.wallet.address, 1);
+    await setPrice(1060n); // E = 10,600 − 10,008 = 592 is below MM = 10,600 · (3 % + 7 %)
+    await alice!.house.flag(id);
+    await alice!.house.liquidate(id, alice!.account);
+    const { debt, interestSoFar } = await ask<{ debt: string; interestSoFar: string }>(
+      venue,
+      ["borrow", "--account", "1"],
+      { as: bob! },
+    );
+    expect(Number(debt)).to.be.lessThan(10_000);
+    expect(Number(interestSoFar) >= 0 && Number(interestSoFar) < 8.3, interestSoFar).to.equal(true);
+    await setPrice(2000n);
+  });
+
   it("recall brings lent cash back, and no more than was lent", async () => {
     const { accounts } = await ask<Moved>(venue, ["recall", "10000"], { as: alice! });
     expect(accounts[0]!.account).to.equal("main");

@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
 
@@ -11,6 +13,23 @@ import { ask, fails, tell, type } from "./support.ts";
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/plimsoll.ts");
 /** The first of anvil's accounts: it has deployed the house. */
 const ADMIN = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+/** A node that knows its chain and nothing else. */
+async function startNode(chainId: string): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => {
+      const { id, method } = JSON.parse(body) as { id?: number; method?: string };
+      response.statusCode = method === "eth_chainId" ? 200 : 500;
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, result: chainId }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = promisify(server.close.bind(server)) as () => Promise<void>;
+  return { url: `http://127.0.0.1:${port}`, close };
+}
 
 describe("plimsoll market, admin, and the process", () => {
   let venue: Venue;
@@ -85,19 +104,30 @@ describe("plimsoll market, admin, and the process", () => {
     await fails(venue, ["admin", "set-treasury", "nobody"], "InvalidValue", 2, admin);
   });
 
+  it("a node of another chain, and one that goes away, are told apart", async () => {
+    const silent = await startNode("0x7a69"); // 31337
+    const other = await startNode("0x1");
+    const rpc = (url: string) => ["account", "show", "--account", "7", "--rpc-url", url];
+    await fails(venue, rpc(other.url), "WrongChain", 2, { as: alice });
+    await fails(venue, rpc(silent.url), "NodeSilent", 4, { as: alice });
+    await Promise.all([silent.close(), other.close()]);
+  });
+
   it("runs as a process: one JSON document on stdout, typed errors on stderr, exit codes", async () => {
     const env = { ...process.env, RPC_URL: venue.anvil.url, ADDRESS_BOOK: venue.bookFile };
     const start = (line: string[], more: NodeJS.ProcessEnv = {}) =>
       promisify(execFile)(process.execPath, ["--import", "tsx", SCRIPT, ...line], { env: { ...env, ...more } });
     const key = { PRIVATE_KEY: alice.wallet.privateKey };
-    const { stdout, stderr } = await start(["account", "show", "--json"], key);
-    expect(JSON.parse(stdout)).to.include({ account: "main", equity: "1000" });
-    expect(stderr).to.equal("");
-    const refused = await start(["withdraw", "2000", "--json"], key).catch((error: unknown) => error);
+    const failed = (line: string[]) => start(line, key).catch((error: unknown) => error as { stderr: string });
+    const [shown, refused, alone] = await Promise.all([
+      start(["account", "show", "--json"], key),
+      failed(["withdraw", "2000", "--json"]),
+      failed(["withdraw", "10"]),
+    ]);
+    expect(JSON.parse(shown.stdout)).to.include({ account: "main", equity: "1000" });
+    expect(shown.stderr).to.equal("");
     expect(refused).to.include({ code: 3, stdout: "" });
-    expect(JSON.parse((refused as { stderr: string }).stderr)).to.include({ error: "InsufficientCash" });
-    const alone = await start(["withdraw", "10"], key).catch((error: unknown) => error);
+    expect(JSON.parse(refused.stderr)).to.include({ error: "InsufficientCash" });
     expect(alone).to.include({ code: 2, stdout: "" });
-    expect((await start(["--help"])).stdout).to.match(/^Usage: plimsoll/);
   });
 });

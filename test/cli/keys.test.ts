@@ -56,7 +56,11 @@ describe("plimsoll key, intent", () => {
     expect(opened.code, opened.err).to.equal(0);
     expect(opened.asked).to.deep.equal([`password of ${store}: `]);
     const wrong = { env: { PLIMSOLL_PASSWORD: "wrong password" } };
-    await fails(venue, ["intent", "void", "2", "--keystore", store], "KeystoreUnusable", 2, wrong);
+    const refused = await type(venue, ["intent", "void", "2", "--keystore", store], wrong);
+    expect(refused).to.deep.include({
+      code: 2,
+      err: `KeystoreUnusable: ${store} cannot be used as a keystore: the password is wrong\n`,
+    });
     await fails(venue, ["intent", "void", "2", "--keystore", venue.bookFile], "KeystoreUnusable", 2, { env });
     await fails(venue, ["intent", "void", "2"], "InvalidSettings", 2, { env: { PRIVATE_KEY: "0x12" } });
     const printed = await type(venue, ["intent", "void", "2", "--json"], { env: { PRIVATE_KEY: "0xsecret" } });
@@ -129,6 +133,30 @@ describe("plimsoll key, intent", () => {
     expect(await keysOf(bob!)).to.deep.equal([]);
     await ask(venue, ["key", "revoke-all"], { as: bob! });
     expect((await bob!.house.exchange.ownerState(bob!.wallet.address)).epoch).to.equal(2n);
+  });
+
+  it("AUTH-8 shows a key below a key with what both still allow", async () => {
+    const child = Wallet.createRandom().address;
+    const owner = ["--owner", bob!.wallet.address];
+    const grant = (to: string, scopes: string, notional: string, loss: string) => [
+      "key",
+      "grant",
+      to,
+      "--scopes",
+      scopes,
+      "--daily-notional",
+      notional,
+      "--loss-limit",
+      loss,
+    ];
+    await ask(venue, grant(key.wallet.address, "trade,grant", "900", "70"), { as: bob! });
+    const tooWide = [...grant(child, "trade,cancel", "800", "70"), ...owner, "--yes"];
+    await fails(venue, tooWide, "GrantTooWide", 3, { as: key });
+    await ask(venue, [...grant(child, "trade", "800", "70"), "--lifetime", "1h", ...owner], { as: key });
+    const shown = await ask<Key & { parent: string }>(venue, ["key", "show", child, ...owner]);
+    expect(shown).to.include({ parent: key.wallet.address, notionalLeft: "800", lossLeft: "70", live: true });
+    await ask(venue, ["key", "revoke", key.wallet.address], { as: bob! });
+    expect(await keysOf(bob!)).to.deep.equal([]);
   });
 
   it("wrong input of key ends with a typed error", async () => {

@@ -169,6 +169,9 @@ describe("plimsoll order, cancel, position", () => {
     await ask(venue, ["cancel", "below", "300"], { as: bob! });
     expect((await bob!.house.exchange.ownerState(bob!.wallet.address)).lowestNonce).to.equal(300n);
     await fails(venue, ["cancel", "below", "300"], "NonceNotIncreased", 3, { as: bob! });
+    const start = BigInt(Date.now());
+    await ask(venue, ["cancel", "all"], { as: bob! });
+    expect((await bob!.house.exchange.ownerState(bob!.wallet.address)).lowestNonce > start).to.equal(true);
   });
 
   it("ISO-6 settles signed orders of files, funding an isolated account in the same transaction", async () => {
@@ -189,7 +192,7 @@ describe("plimsoll order, cancel, position", () => {
       answers: ["y"],
     });
     expect(shown.code, shown.err).to.equal(0);
-    expect(shown.err).to.match(/Maximum loss of isolated:ETH-PERP: 150\.00 USD/);
+    expect(shown.err).to.match(/Maximum loss of isolated:ETH-PERP of 0x\w{4}…\w{4}: 150\.00 USD/);
     expect(await sizeOf(bob!, isolatedAccountId(bob!.wallet.address, 0))).to.equal(parseWad("1"));
     await fails(venue, ["order", "settle", sell], "OptionConflict", 2, { as: bob! });
     await fails(venue, ["order", "settle", sell, buy, "--match", "0:2"], "InvalidValue", 2, { as: bob! });
