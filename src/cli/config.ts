@@ -26,9 +26,6 @@ const schema = z.object({
   PLIMSOLL_PASSWORD: z.string().optional(),
 });
 
-/** The settings that a command line may give too: `--rpc-url` for RPC_URL. Keys and passwords never stand in one. */
-export const CLI_SETTINGS = ["RPC_URL", "ADDRESS_BOOK", "MATCHER", "KEYSTORE"] as const;
-
 /**
  * Reads the settings, by name as the environment holds them; empty ones count as not given.
  * @throws InvalidSettings

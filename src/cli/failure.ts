@@ -12,7 +12,7 @@ import type { ContractError } from "../sdk/errors.ts";
 import { InvalidOrder } from "../sdk/orders.ts";
 import { InvalidGrant } from "../sdk/sessionKeys.ts";
 import { formatAmount, formatWad, InvalidAmount, PriceNotPositive } from "../sdk/units.ts";
-import { CliError, EXIT, NodeSilent, RefusedByMatcher } from "./errors.ts";
+import { CliError, EXIT, InvalidCommandLine, NodeSilent, RefusedByMatcher } from "./errors.ts";
 import { time } from "./format.ts";
 import { accountName, collateralName, marketName, underlyingName } from "./names.ts";
 
@@ -202,12 +202,8 @@ function decodeName(value: string): string {
 }
 
 function ofCommander({ message }: CommanderError): Failure {
-  return {
-    error: "InvalidCommandLine",
-    message: message.replace(/^error: /, "").replaceAll("\n", " "),
-    fields: {},
-    exitCode: EXIT.usage,
-  };
+  const error = new InvalidCommandLine(message.replace(/^error: /, "").replaceAll("\n", " "));
+  return named(error, error.fields, error.exitCode);
 }
 
 function shortOfGas(from: unknown): Failure {

@@ -60,12 +60,8 @@ const intent = z.object({
 /** What files hold that this tool writes; integers in the contracts' units. */
 export const SIGNED = { order, keyPaper, intent };
 
-/** An order in a file. */
-export type OrderFile = z.output<typeof order>;
 /** A grant or a revocation in a file. */
 export type KeyPaper = z.output<typeof keyPaper>;
-/** An intent in a file. */
-export type IntentFile = z.output<typeof intent>;
 
 /** Which house something is signed for. */
 export function venueOf({ chainId, contracts }: AddressBook): { chainId: number; exchange: string } {

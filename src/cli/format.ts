@@ -1,3 +1,4 @@
+import type { Order } from "../sdk/orders.ts";
 import { formatAmount, formatWad, WAD_DECIMALS } from "../sdk/units.ts";
 import { divFloor, divUp, PPM, WAD } from "../risk/fixed.ts";
 
@@ -62,6 +63,18 @@ export function shortAddress(address: string): string {
 /** A hash, abbreviated. */
 export function shortHash(hash: string): string {
   return `${hash.slice(0, 10)}…`;
+}
+
+/** What an order says besides size and price. */
+type Kind = Pick<Order, "resting" | "postOnly" | "reduceOnly" | "fillOrKill">;
+
+/** How an order behaves, in words. */
+export function orderKind({ resting, postOnly, reduceOnly, fillOrKill }: Kind): string {
+  const words = [resting ? "rests" : "takes, never rests"];
+  if (postOnly) words.push("post-only");
+  if (reduceOnly) words.push("reduce-only");
+  if (fillOrKill) words.push("fill-or-kill");
+  return words.join(", ");
 }
 
 /** A WAD number for a machine, exact; `undefined` as null. */

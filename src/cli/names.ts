@@ -11,7 +11,7 @@ import { shortAddress } from "./format.ts";
 const MAX_ID = (1n << 256n) - 1n;
 const INDEX_BITS = 96n;
 
-/** A name that stands for an account by itself. @throws InvalidValue */
+/** The account whose full id a text is. */
 function fullId(text: string): AccountId | undefined {
   if (!/^(?:0x[0-9a-fA-F]{41,64}|\d{29,78})$/.test(text)) return undefined;
   const id = BigInt(text);

@@ -27,7 +27,12 @@ async function startNode(chainId: string): Promise<{ url: string; close: () => P
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const close = promisify(server.close.bind(server)) as () => Promise<void>;
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve();
+      });
+    });
   return { url: `http://127.0.0.1:${port}`, close };
 }
 

@@ -1,22 +1,17 @@
 import type { Command } from "commander";
 
-import { abs, min, PPM } from "../../risk/fixed.ts";
-import { moveIn, moveOut } from "../../risk/moves.ts";
-import type { Books } from "../../risk/types.ts";
-import { applyFill, whatIf } from "../../risk/whatIf.ts";
-import type { HypotheticalFill } from "../../risk/whatIf.ts";
+import { abs, PPM } from "../../risk/fixed.ts";
+import { whatIf } from "../../risk/whatIf.ts";
 import type { FillView, OrderView } from "../../matcher/views.ts";
-import { accountId, ownerOf } from "../../sdk/accountId.ts";
+import { ownerOf } from "../../sdk/accountId.ts";
 import type { AccountId } from "../../sdk/accountId.ts";
-import { batchCall, settleOrdersCall, transferCall } from "../../sdk/calls.ts";
-import type { Call, Match } from "../../sdk/calls.ts";
 import type { Plimsoll } from "../../sdk/client.ts";
 import { buildOrder, hashOrder, signOrder } from "../../sdk/orders.ts";
 import type { Order, SignedOrder } from "../../sdk/orders.ts";
 import { parsePrice, parseWad } from "../../sdk/units.ts";
 import { InvalidValue, OptionConflict } from "../errors.ts";
-import { readSigned, SIGNED, venueOf, writeSigned } from "../files.ts";
-import { price, shortHash, size, time } from "../format.ts";
+import { venueOf, writeSigned } from "../files.ts";
+import { orderKind, price, shortHash, size, time } from "../format.ts";
 import { marketName, parseDuration, parseMarket, parseNonce, parsePercent } from "../names.ts";
 import { facts, json, paragraphs, table } from "../output.ts";
 import type { Report } from "../output.ts";
@@ -25,8 +20,7 @@ import type { Perform } from "../program.ts";
 import type { Session } from "../session.ts";
 import { assess, effectJson, effectOf, effectTable } from "../standing.ts";
 import type { Effect } from "../standing.ts";
-import { transact } from "../transact.ts";
-import { parsePositive } from "./funds.ts";
+import { settle } from "./settle.ts";
 
 const DEFAULT_SLIPPAGE = "0.5%";
 const DEPTH = "20";
@@ -197,157 +191,16 @@ function payload(session: Session, order: Order): [name: string, value: string][
     ["account", `${session.accountName(order.account)} (${order.account.toString()})`],
     [order.size > 0n ? "buy" : "sell", `${size(abs(order.size))} ${marketName(Number(order.market), session.book)}`],
     ["limit price", `${price(order.limitPrice)} or better`],
-    ["kind", kindOf(order)],
+    ["kind", orderKind(order)],
     ["good until", time(order.expiry)],
     ["nonce, epoch", `${order.nonce.toString()}, ${order.epoch.toString()}`],
   ];
-}
-
-type Kind = Pick<Order, "resting" | "postOnly" | "reduceOnly" | "fillOrKill">;
-
-function kindOf({ resting, postOnly, reduceOnly, fillOrKill }: Kind): string {
-  const words = [resting ? "rests" : "takes, never rests"];
-  if (postOnly) words.push("post-only");
-  if (reduceOnly) words.push("reduce-only");
-  if (fillOrKill) words.push("fill-or-kill");
-  return words.join(", ");
 }
 
 function sideOf(text: string): bigint {
   if (text === "buy") return 1n;
   if (text === "sell") return -1n;
   throw new InvalidValue("side", text, "give buy or sell");
-}
-
-// ---------------------------------------------------------------- settling
-
-interface SettleOptions {
-  readonly match?: readonly string[];
-  readonly fund?: string;
-}
-
-async function settle(session: Session, files: readonly string[], options: SettleOptions): Promise<Report> {
-  const { book } = session;
-  const orders = files.map((file) => {
-    const { order, signature } = readSigned(file, SIGNED.order, book);
-    return { order, signature };
-  });
-  const matches = matchesOf(orders, options.match);
-  const house = await session.signingHouse();
-  const fund = options.fund === undefined ? undefined : await fundingOf(session, options.fund);
-  const fills = settleOrdersCall(book, orders, matches);
-  const call = fund === undefined ? fills : batchCall(book, [fund.call, fills]);
-  await house.rehearse(call);
-  const effects = await effectsOf(house, orders, matches, fund);
-  const count = `${matches.length} match${matches.length === 1 ? "" : "es"} of ${orders.length} orders`;
-  return transact(session, house, {
-    title: `settle ${count}${fund === undefined ? "" : `, with ${options.fund ?? ""} ${book.cash.symbol} from main`}`,
-    details: orders.map(({ order }, i) => matchDetail(session, order, i)),
-    effects,
-    accounts: effects.map(({ account }) => account),
-    call,
-    rehearse: false,
-  });
-}
-
-/** Cash that goes from the main account into --account before the fills. */
-interface Funding {
-  readonly from: AccountId;
-  readonly into: AccountId;
-  readonly amount: bigint; // [wad]
-  readonly call: Call;
-}
-
-async function fundingOf(session: Session, amount: string): Promise<Funding> {
-  const { book } = session;
-  const into = await session.account();
-  const from = accountId(ownerOf(into));
-  parsePositive(amount, book.cash);
-  return { from, into, amount: parseWad(amount), call: transferCall(book, from, into, book.cash.symbol, amount) };
-}
-
-/** What matches do to every account in them, each fill as large as both orders leave it. */
-async function effectsOf(
-  house: Plimsoll,
-  orders: readonly SignedOrder[],
-  matches: readonly Match[],
-  fund: Funding | undefined,
-): Promise<Effect[]> {
-  const ids = new Set([...(fund === undefined ? [] : [fund.from, fund.into]), ...orders.map((o) => o.order.account)]);
-  const views = await Promise.all([...ids].map(async (id) => ({ id, ...(await house.view(id)) })));
-  const fills = await fillsOf(house, orders, matches);
-  return views.map(({ id, account, house: state }) => {
-    const funded = fundedBooks({ account, house: state }, id, fund).account;
-    const after = fills.filter((fill) => fill.account === id).reduce((a, fill) => applyFill(a, state, fill), funded);
-    return effectOf(id, assess(account, state), assess(after, state), assess(funded, state));
-  });
-}
-
-function fundedBooks(books: Books, id: AccountId, fund: Funding | undefined): Books {
-  if (fund?.from === id) return moveOut(books, "cash", fund.amount);
-  return fund?.into === id ? moveIn(books, "cash", fund.amount) : books;
-}
-
-type AccountFill = HypotheticalFill & { readonly account: AccountId };
-
-/** The fills of both sides of each match. */
-async function fillsOf(
-  house: Plimsoll,
-  orders: readonly SignedOrder[],
-  matches: readonly Match[],
-): Promise<AccountFill[]> {
-  const open = await Promise.all(
-    orders.map(async ({ order }) => abs(order.size) - (await house.exchange.filled(order.account, order.nonce))),
-  );
-  const fills: AccountFill[] = [];
-  for (const match of matches) {
-    const [maker, taker] = [orders[match.maker]?.order, orders[match.taker]?.order];
-    if (maker === undefined || taker === undefined) continue; // `matchesOf` has checked both
-    const units = min(open[match.maker] ?? 0n, open[match.taker] ?? 0n);
-    for (const i of [match.maker, match.taker]) open[i] = (open[i] ?? 0n) - units;
-    const [{ makerFee, takerFee }] = await house.clearingHouse.market(maker.market);
-    const both = taker.resting; // two resting orders trade at the mid, each at the mean of both fees
-    const price = both ? (maker.limitPrice + taker.limitPrice) / 2n : maker.limitPrice;
-    const fee = (own: bigint) => (both ? (makerFee + takerFee) / 2n : own);
-    const side = (order: Order, own: bigint) => ({
-      ...{ account: order.account, market: Number(order.market), price, feeRate: fee(own) },
-      size: order.size > 0n ? units : -units,
-    });
-    fills.push(side(maker, makerFee), side(taker, takerFee));
-  }
-  return fills;
-}
-
-type Detail = [name: string, value: string];
-
-function matchDetail(session: Session, order: Order, i: number): Detail {
-  const market = marketName(Number(order.market), session.book);
-  const side = order.size > 0n ? "buys" : "sells";
-  const who = `${session.accountName(order.account)} of ${ownerOf(order.account)}`;
-  return [
-    `order ${i}`,
-    `${who} ${side} ${size(abs(order.size))} ${market} at ${price(order.limitPrice)}, ${kindOf(order)}`,
-  ];
-}
-
-/**
- * Which orders meet: as said or, of two, the resting one makes.
- * @throws OptionConflict, InvalidValue
- */
-function matchesOf(orders: readonly SignedOrder[], said: readonly string[] | undefined): Match[] {
-  if (said !== undefined) return said.map((text) => matchOf(text, orders.length));
-  if (orders.length !== 2) {
-    throw new OptionConflict(`${orders.length} orders: say which meet, as --match maker:taker, by position from 0`);
-  }
-  return orders[0]?.order.resting === true ? [{ maker: 0, taker: 1 }] : [{ maker: 1, taker: 0 }];
-}
-
-function matchOf(text: string, count: number): Match {
-  const [maker, taker] = (/^(\d+):(\d+)$/.exec(text) ?? []).slice(1).map(Number);
-  if (maker === undefined || taker === undefined || maker >= count || taker >= count) {
-    throw new InvalidValue("match", text, `give maker:taker, two positions from 0 to ${count - 1}`);
-  }
-  return { maker, taker };
 }
 
 // ---------------------------------------------------------------- at the matcher
@@ -363,7 +216,7 @@ async function listOrders(session: Session): Promise<Report> {
   const orders = await session.matcher().openOrders(id);
   const rows = orders.map((o) => [
     ...[shortHash(o.hash), marketName(o.market, session.book), o.side, number(o.size), number(o.limitPrice)],
-    ...[number(o.filled), kindOf(o), time(o.expiry), o.nonce],
+    ...[number(o.filled), orderKind(o), time(o.expiry), o.nonce],
   ]);
   const head = ["order", "market", "side", ">size", ">limit", ">filled", "kind", "good until", ">nonce"];
   return {
@@ -392,7 +245,7 @@ async function showFills(session: Session, marketText: string, options: { limit:
 }
 
 /** An order of the matcher as names and values. */
-function orderFacts(session: Session, o: OrderView): Detail[] {
+function orderFacts(session: Session, o: OrderView): [name: string, value: string][] {
   return [
     [
       "state",
@@ -400,7 +253,7 @@ function orderFacts(session: Session, o: OrderView): Detail[] {
     ],
     ["account", session.accountName(BigInt(o.account))],
     [o.side, `${number(o.size)} ${marketName(o.market, session.book)} at ${number(o.limitPrice)}`],
-    ["kind", kindOf(o)],
+    ["kind", orderKind(o)],
     ["filled", `${number(o.filled)}, of that ${number(o.settled)} settled on the chain`],
     ["open", number(o.open)],
     ["good until", time(o.expiry)],
