@@ -1,5 +1,5 @@
 import { scryptSync as nativeScrypt } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 import { getAddress, hexlify, isAddress, isKeystoreJson, scryptSync, Wallet } from "ethers";
 
@@ -43,6 +43,7 @@ export async function openKeystore(shell: Shell, file: string, password: string 
  * @throws FileUnusable if the file exists or cannot be written, InvalidValue for a short password
  */
 export async function createKeystore(shell: Shell, file: string, password: string | undefined): Promise<string> {
+  if (existsSync(file)) throw new FileUnusable(file, "it exists already");
   const secret = password ?? (await newPassword(shell, file));
   if (secret.length < MIN_PASSWORD) {
     throw new InvalidValue("password", "…", `choose one of at least ${MIN_PASSWORD} characters`);
