@@ -3,7 +3,9 @@ import { abs, clamp, MAX_PRICE, min, PPM, WAD } from "./fixed.ts";
 import { priceOf } from "./house.ts";
 import { gather } from "./portfolio.ts";
 import { UnknownUnderlying } from "./errors.ts";
-import type { AccountState, HouseState } from "./types.ts";
+import type { AccountState, Assessment, HouseState } from "./types.ts";
+
+type Requirement = keyof Pick<Assessment, "initialMargin" | "maintenanceMargin">;
 
 const SECANT_STEPS = 24; // after this many the search only halves the interval
 
@@ -24,8 +26,26 @@ export interface LiquidationPrices {
  * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
  */
 export function liquidationPrices(account: AccountState, house: HouseState, underlying: number): LiquidationPrices {
+  return crossings(account, house, underlying, "maintenanceMargin");
+}
+
+/**
+ * The same for the initial margin: the first price at which a healthy account is called for margin, or one that is below it now is
+ * healthy again.
+ * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ */
+export function marginCallPrices(account: AccountState, house: HouseState, underlying: number): LiquidationPrices {
+  return crossings(account, house, underlying, "initialMargin");
+}
+
+function crossings(
+  account: AccountState,
+  house: HouseState,
+  underlying: number,
+  requirement: Requirement,
+): LiquidationPrices {
   const present = priceOf(house, underlying).price;
-  const surplus = (price: bigint): bigint => surplusAt(account, house, underlying, price);
+  const surplus = (price: bigint): bigint => surplusAt(account, house, underlying, price, requirement);
   const safe = surplus(present) >= 0n;
   const kink = priceAtDepth(account, house, underlying);
   const knots = safe ? [1n, kink, MAX_PRICE] : [1n, peak(surplus, kink), kink, MAX_PRICE];
@@ -41,11 +61,17 @@ export function distance(from: bigint, to: bigint): bigint {
   return ((to - from) * PPM) / from;
 }
 
-/** E − MM [wad] if the price of one underlying were `price` [wad]. */
-function surplusAt(account: AccountState, house: HouseState, underlying: number, price: bigint): bigint {
+/** E − MM or E − IM [wad] if the price of one underlying were `price` [wad]. */
+function surplusAt(
+  account: AccountState,
+  house: HouseState,
+  underlying: number,
+  price: bigint,
+  requirement: Requirement,
+): bigint {
   const prices = new Map(house.prices).set(underlying, { ...priceOf(house, underlying), price });
-  const { equity, maintenanceMargin } = assessAccount(account, { ...house, prices });
-  return equity - maintenanceMargin;
+  const assessment = assessAccount(account, { ...house, prices });
+  return assessment.equity - assessment[requirement];
 }
 
 /** The price [wad] at which |x|·P reaches the depth; the highest price if it does not. */

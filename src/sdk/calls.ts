@@ -8,6 +8,7 @@ import {
 } from "../../types/index.ts";
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
+import type { Authorisation, IntentOf } from "./intents.ts";
 import type { SignedOrder } from "./orders.ts";
 import type { Permit } from "./permits.ts";
 import type { Grant, KeyName } from "./sessionKeys.ts";
@@ -199,6 +200,35 @@ export function revokeKeyForCall(book: AddressBook, { owner, key }: KeyName, sig
 /** Ends every order and every key of an owner, who has signed it (`signRevokeAll`); brought by anybody. */
 export function revokeAllForCall(book: AddressBook, owner: string, signature: string): Call {
   return toExchange(book, exchange.encodeFunctionData("revokeAllFor", [owner, signature]));
+}
+
+/** Brings an intent that the owner or a key of his has signed (`signIntent`); brought by anybody. */
+export function intentCall(book: AddressBook, intent: IntentOf, authorisation: Authorisation): Call {
+  const a = authorisation;
+  switch (intent.name) {
+    case "Deposit":
+      return toExchange(
+        book,
+        exchange.encodeFunctionData("depositFor", [intent.account, intent.token, intent.amount, a]),
+      );
+    case "Withdraw": {
+      const { account, token, amount, to } = intent;
+      return toExchange(book, exchange.encodeFunctionData("withdrawFor", [account, token, amount, to, a]));
+    }
+    case "Transfer": {
+      const { from, to, token, amount } = intent;
+      return toExchange(book, exchange.encodeFunctionData("transferFor", [from, to, token, amount, a]));
+    }
+    case "Lend":
+      return toExchange(book, exchange.encodeFunctionData("lendFor", [intent.account, intent.amount, a]));
+    case "Recall":
+      return toExchange(book, exchange.encodeFunctionData("recallFor", [intent.account, intent.amount, a]));
+  }
+}
+
+/** Makes a nonce of the caller's intents useless. */
+export function cancelIntentCall(book: AddressBook, nonce: bigint): Call {
+  return toExchange(book, exchange.encodeFunctionData("cancelIntent", [nonce]));
 }
 
 /** Takes over a slice of `account` into `taker`. */

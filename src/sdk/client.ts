@@ -441,6 +441,15 @@ export class Plimsoll {
   }
 
   /**
+   * Runs one call in the signer's name without sending it.
+   * @throws ContractError for what it would be refused with, NoSigner
+   */
+  async rehearse({ target, data }: Call): Promise<void> {
+    const from = await this.#requireSigner().getAddress();
+    await withTypedErrors(() => this.#provider.call({ to: target, from, data }));
+  }
+
+  /**
    * Builds and signs an order of the signer, or as a session key of the account's owner, from a human size (positive buys) and limit
    * price, in the owner's present epoch.
    * @throws InvalidOrder, InvalidAmount, NoSigner
@@ -537,7 +546,7 @@ export class Plimsoll {
    * @throws ContractError, MissingPrice if no price is given and the index has none, UnknownMarket, InvalidAmount
    */
   async previewTrade(id: AccountId, { market, size, price }: Omit<HypotheticalTrade, "maker">): Promise<Assessment> {
-    const at = price === undefined ? await this.#indexPrice(market) : parsePrice(price);
+    const at = price === undefined ? await this.indexPrice(market) : parsePrice(price);
     const { previewTrade } = this.#reader;
     return plain(await withTypedErrors(() => previewTrade.staticCall(id, market, parseWad(size), at)));
   }
@@ -618,6 +627,25 @@ export class Plimsoll {
     return new Map(held.map((underlying) => [underlying, liquidationPrices(account, house, underlying)]));
   }
 
+  /** Everything outside accounts that assessments depend on, at the latest block. */
+  async state(): Promise<HouseState> {
+    return readHouse(this, this.addressBook, await this.#latestBlock());
+  }
+
+  /**
+   * The index price [wad] of a market.
+   * @throws UnknownMarket, MissingPrice
+   */
+  async indexPrice(market: number): Promise<bigint> {
+    const house = await this.state();
+    return priceOf(house, marketOf(house, market).underlying).price;
+  }
+
+  /** The node that this client reads from. */
+  get provider(): Provider {
+    return this.#provider;
+  }
+
   // ---------------------------------------------------------------- internals
 
   /** The clearinghouse for static calls in anybody's name. */
@@ -629,12 +657,6 @@ export class Plimsoll {
     const block = await this.#provider.getBlock("latest");
     if (block === null) throw new NodeIncomplete("latest block");
     return block;
-  }
-
-  async #indexPrice(market: number): Promise<bigint> {
-    const block = await this.#latestBlock();
-    const house = await readHouse(this, this.addressBook, block);
-    return priceOf(house, marketOf(house, market).underlying).price;
   }
 
   #requireSigner(): Signer {

@@ -28,6 +28,9 @@ export interface Intents {
   Recall: { account: AccountId; amount: bigint };
 }
 
+/** An intent together with its name. */
+export type IntentOf = { [K in keyof Intents]: { readonly name: K } & Readonly<Intents[K]> }[keyof Intents];
+
 const TERMS = [
   { name: "nonce", type: "uint256" },
   { name: "deadline", type: "uint256" },
@@ -52,11 +55,31 @@ const TYPES = {
  *     const a = await signIntent(signer, addressBook, "Withdraw", { account, token, amount: 25_000_000n, to }, terms);
  *     await exchange.connect(relayer).withdrawFor(account, token, 25_000_000n, to, a);
  */
-export async function signIntent<K extends keyof Intents>(
+export function signIntent<K extends keyof Intents>(
   signer: Signer,
   venue: OrderVenue,
   name: K,
   intent: Intents[K],
+  terms: IntentTerms,
+): Promise<Authorisation> {
+  return sign(signer, venue, name, intent, terms);
+}
+
+/** The same for an intent that carries its name. */
+export function signNamedIntent(
+  signer: Signer,
+  venue: OrderVenue,
+  { name, ...intent }: IntentOf,
+  terms: IntentTerms,
+): Promise<Authorisation> {
+  return sign(signer, venue, name, intent, terms);
+}
+
+async function sign(
+  signer: Signer,
+  venue: OrderVenue,
+  name: keyof Intents,
+  intent: object,
   terms: IntentTerms,
 ): Promise<Authorisation> {
   const signature = await signer.signTypedData(orderDomain(venue), { [name]: TYPES[name] }, { ...intent, ...terms });

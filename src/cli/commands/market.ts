@@ -1,0 +1,128 @@
+import type { Command } from "commander";
+
+import { average } from "../../risk/funding.ts";
+import { WAD } from "../../risk/fixed.ts";
+import type { HouseState, MarketState } from "../../risk/types.ts";
+import type { AddressBook } from "../../sdk/addressBook.ts";
+import type { Plimsoll } from "../../sdk/client.ts";
+import { decimal, percent, percentOfPpm, price, rounded, size, usd } from "../format.ts";
+import { parseMarket, underlyingName } from "../names.ts";
+import { facts, paragraphs, table } from "../output.ts";
+import type { Report } from "../output.ts";
+import type { Perform } from "../program.ts";
+import type { Session } from "../session.ts";
+import { poolFacts, poolJson } from "./lending.ts";
+
+const PREMIUM_UNIT = 10n ** 6n; // [1e-12] to [wad]
+const PERIODS = 3n * 365n; // of 8 h in a year
+
+export function marketCommands(program: Command, perform: Perform): void {
+  const group = program
+    .command("market")
+    .description("markets: prices, funding, open interest, terms; the lending pool");
+  group.command("list").description("every market at a glance").action(perform(listMarkets));
+  group
+    .command("show <market>")
+    .description("terms, funding, open interest and pool of a market")
+    .action(perform(show));
+}
+
+/** A market as it stands. */
+interface MarketView {
+  readonly market: AddressBook["markets"][number];
+  readonly state: MarketState;
+  readonly index: bigint | undefined;
+  readonly funding: bigint; // [wad] per 8 h, paid by longs
+}
+
+function viewOf(market: AddressBook["markets"][number], house: HouseState): MarketView[] {
+  const state = house.markets.get(market.id);
+  if (state === undefined) return [];
+  const premium = average(state.premium, state.lastPremium, house.time - state.time);
+  return [{ market, state, index: house.prices.get(state.underlying)?.price, funding: premium * PREMIUM_UNIT }];
+}
+
+async function listMarkets(session: Session): Promise<Report> {
+  const house = await session.house();
+  const [state, pool] = await Promise.all([house.state(), house.lending()]);
+  const views = session.book.markets.flatMap((market) => viewOf(market, state));
+  const row = (v: MarketView) => [
+    ...[v.market.name, price(v.index), percent(v.funding), percent(v.funding * PERIODS), size(v.state.openInterest)],
+    ...[usd(notional(v)), usd(v.state.pool), usd(v.state.badDebt)],
+  ];
+  const head = ["market", ">index", ">funding / 8 h", ">a year", ">open interest", ">[USD]", ">pool", ">bad debt"];
+  return {
+    data: { markets: views.map(summaryJson), lending: poolJson(pool) },
+    text: paragraphs(table(head, views.map(row)), `Lending pool\n${facts(poolFacts(pool))}`),
+  };
+}
+
+function notional({ state, index }: MarketView): bigint | undefined {
+  return index === undefined ? undefined : (state.openInterest * index) / WAD;
+}
+
+function summaryJson(v: MarketView): object {
+  return {
+    ...{ market: v.market.name, id: v.market.id, indexPrice: decimal(v.index), fundingPer8h: decimal(v.funding) },
+    ...{ openInterest: decimal(v.state.openInterest), openInterestUsd: decimal(notional(v)) },
+    ...{ pool: decimal(v.state.pool), flaggedDeficit: decimal(v.state.flaggedDeficit) },
+    badDebt: decimal(v.state.badDebt),
+  };
+}
+
+async function show(session: Session, text: string): Promise<Report> {
+  const market = parseMarket(text, session.book);
+  const house = await session.house();
+  const state = await house.state();
+  const terms = await termsOf(house, market.id);
+  const [v] = viewOf(market, state);
+  if (v === undefined) return { data: { market: market.name }, text: `${market.name} is not listed` };
+  return {
+    data: { ...summaryJson(v), terms: termsJson(terms) },
+    text: paragraphs(
+      `${market.name} (market ${market.id}, underlying ${underlyingName(v.state.underlying, session.book)})`,
+      facts([
+        ["index price", price(v.index)],
+        ["funding", `${percent(v.funding)} per 8 h, ${percent(v.funding * PERIODS)} a year, longs pay shorts`],
+        ["open interest", `${size(v.state.openInterest)} (${usd(notional(v))} USD)`],
+        ["pool", usd(v.state.pool)],
+        ["flagged deficits", usd(v.state.flaggedDeficit)],
+        ["bad debt", usd(v.state.badDebt)],
+      ]),
+      facts(termFacts(terms)),
+    ),
+  };
+}
+
+interface Terms {
+  readonly takerFee: bigint; // [ppm]
+  readonly makerFee: bigint; // [ppm]
+  readonly priceBand: bigint; // [ppm]
+  readonly minFill: bigint; // [wad]
+  readonly softCap: bigint; // [whole USD]
+  readonly hardCap: bigint; // [whole USD]
+}
+
+async function termsOf({ clearingHouse }: Plimsoll, id: number): Promise<Terms> {
+  const [{ takerFee, makerFee, priceBand, minFill, softCap, hardCap }] = await clearingHouse.market(id);
+  return { takerFee, makerFee, priceBand, minFill, softCap, hardCap };
+}
+
+function termFacts(t: Terms): [name: string, value: string][] {
+  return [
+    ["taker fee", percentOfPpm(t.takerFee)],
+    ["maker fee", percentOfPpm(t.makerFee)],
+    ["price band", percentOfPpm(t.priceBand)],
+    ["smallest fill", size(t.minFill)],
+    ["soft cap", `${rounded(t.softCap * WAD, 0)} USD of open interest`],
+    ["hard cap", `${rounded(t.hardCap * WAD, 0)} USD of open interest`],
+  ];
+}
+
+function termsJson(t: Terms): object {
+  const ppm = (share: bigint) => decimal(share * 10n ** 12n);
+  return {
+    ...{ takerFee: ppm(t.takerFee), makerFee: ppm(t.makerFee), priceBand: ppm(t.priceBand) },
+    ...{ minFill: decimal(t.minFill), softCap: t.softCap, hardCap: t.hardCap },
+  };
+}

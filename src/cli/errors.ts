@@ -1,0 +1,184 @@
+/** How a command ends. */
+export const EXIT = {
+  done: 0,
+  /** something else than below */
+  failed: 1,
+  /** the command line, a file or a setting is wrong: nothing was tried */
+  usage: 2,
+  /** a contract or the matcher refused */
+  refused: 3,
+  /** the node or the matcher does not answer */
+  unreachable: 4,
+} as const;
+
+/** A failure of the command line itself; `fields` say with which values. */
+export abstract class CliError extends Error {
+  abstract readonly exitCode: number;
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(message: string, fields: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.name = new.target.name;
+    this.fields = fields;
+  }
+}
+
+/** Arguments that commander could not make sense of. */
+export class InvalidCommandLine extends CliError {
+  readonly exitCode = EXIT.usage;
+}
+
+/** A setting of the environment or an option that cannot be used. */
+export class InvalidSettings extends CliError {
+  readonly exitCode = EXIT.usage;
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("; "), { problems });
+  }
+}
+
+/** An argument or option with a value that cannot be used. */
+export class InvalidValue extends CliError {
+  readonly exitCode = EXIT.usage;
+
+  constructor(what: string, value: string, expected: string) {
+    super(`${what} "${value}": ${expected}`, { what, value, expected });
+  }
+}
+
+/** Options that exclude or need each other. */
+export class OptionConflict extends CliError {
+  readonly exitCode = EXIT.usage;
+}
+
+/** Something has to be confirmed, and nobody is there to do it. */
+export class ConfirmationRequired extends CliError {
+  readonly exitCode = EXIT.usage;
+
+  constructor() {
+    super("this has to be confirmed: run it in a terminal, or say --yes");
+  }
+}
+
+/** The question was answered with no. */
+export class Declined extends CliError {
+  readonly exitCode = EXIT.failed;
+
+  constructor() {
+    super("nothing was done");
+  }
+}
+
+/** Something is signed or sent, and no key was given. */
+export class NoKey extends CliError {
+  readonly exitCode = EXIT.usage;
+
+  constructor() {
+    super("this needs a key: --keystore FILE, or PRIVATE_KEY in the environment; to read only, name the --owner");
+  }
+}
+
+/** A keystore file that cannot be read or opened. */
+export class KeystoreUnusable extends CliError {
+  readonly exitCode = EXIT.usage;
+
+  constructor(file: string, reason: string) {
+    super(`${file} cannot be used as a keystore: ${reason}`, { file });
+  }
+}
+
+/** A file that cannot be read or written, or holds something else than it should. */
+export class FileUnusable extends CliError {
+  readonly exitCode = EXIT.usage;
+
+  constructor(file: string, reason: string) {
+    super(`${file}: ${reason}`, { file });
+  }
+}
+
+/** What was signed is for another house. */
+export class WrongVenue extends CliError {
+  readonly exitCode = EXIT.usage;
+
+  constructor(file: string, signed: { chainId: number; exchange: string }, connected: typeof signed) {
+    super(
+      `${file} was signed for the exchange ${signed.exchange} on chain ${signed.chainId}, not for ${connected.exchange} on chain ${connected.chainId}`,
+      { file, signed, connected },
+    );
+  }
+}
+
+/** The command talks to a matcher, and none was named. */
+export class NoMatcher extends CliError {
+  readonly exitCode = EXIT.usage;
+
+  constructor() {
+    super("this needs a matcher: --matcher URL, or MATCHER in the environment");
+  }
+}
+
+/** The signer's tokens do not suffice. Amounts are decimal numbers. */
+export class InsufficientTokens extends CliError {
+  readonly exitCode = EXIT.refused;
+
+  constructor(symbol: string, holder: string, available: string, required: string) {
+    super(`${holder} holds ${available} ${symbol}, ${required} are needed`, { symbol, holder, available, required });
+  }
+}
+
+/** A position that is to be closed is not there. */
+export class NoPosition extends CliError {
+  readonly exitCode = EXIT.refused;
+
+  constructor(account: string, market: string) {
+    super(`the account ${account} has no position in ${market}`, { account, market });
+  }
+}
+
+/** An address that was never granted anything by this owner. */
+export class UnknownSessionKey extends CliError {
+  readonly exitCode = EXIT.refused;
+
+  constructor(owner: string, key: string) {
+    super(`${key} was never a key of ${owner}`, { owner, key });
+  }
+}
+
+/** The matcher refused; `name` is its reason. */
+export class RefusedByMatcher extends CliError {
+  override readonly name: string;
+  readonly exitCode: number;
+
+  constructor(status: number, reason: string, message: string, fields: Readonly<Record<string, unknown>>) {
+    super(message, fields);
+    this.name = reason;
+    this.exitCode = status === 503 ? EXIT.unreachable : EXIT.refused;
+  }
+}
+
+/** Nobody answers at the node's address. */
+export class NodeUnreachable extends CliError {
+  readonly exitCode = EXIT.unreachable;
+
+  constructor(url: string, reason: string) {
+    super(`no node answers at ${url} (${reason}); set --rpc-url or RPC_URL`, { url });
+  }
+}
+
+/** The node has answered, and then no more. */
+export class NodeSilent extends CliError {
+  readonly exitCode = EXIT.unreachable;
+
+  constructor(reason: string) {
+    super(`the node has stopped answering (${reason}): what was sent may have been mined, look before you repeat it`);
+  }
+}
+
+/** Nobody answers at the matcher's address. */
+export class MatcherUnreachable extends CliError {
+  readonly exitCode = EXIT.unreachable;
+
+  constructor(url: string, reason: string) {
+    super(`no matcher answers at ${url} (${reason})`, { url });
+  }
+}

@@ -1,0 +1,222 @@
+import { CommanderError } from "commander";
+import { decodeBytes32String, isError, isHexString } from "ethers";
+
+import { RiskError } from "../risk/errors.ts";
+import { AccountIndexTooLarge } from "../sdk/accountId.ts";
+import { InvalidAddressBook } from "../sdk/addressBook.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
+import { UnknownSymbol } from "../sdk/calls.ts";
+import { WrongChain } from "../sdk/client.ts";
+import { decodeError } from "../sdk/errors.ts";
+import type { ContractError } from "../sdk/errors.ts";
+import { InvalidOrder } from "../sdk/orders.ts";
+import { InvalidGrant } from "../sdk/sessionKeys.ts";
+import { formatAmount, formatWad, InvalidAmount, PriceNotPositive } from "../sdk/units.ts";
+import { CliError, EXIT, InvalidCommandLine, NodeSilent, RefusedByMatcher } from "./errors.ts";
+import { time } from "./format.ts";
+import { accountName, collateralName, marketName, underlyingName } from "./names.ts";
+
+/** A failure as it is told: `fields` in human units. */
+export interface Failure {
+  readonly error: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly exitCode: number;
+}
+
+/** Mistakes of the user that the library finds. */
+const USAGE = [
+  ...[InvalidAddressBook, WrongChain, AccountIndexTooLarge, UnknownSymbol, InvalidAmount, PriceNotPositive],
+  ...[InvalidOrder, InvalidGrant],
+];
+
+/** How ethers and Node say that nobody answers. */
+const SILENCE: readonly unknown[] = [
+  ...["NETWORK_ERROR", "SERVER_ERROR", "TIMEOUT", "ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "ETIMEDOUT"],
+];
+
+/** What a contract's errors mean to who reads them; the others speak for themselves. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  InsufficientMargin: "the account would not have the equity that this needs",
+  InsufficientCash: "the account has, can call back and can borrow less cash than this takes",
+  InsufficientLiquidity: "borrowers hold what is lent: less can be paid out now",
+  InsufficientCollateral: "the account holds less of this collateral",
+  UnsettledLoss: "losses wait for the account's cash",
+  CollateralDust: "less than the least balance would be left or brought in",
+  CollateralCap: "more of this collateral is not taken",
+  PriceOutOfBand: "the price is too far from the index",
+  FillTooSmall: "the fill is smaller than the market allows",
+  OpenInterestCap: "the market's open interest may not grow further",
+  IsolatedMarket: "an isolated account trades its own market only",
+  NotOwner: "the account belongs to somebody else",
+  OwnerMismatch: "the two accounts belong to different owners",
+  OrderExpired: "the order has expired",
+  OrderCancelledOrFilled: "the order has been cancelled or filled",
+  OrderNonceTooLow: "orders below this nonce have been cancelled",
+  OrderEpochMismatch: "its owner has revoked all orders of that epoch",
+  OrderNotCrossing: "the two limits do not cross",
+  OrderNoMaker: "neither of the two orders rests",
+  OrderSideMismatch: "the two orders are on the same side",
+  OrderNothingToReduce: "a reduce-only order, and no position that it reduces",
+  InvalidSignature: "neither the owner nor a key of his has signed this",
+  InvalidIntent: "neither the owner nor a key of his has signed this intent",
+  IntentUsedBefore: "an intent with this nonce has been used or cancelled",
+  IntentExpired: "the intent's deadline has passed",
+  UnknownKey: "nobody has granted this key anything",
+  KeyIsRevoked: "the key, or one above it, has been revoked",
+  KeyExpired: "the key's grant has ended",
+  KeyLacksScope: "the key may not do this",
+  KeyLacksMarket: "the key may not trade this market",
+  KeyLacksAccount: "the key may not act for this account",
+  KeyWithdrawsToOwner: "what a key withdraws goes to the owner only",
+  GrantTooWide: "the grant is wider than allowed",
+  NonceNotIncreased: "nonces below a higher one are cancelled already",
+  PriceStale: "the feed's last answer is too old",
+  AccessManagedUnauthorized: "the sender does not have the role that governs this",
+};
+
+type Unit = "wad" | "time" | "ppm" | "account" | "market" | "collateral" | "underlying" | "usd6" | "usd9" | "plain";
+
+const WAD_FIELDS = [
+  ...["equity", "required", "available", "maintenanceMargin", "cash", "loss", "shortfall", "unsettledLoss", "claim"],
+  ...["pnl", "price", "index", "limitPrice", "bid", "ask", "minPrice", "maxPrice", "secondPrice", "size", "sizeBefore"],
+  ...[
+    "sizeAfter",
+    "makerSize",
+    "takerSize",
+    "filled",
+    "position",
+    "openInterest",
+    "cap",
+    "balance",
+    "minimum",
+    "amount",
+  ],
+  ...["gain", "minGain", "payment", "maxPayment", "initialMargin", "surcharge"],
+];
+const TIME_FIELDS = ["expiry", "deadline", "now_", "time", "updatedAt", "end", "since", "upSince", "now", "latest"];
+
+/** Units of the fields of contract errors, by name; `Error.field` where a name means different things. */
+const UNITS: Readonly<Record<string, Unit>> = {
+  ...Object.fromEntries(WAD_FIELDS.map((field) => [field, "wad"])),
+  ...Object.fromEntries(TIME_FIELDS.map((field) => [field, "time"])),
+  ...{ account: "account", market: "market", makerMarket: "market", takerMarket: "market" },
+  ...{ collateral: "collateral", underlying: "underlying" },
+  ...{ band: "ppm", maxDeviation: "ppm", taker: "account" },
+  ...{ "OwnerMismatch.from": "account", "OwnerMismatch.to": "account" },
+  ...{ "SizeTooLarge.maximum": "wad", "OrderSizeInvalid.unit": "wad", "OrderSizeInvalid.max": "wad" },
+  ...{
+    "OrderPriceInvalid.max": "wad",
+    "PriceInvalid.maximum": "wad",
+    "KeyLacksScope.required": "plain",
+    "OrderNotFilledWhole.filled": "wad",
+  },
+  ...{ "FractionTooSmall.fraction": "wad", "KeyNotionalLimit.tradedToday": "usd6", "KeyNotionalLimit.limit": "usd6" },
+  ...{ "KeyLossLimit.loss": "usd9", "KeyLossLimit.limit": "usd9" },
+  ...{ "ERC20InsufficientBalance.balance": "plain", "InsufficientBalance.balance": "plain" },
+};
+
+/** What went wrong, for machines and for people. */
+export function describeFailure(error: unknown, book: AddressBook | undefined): Failure {
+  const refused = decodeError(error);
+  if (refused !== undefined) return ofContract(refused, book);
+  if (error instanceof CommanderError) return ofCommander(error);
+  if (error instanceof RefusedByMatcher) return ofMatcher(error, book);
+  if (error instanceof CliError) return named(error, error.fields, error.exitCode);
+  if (error instanceof RiskError) return named(error, fieldsOf(error), EXIT.refused);
+  if (USAGE.some((kind) => error instanceof kind)) return named(error as Error, fieldsOf(error as Error), EXIT.usage);
+  if (isSilence(error)) return named(new NodeSilent(shortMessage(error)), {}, EXIT.unreachable);
+  if (isError(error, "INSUFFICIENT_FUNDS")) return shortOfGas(error.transaction.from);
+  return named(error instanceof Error ? error : new Error(String(error)), {}, EXIT.failed);
+}
+
+/** Whether the node has gone away after it had answered. */
+function isSilence(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && "code" in error && SILENCE.includes(error.code);
+}
+
+function shortMessage(error: Error & { code: string }): string {
+  return "shortMessage" in error ? String(error.shortMessage) : error.code;
+}
+
+function ofContract(error: ContractError, book: AddressBook | undefined): Failure {
+  const fields = Object.fromEntries(
+    Object.entries(error.args).map(([field, value]) => [
+      field.replace(/_$/, ""),
+      human(error.name, field, value, book),
+    ]),
+  );
+  const message = withNumbers(MEANINGS[error.name] ?? "the contract refuses this", fields);
+  return { error: error.name, message, fields: { ...fields, data: error.data }, exitCode: EXIT.refused };
+}
+
+/** The matcher's numbers are those of contracts, as texts. */
+function ofMatcher({ name, message, fields, exitCode }: RefusedByMatcher, book: AddressBook | undefined): Failure {
+  const read = Object.fromEntries(
+    Object.entries(fields).map(([field, value]) => {
+      const isNumber = typeof value === "string" ? /^-?\d+$/.test(value) : Number.isInteger(value);
+      return [field, isNumber ? human(name, field, BigInt(value as string | number), book) : value];
+    }),
+  );
+  return { error: name, message: withNumbers(message, read), fields: read, exitCode };
+}
+
+function withNumbers(message: string, fields: Readonly<Record<string, unknown>>): string {
+  const numbers = Object.entries(fields).map(([field, value]) => `${field} ${String(value)}`);
+  return numbers.length === 0 ? message : `${message} (${numbers.join(", ")})`;
+}
+
+/** A value of a contract error in the unit that its name stands for. */
+function human(error: string, field: string, value: unknown, book: AddressBook | undefined): unknown {
+  if (typeof value !== "bigint") return isHexString(value, 32) ? decodeName(value) : value;
+  switch (UNITS[`${error}.${field}`] ?? UNITS[field]) {
+    case "wad":
+      return formatWad(value);
+    case "usd6":
+      return formatAmount(value, 6);
+    case "usd9":
+      return formatAmount(value, 9);
+    case "ppm":
+      return `${formatAmount(value, 4)}%`;
+    case "time":
+      return time(value);
+    case "account":
+      return book === undefined ? value.toString() : accountName(value, book);
+    case "market":
+      return book === undefined ? value.toString() : marketName(Number(value), book);
+    case "collateral":
+      return book === undefined ? value.toString() : collateralName(Number(value), book);
+    case "underlying":
+      return book === undefined ? value.toString() : underlyingName(Number(value), book);
+    default:
+      return value.toString();
+  }
+}
+
+function decodeName(value: string): string {
+  try {
+    return decodeBytes32String(value);
+  } catch {
+    return value; // bytes32 that is no text
+  }
+}
+
+function ofCommander({ message }: CommanderError): Failure {
+  const error = new InvalidCommandLine(message.replace(/^error: /, "").replaceAll("\n", " "));
+  return named(error, error.fields, error.exitCode);
+}
+
+function shortOfGas(from: unknown): Failure {
+  const sender = typeof from === "string" ? from : "the sender";
+  const message = `${sender} cannot pay for the gas`;
+  return { error: "InsufficientGas", message, fields: { sender }, exitCode: EXIT.refused };
+}
+
+function named(error: Error, fields: Readonly<Record<string, unknown>>, exitCode: number): Failure {
+  return { error: error.name, message: error.message, fields, exitCode };
+}
+
+/** What a typed error of the library carries besides its name and text. */
+function fieldsOf(error: Error): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(error).filter(([key]) => key !== "name"));
+}

@@ -1,0 +1,138 @@
+import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { promisify } from "node:util";
+
+import { expect } from "chai";
+
+import { Venue } from "../matcher/venue.ts";
+import type { Trader } from "../matcher/venue.ts";
+import { ask, fails, tell, type } from "./support.ts";
+
+const SCRIPT = path.join(import.meta.dirname, "../../scripts/plimsoll.ts");
+/** The first of anvil's accounts: it has deployed the house. */
+const ADMIN = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+/** A node that knows its chain and nothing else. */
+async function startNode(chainId: string): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+    request.on("end", () => {
+      const { id, method } = JSON.parse(body) as { id?: number; method?: string };
+      response.statusCode = method === "eth_chainId" ? 200 : 500;
+      response.end(JSON.stringify({ jsonrpc: "2.0", id, result: chainId }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve();
+      });
+    });
+  return { url: `http://127.0.0.1:${port}`, close };
+}
+
+describe("plimsoll market, admin, and the process", () => {
+  let venue: Venue;
+  let alice: Trader;
+
+  before(async () => {
+    venue = await Venue.open();
+    alice = await venue.trader("1000");
+  });
+  after(() => venue.close());
+
+  it("market list and show have index price, funding, open interest, pool and terms", async () => {
+    const { markets, lending } = await ask<{ markets: object[]; lending: object }>(venue, ["market", "list"]);
+    expect(markets[0]).to.include({ market: "ETH-PERP", indexPrice: "2000", fundingPer8h: "0", openInterest: "0" });
+    expect(lending).to.include({ lent: "0", borrowApr: "0" });
+    expect(await tell(venue, ["market", "list"])).to.match(/BTC-PERP +30,000\.00 +0 % +0 %/);
+    const shown = await ask<{ terms: object }>(venue, ["market", "show", "ETH-PERP"]);
+    expect(shown.terms).to.include({ takerFee: "0.0005", priceBand: "0.005", minFill: "0.01" });
+    expect(await tell(venue, ["market", "show", "0"]))
+      .to.match(/price band +0\.5 %/)
+      .and.match(/index price +2,000\.00/);
+    await fails(venue, ["market", "show", "9"], "InvalidValue", 2);
+    await fails(venue, ["market", "show"], "InvalidCommandLine", 2);
+    await fails(venue, ["market", "lst"], "InvalidCommandLine", 2);
+  });
+
+  it("admin shows addresses, roles and parameters", async () => {
+    expect(await ask(venue, ["admin", "addresses"])).to.deep.include({ contracts: venue.book.contracts });
+    expect(await tell(venue, ["admin", "addresses"])).to.include(venue.book.contracts.exchange);
+    const { members } = await ask<{ members: object[] }>(venue, ["admin", "roles"]);
+    const [deployer] = await venue.anvil.provider.listAccounts();
+    expect(members).to.deep.equal([{ role: "0", member: deployer!.address, delay: "0" }]);
+    expect(await tell(venue, ["admin", "roles"])).to.match(new RegExp(`admin +${deployer!.address} +0 s`));
+    const parameters = await ask<Record<string, Record<string, object>>>(venue, ["admin", "parameters"]);
+    expect(parameters.risk!.ETH).to.include({ shock: "3%", initialFactor: "1.666666667", depth: "50000000" });
+    expect(parameters.haircuts!.USDT).to.include({ depegThreshold: "0.99", depegFactor: "4" });
+    expect(await tell(venue, ["admin", "parameters"])).to.match(/kink +80%/);
+  });
+
+  it("admin set shows old and new, and changes what the signer's role allows", async () => {
+    const admin = { env: { PRIVATE_KEY: ADMIN } };
+    const line = ["admin", "set", "market", "takerFee=0.06%", "--of", "ETH-PERP"];
+    const shown = await type(venue, line, { ...admin, answers: ["y"] });
+    expect(shown.code, shown.err).to.equal(0);
+    expect(shown.err).to.match(/takerFee +0\.05% → 0\.06%/);
+    const [{ takerFee, priceBand }] = await alice.house.clearingHouse.market(0);
+    expect([takerFee, priceBand]).to.deep.equal([600n, 5000n]);
+    for (const [kind, change, ...of] of [
+      ["lending", "kink=85%"],
+      ["risk", "shock=4%", "--of", "BTC"],
+      ["regime", "maxFactor=2", "--of", "ETH"],
+      ["collateral", "accountCap=5000", "--of", "weth"],
+      ["haircuts", "haircut=8%", "--of", "WBTC"],
+    ]) {
+      await ask(venue, ["admin", "set", kind!, change!, ...of], admin);
+    }
+    const after = await ask<Record<string, Record<string, object>>>(venue, ["admin", "parameters"]);
+    expect(after.lending!.pool).to.include({ kink: "85%" });
+    expect(after.risk!.BTC).to.include({ shock: "4%", slope: "2%" });
+    expect(after.regime!.ETH).to.include({ maxFactor: "2" });
+    expect(after.collateral!.WETH).to.include({ accountCap: "5000" });
+    expect(after.haircuts!.WBTC).to.include({ haircut: "8%" });
+    await ask(venue, ["admin", "set-treasury", alice.wallet.address], admin);
+    expect(await alice.house.clearingHouse.treasury()).to.equal(alice.wallet.address);
+
+    await fails(venue, line, "AccessManagedUnauthorized", 3, { as: alice });
+    const wide = ["admin", "set", "lending", "kink=500%"];
+    expect((await fails(venue, wide, "ParameterOutOfBounds", 3, admin)).fields.name).to.equal("kink");
+    await fails(venue, ["admin", "set", "weather", "rain=1"], "InvalidValue", 2, admin);
+    await fails(venue, ["admin", "set", "market", "takerFee=1%"], "InvalidValue", 2, admin);
+    await fails(venue, ["admin", "set", "lending", "knik=1%"], "InvalidValue", 2, admin);
+    await fails(venue, ["admin", "set-treasury", "nobody"], "InvalidValue", 2, admin);
+  });
+
+  it("a node of another chain, and one that goes away, are told apart", async () => {
+    const silent = await startNode("0x7a69"); // 31337
+    const other = await startNode("0x1");
+    const rpc = (url: string) => ["account", "show", "--account", "7", "--rpc-url", url];
+    await fails(venue, rpc(other.url), "WrongChain", 2, { as: alice });
+    await fails(venue, rpc(silent.url), "NodeSilent", 4, { as: alice });
+    await Promise.all([silent.close(), other.close()]);
+  });
+
+  it("runs as a process: one JSON document on stdout, typed errors on stderr, exit codes", async () => {
+    const env = { ...process.env, RPC_URL: venue.anvil.url, ADDRESS_BOOK: venue.bookFile };
+    const start = (line: string[], more: NodeJS.ProcessEnv = {}) =>
+      promisify(execFile)(process.execPath, ["--import", "tsx", SCRIPT, ...line], { env: { ...env, ...more } });
+    const key = { PRIVATE_KEY: alice.wallet.privateKey };
+    const failed = (line: string[]) => start(line, key).catch((error: unknown) => error as { stderr: string });
+    const [shown, refused, alone] = await Promise.all([
+      start(["account", "show", "--json"], key),
+      failed(["withdraw", "2000", "--json"]),
+      failed(["withdraw", "10"]),
+    ]);
+    expect(JSON.parse(shown.stdout)).to.include({ account: "main", equity: "1000" });
+    expect(shown.stderr).to.equal("");
+    expect(refused).to.include({ code: 3, stdout: "" });
+    expect(JSON.parse(refused.stderr)).to.include({ error: "InsufficientCash" });
+    expect(alone).to.include({ code: 2, stdout: "" });
+  });
+});
