@@ -34,6 +34,8 @@ import {
   recallCall,
   revokeAllCall,
   revokeKeyCall,
+  settleEachCall,
+  settleForFeeCall,
   settleOrdersCall,
   transferCall,
   withdrawCall,
@@ -244,6 +246,26 @@ export class Plimsoll {
    */
   settleOrders(orders: readonly SignedOrder[], matches: readonly Match[]): Promise<TransactionReceipt> {
     return this.send(settleOrdersCall(this.addressBook, orders, matches));
+  }
+
+  /**
+   * Settles matches of signed orders each by itself: what fails is left out and told by the event `MatchSkipped`.
+   * @throws ContractError (NothingSettled), NoSigner
+   */
+  settleEach(orders: readonly SignedOrder[], matches: readonly Match[]): Promise<TransactionReceipt> {
+    return this.send(settleEachCall(this.addressBook, orders, matches));
+  }
+
+  /**
+   * Settles matches of signed orders and takes their execution fees into `feeTo`.
+   * @throws ContractError (OrderNotTriggered, InsufficientMargin), NoSigner
+   */
+  settleForFee(
+    orders: readonly SignedOrder[],
+    matches: readonly Match[],
+    feeTo: AccountId,
+  ): Promise<TransactionReceipt> {
+    return this.send(settleForFeeCall(this.addressBook, orders, matches, feeTo));
   }
 
   /**

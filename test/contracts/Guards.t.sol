@@ -235,7 +235,7 @@ contract GuardsTest is House {
     // ---------------------------------------------------------------- trading
 
     function _order(AccountId id) private view returns (Order memory) {
-        return Order(id, ETH, 1e18, ETH_PRICE, block.timestamp + 1, 1, 0, false, false, false, false);
+        return Order(id, ETH, 1e18, ETH_PRICE, 0, 0, 0, block.timestamp + 1, 1, 0, false, false, false, false);
     }
 
     function _settles(Order memory order, bytes4 error) private {
