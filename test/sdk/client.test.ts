@@ -60,6 +60,11 @@ describe("orders", () => {
       { nonce: 1n << 64n },
       { postOnly: true, resting: false },
       { fillOrKill: true, resting: true },
+      { triggerAbove: wad("1"), resting: true },
+      { triggerBelow: -1n },
+      { triggerAbove: wad("2"), triggerBelow: wad("1") },
+      { executionFee: -1n },
+      { executionFee: wad("20") + 1n },
     ]) {
       expect(() => buildOrder({ ...good, ...bad })).to.throw(InvalidOrder);
     }
