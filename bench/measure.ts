@@ -85,11 +85,11 @@ async function measureOperations(proxied: boolean): Promise<GasTable> {
   await house(dave).withdraw(id(dave), f.weth, 10n ** 17n, dave);
   await house(erin).withdraw(id(erin), f.weth, 10n ** 17n, erin);
   const single = await gasOf(pair(alice, bob, "1"));
-  const oneTaker: Side[] = [
+  const [rests, takes]: [Side, Side] = [
     [alice, "-1", true],
-    [dave, "-1", true],
     [bob, "2", false],
   ];
+  const oneTaker: Side[] = [rests, [dave, "-1", true], takes];
   const makers = await gasOf(
     settle(oneTaker, [
       [0, 2],
@@ -128,7 +128,7 @@ async function measureOperations(proxied: boolean): Promise<GasTable> {
   table["two signed orders: stop-loss for a fee"] = await gasOf(
     f.exchange.settleForFee(await signed(stopped), pairsOf([[0, 1]]), id(keeper)),
   );
-  const [few, many] = [await signed([oneTaker[0]!, oneTaker[2]!]), await signed(oneTaker)];
+  const [few, many] = [await signed([rests, takes]), await signed(oneTaker)];
   const one = await gasOf(f.exchange.settleEach(few, pairsOf([[0, 1]])));
   const two = await gasOf(
     f.exchange.settleEach(
