@@ -42,8 +42,8 @@ import {
 } from "./calls.ts";
 import type { Call, LiquidationTerms, Match } from "./calls.ts";
 import { decodeError, withTypedErrors } from "./errors.ts";
-import { buildOrder, signOrder } from "./orders.ts";
-import type { OrderFields, SignedOrder } from "./orders.ts";
+import { bracket, buildOrder, signOrder } from "./orders.ts";
+import type { BracketTerms, Order, OrderFields, SignedOrder } from "./orders.ts";
 import { buildGrant } from "./sessionKeys.ts";
 import type { GrantTerms, KeyName } from "./sessionKeys.ts";
 import { parseAmount, parsePrice, parseWad } from "./units.ts";
@@ -350,7 +350,20 @@ export class Plimsoll {
       size: parseWad(fields.size),
       limitPrice: parsePrice(fields.limitPrice),
     });
-    return { order, signature: await signOrder(this.#requireSigner(), this.addressBook, order) };
+    return this.#sign(order);
+  }
+
+  /**
+   * Builds and signs a stop-loss and a take-profit for a position, of which one ends the other, in the owner's present epoch.
+   *
+   *     const [stop, target] = await house.bracket({ account, market: 0, size: "2", stop: "1900", target: "2300", nonce: 7n });
+   *
+   * @throws InvalidOrder, InvalidAmount, NoSigner
+   */
+  async bracket(terms: BracketTerms): Promise<[stopLoss: SignedOrder, takeProfit: SignedOrder]> {
+    const { epoch } = await this.exchange.ownerState(ownerOf(terms.account));
+    const [stop, target] = bracket({ epoch, ...terms });
+    return [await this.#sign(stop), await this.#sign(target)];
   }
 
   // ---------------------------------------------------------------- reading
@@ -523,6 +536,10 @@ export class Plimsoll {
     if (block === null) throw new NodeIncomplete("latest block");
     const house = await readHouse(this, this.addressBook, block);
     return priceOf(house, marketOf(house, market).underlying).price;
+  }
+
+  async #sign(order: Order): Promise<SignedOrder> {
+    return { order, signature: await signOrder(this.#requireSigner(), this.addressBook, order) };
   }
 
   #requireSigner(): Signer {
