@@ -52,6 +52,7 @@ function random(): () => number {
 
 const ORDER: Order = {
   ...{ account: 0n, market: 0n, size: 0n, limitPrice: 0n, expiry: BigInt(NOW / 1000 + 3600), nonce: 0n, epoch: 0n },
+  ...{ triggerAbove: 0n, triggerBelow: 0n, executionFee: 0n },
   ...{ resting: true, postOnly: false, reduceOnly: false, fillOrKill: false },
 };
 

@@ -1,4 +1,5 @@
 import { accountId } from "../src/sdk/accountId.ts";
+import type { Order, SignedOrder } from "../src/sdk/orders.ts";
 import { parsePrice, parseWad } from "../src/sdk/units.ts";
 import { ETH, type Fixture } from "../test/helpers/fixture.ts";
 import { ANY_TERMS, freshChain, gasOf, gasOfRefused } from "./chain.ts";
@@ -6,7 +7,8 @@ import type { GasTable, Signer } from "./chain.ts";
 import { measureChecks } from "./checks.ts";
 import { measureLoans } from "./loans.ts";
 
-type Side = [owner: Signer, size: string, resting: boolean, key?: Signer];
+type Side = [owner: Signer, size: string, resting: boolean, key?: Signer, fields?: Partial<Order>];
+type Pairs = [maker: number, taker: number][];
 
 const NONCES_PER_WORD = 4n;
 
@@ -34,7 +36,8 @@ export async function measureGas(proxied: boolean): Promise<GasTable> {
 /** Nonce words are started, recipients hold the token, pools and markets are in use. */
 async function measureOperations(proxied: boolean): Promise<GasTable> {
   const f = await freshChain(proxied);
-  const settle = matcher(f);
+  const signed = orderBook(f);
+  const settle = async (sides: Side[], matches: Pairs) => f.exchange.settle(await signed(sides), pairsOf(matches));
   const [alice, bob, carol, dave, erin, keeper, second] = (await f.ethers.getSigners()).slice(1) as [
     Signer,
     Signer,
@@ -82,11 +85,11 @@ async function measureOperations(proxied: boolean): Promise<GasTable> {
   await house(dave).withdraw(id(dave), f.weth, 10n ** 17n, dave);
   await house(erin).withdraw(id(erin), f.weth, 10n ** 17n, erin);
   const single = await gasOf(pair(alice, bob, "1"));
-  const oneTaker: Side[] = [
+  const [rests, takes]: [Side, Side] = [
     [alice, "-1", true],
-    [dave, "-1", true],
     [bob, "2", false],
   ];
+  const oneTaker: Side[] = [rests, [dave, "-1", true], takes];
   const makers = await gasOf(
     settle(oneTaker, [
       [0, 2],
@@ -117,6 +120,27 @@ async function measureOperations(proxied: boolean): Promise<GasTable> {
   await settle(keyed, [[0, 1]]); // from now on the keys' counters are not zero
   table["two signed orders: increase, by session keys"] = await gasOf(settle(keyed, [[0, 1]]));
 
+  const stop = { triggerBelow: parsePrice("2000"), executionFee: parseWad("1"), reduceOnly: true };
+  const stopped: Side[] = [
+    [erin, "1", true],
+    [bob, "-1", false, bob, stop],
+  ];
+  table["two signed orders: stop-loss for a fee"] = await gasOf(
+    f.exchange.settleForFee(await signed(stopped), pairsOf([[0, 1]]), id(keeper)),
+  );
+  const [few, many] = [await signed([rests, takes]), await signed(oneTaker)];
+  const one = await gasOf(f.exchange.settleEach(few, pairsOf([[0, 1]])));
+  const two = await gasOf(
+    f.exchange.settleEach(
+      many,
+      pairsOf([
+        [0, 2],
+        [1, 2],
+      ]),
+    ),
+  );
+  table["settleEach, further match: one taker, a maker increases"] = two - one;
+
   await pair(dave, carol, "8");
   await pair(second, erin, "1");
   await f.setPrice(ETH, "2010");
@@ -141,8 +165,8 @@ async function measureOperations(proxied: boolean): Promise<GasTable> {
   return table;
 }
 
-/** Settles signed orders at 2,000, whose nonces lie in words that an earlier cancellation has started. */
-function matcher(f: Fixture) {
+/** Signs orders at 2,000, whose nonces lie in words that an earlier cancellation has started. */
+function orderBook(f: Fixture) {
   const used = new Map<string, bigint>();
   const nextNonce = async (owner: Signer): Promise<bigint> => {
     const last = used.get(owner.address) ?? -1n;
@@ -152,17 +176,18 @@ function matcher(f: Fixture) {
     used.set(owner.address, nonce);
     return nonce;
   };
-  return async (sides: Side[], matches: [maker: number, taker: number][]) => {
-    const orders = [];
-    for (const [owner, size, resting, key = owner] of sides) {
+  return async (sides: Side[]) => {
+    const orders: SignedOrder[] = [];
+    for (const [owner, size, resting, key = owner, fields = {}] of sides) {
       const nonce = await nextNonce(owner);
       const terms = { market: BigInt(ETH), limitPrice: parsePrice("2000"), nonce };
       const account = accountId(owner.address);
-      orders.push(await f.order(key, { ...terms, account, size: parseWad(size), resting }));
+      orders.push(await f.order(key, { ...terms, account, size: parseWad(size), resting, ...fields }));
     }
-    return f.exchange.settle(
-      orders,
-      matches.map(([maker, taker]) => ({ maker, taker })),
-    );
+    return orders;
   };
+}
+
+function pairsOf(matches: Pairs) {
+  return matches.map(([maker, taker]) => ({ maker, taker }));
 }

@@ -104,6 +104,12 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
     }
 
     /// @inheritdoc IClearingHouseCore
+    function payFee(AccountId from, AccountId to, uint256 amount) external house {
+        if (msg.sender != $.exchange) revert NotExchange(msg.sender);
+        Custody.payFee($, _tokens(), from, to, amount);
+    }
+
+    /// @inheritdoc IClearingHouseCore
     function settle(uint256 marketId, AccountId[] calldata accounts) external house {
         Upkeep.settle($, marketId, accounts);
     }

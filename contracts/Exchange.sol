@@ -5,6 +5,7 @@ import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
+import {IClearingHouseCore} from "./interfaces/IClearingHouseCore.sol";
 import {IExchange, Match, Order, SignedOrder} from "./interfaces/IExchange.sol";
 import {SCOPE_CANCEL, SCOPE_REDUCE, SCOPE_TRADE} from "./interfaces/ISessionKeys.sol";
 import {Fixed} from "./libraries/Fixed.sol";
@@ -12,19 +13,21 @@ import {Intents} from "./Intents.sol";
 import {SessionKeys} from "./SessionKeys.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {
+    Call,
     Fill,
     FILL_BOTH_REST,
     FILL_MAKER_REDUCES,
     FILL_TAKER_REDUCES,
     FillReceipt,
-    MAX_PRICE
+    MAX_PRICE,
+    WAD
 } from "./types/LedgerTypes.sol";
 
 /// @title Signed orders
 /// @notice See `IExchange`.
 contract Exchange is IExchange, Intents, EIP712 {
     bytes32 private constant ORDER_TYPEHASH = keccak256(
-        "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)"
+        "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 triggerAbove,uint256 triggerBelow,uint256 executionFee,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)"
     );
     bytes32 private constant REVOKE_ALL_TYPEHASH = keccak256("RevokeAll(address owner,uint256 epoch)");
     /// @dev Unit in which filled amounts are kept: 64 bits of it are 18 billion whole units.
@@ -33,6 +36,7 @@ contract Exchange is IExchange, Intents, EIP712 {
     uint256 private constant MAX_ORDER_SIZE = (CANCELLED - 1) * LOT;
     uint256 private constant LANES = 4; // filled amounts of 64 bits in a word
     uint256 private constant SIGNATURE_GAS = 300_000; // for a contract wallet's answer
+    uint256 private constant MAX_FEE_DIVISOR = 100; // an execution fee is at most a hundredth of what is traded
 
     /// @dev One word per owner: 32 + 64 + 40 + 8 bits.
     struct OwnerState {
@@ -42,12 +46,15 @@ contract Exchange is IExchange, Intents, EIP712 {
         bool lockdown; // only reduce-only orders are good
     }
 
-    /// @dev An order while matches are made: all [wad], in the size's own sign dropped.
+    /// @dev An order while matches are made: sizes are [wad], the sign dropped.
     struct Remainder {
         uint256 open; // what may still fill
         uint256 done; // what fills in this settlement
-        uint256 before; // filled earlier
+        uint256 value; // [wad²] of what fills in this settlement
+        uint256 fee; // [wad] for its execution in this settlement
+        uint256 before; // [lots] filled earlier
         address key; // that signed in the owner's place, zero: he did himself
+        bool conditional; // it has a trigger
     }
 
     /// @notice The ledger that fills go to.
@@ -61,18 +68,43 @@ contract Exchange is IExchange, Intents, EIP712 {
 
     /// @inheritdoc IExchange
     function settle(SignedOrder[] calldata orders, Match[] calldata matches) external {
-        if (matches.length == 0) revert NoMatches();
-        Remainder[] memory rest = new Remainder[](orders.length);
-        for (uint256 i = 0; i < orders.length; ++i) rest[i] = _verify(orders[i]);
-        Fill[] memory fills = new Fill[](matches.length);
-        for (uint256 i = 0; i < matches.length; ++i) fills[i] = _match(orders, matches[i], rest);
-        for (uint256 i = 0; i < orders.length; ++i) _record(orders[i].order, rest[i]);
-        FillReceipt[] memory receipts = clearingHouse.trade(fills);
-        for (uint256 i = 0; i < fills.length; ++i) {
-            (address makerKey, address takerKey) = (rest[matches[i].maker].key, rest[matches[i].taker].key);
-            if (makerKey != address(0)) _useMaker(makerKey, fills[i], receipts[i]);
-            if (takerKey != address(0)) _useTaker(takerKey, fills[i], receipts[i]);
+        (Remainder[] memory rest, Fill[] memory fills) = _fill(orders, matches);
+        _review(orders, matches, rest, fills, clearingHouse.trade(fills));
+    }
+
+    /// @inheritdoc IExchange
+    function settleForFee(SignedOrder[] calldata orders, Match[] calldata matches, AccountId feeTo) external {
+        (Remainder[] memory rest, Fill[] memory fills) = _fill(orders, matches);
+        bytes[] memory results = clearingHouse.batch(_tradeAndPay(orders, rest, fills, feeTo));
+        _review(orders, matches, rest, fills, abi.decode(results[0], (FillReceipt[])));
+        for (uint256 i = 0; i < orders.length; ++i) {
+            if (rest[i].fee != 0) _noteFee(orders[i].order, rest[i], feeTo);
         }
+    }
+
+    /// @inheritdoc IExchange
+    function settleEach(
+        SignedOrder[] calldata orders,
+        Match[] calldata matches
+    ) external returns (bool[] memory settled) {
+        if (matches.length == 0) revert NoMatches();
+        settled = new bool[](matches.length);
+        SignedOrder[] memory pair = new SignedOrder[](2);
+        Match[] memory meet = new Match[](1);
+        meet[0] = Match(0, 1);
+        bool any = false;
+        bytes memory lastReason;
+        for (uint256 i = 0; i < matches.length; ++i) {
+            (pair[0], pair[1]) = (orders[matches[i].maker], orders[matches[i].taker]);
+            // A call of its own, so that a failure undoes all of it; `settle` trusts nobody who calls it.
+            try this.settle(pair, meet) {
+                settled[i] = any = true;
+            } catch (bytes memory reason) {
+                lastReason = reason;
+                emit MatchSkipped(i, reason);
+            }
+        }
+        if (!any) revert NothingSettled(lastReason);
     }
 
     /// @inheritdoc IExchange
@@ -162,7 +194,7 @@ contract Exchange is IExchange, Intents, EIP712 {
     // ---------------------------------------------------------------- verification
 
     /// @dev Everything that can be wrong with an order by itself. No state has changed yet when wallets are asked.
-    function _verify(SignedOrder calldata signed) private view returns (Remainder memory rest) {
+    function _verify(SignedOrder calldata signed, Remainder memory rest) private view {
         Order calldata order = signed.order;
         if (block.timestamp > order.expiry) revert OrderExpired(order.expiry, block.timestamp);
         uint256 size = Fixed.abs(order.size);
@@ -174,6 +206,9 @@ contract Exchange is IExchange, Intents, EIP712 {
         if ((order.postOnly && !order.resting) || (order.fillOrKill && order.resting)) {
             revert OrderFlagsInvalid(order.resting, order.postOnly, order.fillOrKill);
         }
+        rest.conditional = order.triggerAbove | order.triggerBelow != 0;
+        if (rest.conditional && order.resting) revert OrderTriggerRests(order.triggerAbove, order.triggerBelow);
+        if (order.executionFee != 0) _verifyFee(order, size);
         _verifyNonce(order);
         rest.key = _signerOf(signed);
         rest.before = _lane(order.account, order.nonce);
@@ -184,6 +219,11 @@ contract Exchange is IExchange, Intents, EIP712 {
         if (order.reduceOnly) _clip(order, rest);
     }
 
+    function _verifyFee(Order calldata order, uint256 size) private pure {
+        uint256 most = (size * order.limitPrice) / (MAX_FEE_DIVISOR * WAD);
+        if (order.executionFee > most) revert OrderFeeTooHigh(order.executionFee, most);
+    }
+
     function _verifyNonce(Order calldata order) private view {
         OwnerState memory owner = _owners[order.account.ownerOf()];
         if (order.epoch != owner.epoch) revert OrderEpochMismatch(order.epoch, owner.epoch);
@@ -192,7 +232,8 @@ contract Exchange is IExchange, Intents, EIP712 {
         if (owner.deadMan != 0 && block.timestamp > owner.deadMan) {
             revert OwnerSilent(order.account.ownerOf(), owner.deadMan, block.timestamp);
         }
-        if (owner.lockdown && !order.reduceOnly) revert OrderInLockdown(order.account, order.nonce);
+        if (owner.lockdown && (!order.reduceOnly || order.executionFee != 0))
+            revert OrderInLockdown(order.account, order.nonce);
     }
 
     /// @dev The owner's key that signed, zero if he signed himself.
@@ -238,14 +279,14 @@ contract Exchange is IExchange, Intents, EIP712 {
         return abi.decode(answer, (bytes32)) == bytes32(IERC1271.isValidSignature.selector);
     }
 
-    /// @dev keccak256(abi.encode(ORDER_TYPEHASH, order)): an order is 11 words in a row, so it is copied whole.
+    /// @dev keccak256(abi.encode(ORDER_TYPEHASH, order)): an order is 14 words in a row, so it is copied whole.
     function _structHash(Order calldata order) private pure returns (bytes32 hash) {
         bytes32 typehash = ORDER_TYPEHASH;
         assembly ("memory-safe") {
             let data := mload(0x40)
             mstore(data, typehash)
-            calldatacopy(add(data, 32), order, 352)
-            hash := keccak256(data, 384)
+            calldatacopy(add(data, 32), order, 448)
+            hash := keccak256(data, 480)
         }
     }
 
@@ -258,11 +299,50 @@ contract Exchange is IExchange, Intents, EIP712 {
 
     // ---------------------------------------------------------------- matching
 
+    /// @dev Everything that a settlement does before the ledger.
+    function _fill(
+        SignedOrder[] calldata orders,
+        Match[] calldata matches
+    ) private returns (Remainder[] memory rest, Fill[] memory fills) {
+        if (matches.length == 0) revert NoMatches();
+        rest = new Remainder[](orders.length);
+        for (uint256 i = 0; i < orders.length; ++i) _verify(orders[i], rest[i]);
+        fills = new Fill[](matches.length);
+        for (uint256 i = 0; i < matches.length; ++i) _match(orders, matches[i], rest, fills[i]);
+        for (uint256 i = 0; i < orders.length; ++i) _record(orders[i].order, rest[i]);
+    }
+
+    /// @dev Everything that it does with the ledger's answer.
+    function _review(
+        SignedOrder[] calldata orders,
+        Match[] calldata matches,
+        Remainder[] memory rest,
+        Fill[] memory fills,
+        FillReceipt[] memory receipts
+    ) private {
+        for (uint256 i = 0; i < fills.length; ++i) {
+            Remainder memory taker = rest[matches[i].taker];
+            address makerKey = rest[matches[i].maker].key;
+            // A maker rests, so it has no trigger.
+            if (taker.conditional) _requireTriggered(orders[matches[i].taker].order, receipts[i].indexPrice());
+            if (makerKey != address(0)) _useMaker(makerKey, fills[i], receipts[i]);
+            if (taker.key != address(0)) _useTaker(taker.key, fills[i], receipts[i]);
+        }
+    }
+
+    function _requireTriggered(Order calldata order, uint256 index) private pure {
+        (uint256 above, uint256 below) = (order.triggerAbove, order.triggerBelow);
+        if (index < above || (below != 0 && index > below)) {
+            revert OrderNotTriggered(order.account, order.nonce, index, above, below);
+        }
+    }
+
     function _match(
         SignedOrder[] calldata orders,
         Match calldata m,
-        Remainder[] memory rest
-    ) private returns (Fill memory fill) {
+        Remainder[] memory rest,
+        Fill memory fill
+    ) private {
         Order calldata maker = orders[m.maker].order;
         Order calldata taker = orders[m.taker].order;
         if (maker.market != taker.market) revert OrderMarketMismatch(maker.market, taker.market);
@@ -270,27 +350,26 @@ contract Exchange is IExchange, Intents, EIP712 {
         fill.price = _priceOf(maker, taker);
         uint256 size = Fixed.min(rest[m.maker].open, rest[m.taker].open);
         if (size == 0) revert OrderCancelledOrFilled(maker.account, maker.nonce, rest[m.maker].done);
-        _take(rest[m.maker], size);
-        _take(rest[m.taker], size);
+        _take(rest[m.maker], size, fill.price);
+        _take(rest[m.taker], size, fill.price);
         (fill.maker, fill.taker, fill.market) = (maker.account, taker.account, maker.market);
         fill.size = taker.size > 0 ? int256(size) : -int256(size);
-        if (taker.resting) fill.flags |= FILL_BOTH_REST;
+        if (taker.resting && !maker.postOnly) fill.flags |= FILL_BOTH_REST;
         if (maker.reduceOnly) fill.flags |= FILL_MAKER_REDUCES;
         if (taker.reduceOnly) fill.flags |= FILL_TAKER_REDUCES;
         emit OrdersMatched(maker.account, taker.account, maker.nonce, taker.nonce, fill.size, fill.price);
     }
 
-    /// @dev The resting order's limit; the mid where both rest. Who settles cannot choose who is the maker.
+    /// @dev The resting order's limit; of two that rest that of the only post-only one, or the mid. Who settles cannot choose who is the
+    /// maker.
     function _priceOf(Order calldata maker, Order calldata taker) private pure returns (uint256) {
         (uint256 bid, uint256 ask) = maker.size > 0
             ? (maker.limitPrice, taker.limitPrice)
             : (taker.limitPrice, maker.limitPrice);
         if (bid < ask) revert OrderNotCrossing(bid, ask);
         if (!maker.resting) revert OrderNoMaker(maker.nonce, taker.nonce);
-        if (!taker.resting) return maker.limitPrice;
         if (taker.postOnly) revert OrderWouldTake(taker.account, taker.nonce);
-        if (maker.postOnly) revert OrderWouldTake(maker.account, maker.nonce);
-        return (bid + ask) / 2;
+        return taker.resting && !maker.postOnly ? (bid + ask) / 2 : maker.limitPrice;
     }
 
     function _useMaker(address key, Fill memory fill, FillReceipt receipt) private {
@@ -311,10 +390,11 @@ contract Exchange is IExchange, Intents, EIP712 {
         return _owners[owner].epoch;
     }
 
-    function _take(Remainder memory rest, uint256 size) private pure {
+    function _take(Remainder memory rest, uint256 size, uint256 price) private pure {
         unchecked {
             rest.open -= size; // the smaller of two remainders
             rest.done += size;
+            rest.value += size * price; // below MAX_ORDER_SIZE · MAX_PRICE
         }
     }
 
@@ -326,6 +406,46 @@ contract Exchange is IExchange, Intents, EIP712 {
         if (rest.done == 0) return;
         if (_lane(order.account, order.nonce) != rest.before) revert OrderRepeated(order.account, order.nonce);
         _setLane(order.account, order.nonce, rest.before + Fixed.divUp(rest.done, LOT));
+    }
+
+    // ---------------------------------------------------------------- execution fees
+
+    /// @dev What an order has to pay [wad] for what fills in this settlement. Parts are differences of what is due for all that has filled,
+    /// so they never add up to more than the whole; a buyer's limit may be far off, so what was traded bounds them once more.
+    function _feeOf(Order calldata order, Remainder memory rest) private pure returns (uint256) {
+        if (order.executionFee == 0) return 0;
+        uint256 size = Fixed.abs(order.size) / LOT;
+        uint256 afterwards = rest.before + Fixed.divUp(rest.done, LOT);
+        uint256 due = (order.executionFee * afterwards) / size - (order.executionFee * rest.before) / size;
+        return Fixed.min(due, rest.value / (MAX_FEE_DIVISOR * WAD));
+    }
+
+    /// @dev The ledger's calls: the trade, then every fee that is due.
+    function _tradeAndPay(
+        SignedOrder[] calldata orders,
+        Remainder[] memory rest,
+        Fill[] memory fills,
+        AccountId feeTo
+    ) private view returns (Call[] memory calls) {
+        uint256 count = 1;
+        for (uint256 i = 0; i < orders.length; ++i) {
+            rest[i].fee = _feeOf(orders[i].order, rest[i]);
+            if (rest[i].fee != 0) ++count;
+        }
+        calls = new Call[](count);
+        calls[0] = Call(address(clearingHouse), abi.encodeCall(IClearingHouseCore.trade, (fills)));
+        for (uint256 i = 0; i < orders.length; ++i) {
+            if (rest[i].fee == 0) continue;
+            AccountId from = orders[i].order.account;
+            bytes memory data = abi.encodeCall(IClearingHouseCore.payFee, (from, feeTo, rest[i].fee));
+            calls[--count] = Call(address(clearingHouse), data); // from the last one down to the second
+        }
+    }
+
+    /// @dev A fee is a loss for the key that has signed it.
+    function _noteFee(Order calldata order, Remainder memory rest, AccountId feeTo) private {
+        emit ExecutionFeePaid(order.account, feeTo, order.nonce, rest.fee);
+        if (rest.key != address(0)) _use(order.account.ownerOf(), rest.key, 0, 0, 0, rest.fee);
     }
 
     // ---------------------------------------------------------------- filled amounts

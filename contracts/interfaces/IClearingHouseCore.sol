@@ -25,7 +25,7 @@ interface IClearingHouseCore {
     event Deposited(AccountId indexed account, address indexed token, address indexed from, uint256 amount);
     /// @notice Cash or collateral left. `amount` [wad] is what the account was debited.
     event Withdrawn(AccountId indexed account, address indexed token, address indexed to, uint256 amount);
-    /// @notice Cash or collateral moved between two accounts of one owner. `amount` [wad].
+    /// @notice Cash or collateral moved between two accounts of one owner, or cash between any two as a fee. `amount` [wad].
     event Transferred(AccountId indexed from, AccountId indexed to, address indexed token, uint256 amount);
     /// @notice A fill. `size` is the change of the taker's size; the quotes are the exact changes of both quotes, fees included.
     event Trade(
@@ -262,6 +262,11 @@ interface IClearingHouseCore {
     /// Fees are taken from the quote, rounded up to 1e-9 USD. A position that is closed whole is settled at once.
     /// @return receipts index price and fees of each fill
     function trade(Fill[] calldata fills) external returns (FillReceipt[] memory receipts);
+
+    /// @notice Moves `amount` [wad] of cash from one account to another: what who settles an order may take for it. Exchange only.
+    /// @dev Emits `Transferred`. `from` is checked as in `withdraw`, except that below IM it may pay if nothing is worse than before; if it
+    /// has to call back or borrow for it, then only at E ≥ MM without unsettled profit. So the exchange pays in a batch with the trade.
+    function payFee(AccountId from, AccountId to, uint256 amount) external;
 
     /// @notice Settles PnL of `accounts` in `market`: a loser's moves from his cash into the pool, a winner's out of the pool as far
     /// as it holds more than recorded deficits. Open to anyone. An account whose cash does not cover all its losses pays them all

@@ -115,6 +115,21 @@ library Custody {
         else _release($, id, collateral, amount);
     }
 
+    /// @dev Whoever borrows for a fee must be worth it without unsettled profit, as who borrows for a loss.
+    function payFee(
+        Ledger.State storage $,
+        Tokens memory tokens,
+        AccountId from,
+        AccountId to,
+        uint256 amount
+    ) internal {
+        bool short = $.accounts[from].cash < amount;
+        Cash.debit($, from, amount);
+        Transient.mark(from, short ? Transient.FEE_OUT | Transient.BORROWED : Transient.FEE_OUT);
+        _creditCash($, to, amount);
+        emit IClearingHouseCore.Transferred(from, to, tokens.cash, amount);
+    }
+
     /// @dev Returns what the vault received, in token units: of the caller, or of the owner if the exchange brings his intent.
     function _pull(
         Ledger.State storage $,

@@ -17,7 +17,8 @@ import {Transient} from "./Transient.sol";
 /// @notice The health table where it is not plain: an account that has IM only with unsettled profit, that is below IM, that
 /// recovers during its auction, that opened above a soft cap, that owes unsettled losses, or that has a position without a price.
 library Health {
-    uint256 private constant LEAVING = Transient.CASH_OUT | Transient.COLLATERAL_OUT;
+    uint256 private constant PAYING = Transient.CASH_OUT | Transient.FEE_OUT;
+    uint256 private constant LEAVING = PAYING | Transient.COLLATERAL_OUT;
     uint256 private constant OPENING_WINDOW = 1 hours; // what leaves is tested with the surcharge for so long
 
     /// @notice Returns if the account may stand as it is, and ends its auction if it has recovered. Reverts otherwise.
@@ -37,10 +38,10 @@ library Health {
     }
 
     /// @notice Opening surcharge [wad]: on the account's whole notional in every market in which this call raised its size above the soft
-    /// cap and, if something leaves, in which it did so within the last hour.
+    /// cap and, if something leaves, in which it did so within the last hour. A fee is a small part of what its own trade frees.
     function surcharge(Ledger.State storage $, AccountId id, uint256 marks) internal view returns (uint256 total) {
         uint64 markets = Transient.opened(id);
-        if (marks & LEAVING != 0) markets |= _recentOpenings($, id);
+        if (marks & LEAVING & ~Transient.FEE_OUT != 0) markets |= _recentOpenings($, id);
         while (markets != 0) {
             uint256 market;
             (market, markets) = Ledger.pop(markets);
@@ -79,7 +80,7 @@ library Health {
         uint256 marks = Transient.marksOf(id);
         // Nothing leaves without the prices of all positions: the oracle says why.
         if (s.unpriced && marks & LEAVING != 0) Margin.gather($, id, false, Margin.ALL, Prices.STRICT);
-        bool mustSettle = marks & Transient.CASH_OUT != 0 && s.cash < s.loss;
+        bool mustSettle = marks & PAYING != 0 && s.cash < s.loss;
         if (mustSettle) Pools.settleAll($, id);
         else if (s.profit != 0) Pools.collectGains($, id, Pools.legs($, id));
         else return s;
@@ -112,7 +113,7 @@ library Health {
         }
     }
 
-    /// @dev Below IM nothing leaves, except collateral against at least its value in cash brought in by the same batch.
+    /// @dev Below IM nothing leaves, except fees, and collateral against at least its value in cash brought in by the same batch.
     function _mayStayBelow(AccountId id, uint256 marks) private view returns (bool) {
         if (marks & (Transient.STRICT | Transient.CASH_OUT) != 0) return false;
         if (marks & Transient.COLLATERAL_OUT == 0) return true;

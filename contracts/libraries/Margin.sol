@@ -95,7 +95,7 @@ library Margin {
             a.flags & (FLAG_AUCTION | FLAG_OPENED) == 0 &&
                 Transient.opened(id) == 0 &&
                 !s.unpriced &&
-                (s.cash >= s.loss || Transient.marksOf(id) & Transient.CASH_OUT == 0);
+                (s.cash >= s.loss || Transient.marksOf(id) & (Transient.CASH_OUT | Transient.FEE_OUT) == 0);
         if (plain && result.equity - int256(s.profit) >= int256(result.initialMargin)) return;
         Health.examine($, id);
     }

@@ -13,7 +13,8 @@ library Transient {
     uint256 internal constant CASH_OUT = 2; // cash left it
     uint256 internal constant COLLATERAL_OUT = 4; // collateral left it
     uint256 internal constant STRICT = 8; // must end at E ≥ IM; not worsening is not enough
-    uint256 internal constant BORROWED = 16; // borrowed to settle: must end at MM without unsettled profit
+    uint256 internal constant BORROWED = 16; // borrowed: below IM it must end at MM without unsettled profit
+    uint256 internal constant FEE_OUT = 32; // cash left it as a fee for a trade: as CASH_OUT, but below IM it may, if nothing is worse
 
     uint256 private constant BUSY = 1;
     uint256 private constant BATCH = 2;

@@ -24,6 +24,9 @@ const order = z.object({
     ...{ account: integer, market: integer, size: integer, limitPrice: integer, expiry: integer, nonce: integer },
     ...{
       epoch: integer,
+      triggerAbove: integer,
+      triggerBelow: integer,
+      executionFee: integer,
       resting: z.boolean(),
       postOnly: z.boolean(),
       reduceOnly: z.boolean(),

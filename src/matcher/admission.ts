@@ -131,7 +131,7 @@ export class Admission {
 
   /** What can be wrong with an order whoever has signed it. */
   #checkForm(order: Order): void {
-    const { size, limitPrice, nonce, resting, postOnly, fillOrKill } = order;
+    const { size, limitPrice, triggerAbove, triggerBelow, executionFee, nonce, resting, postOnly, fillOrKill } = order;
     const magnitude = size < 0n ? -size : size;
     if (magnitude === 0n || magnitude > MAX_SIZE || magnitude % LOT !== 0n) {
       throw new Refusal("SizeInvalid", "the size must be a multiple of the unit", {
@@ -145,6 +145,10 @@ export class Admission {
     }
     if ((postOnly && !resting) || (fillOrKill && resting)) {
       throw new Refusal("FlagsInvalid", "post-only orders rest, fill-or-kill orders do not");
+    }
+    if ((triggerAbove | triggerBelow | executionFee) !== 0n) {
+      const numbers = { triggerAbove, triggerBelow, executionFee };
+      throw new Refusal("Unsupported", "the book holds no triggers and takes no execution fees", numbers);
     }
     if (nonce > MAX_NONCE) throw new Refusal("NonceInvalid", "the nonce is too high", { nonce, maximum: MAX_NONCE });
   }

@@ -10,6 +10,7 @@ export const REFUSALS = {
   SizeInvalid: 422,
   PriceInvalid: 422,
   FlagsInvalid: 422,
+  Unsupported: 422, // it has a trigger or pays for its execution
   NonceInvalid: 422,
   NonceTooLow: 422,
   EpochMismatch: 422,

@@ -9,7 +9,7 @@ import type { Order, OrderVenue } from "../sdk/orders.ts";
 const WORD = 32;
 const U64 = (1n << 64n) - 1n;
 const ORDER_TYPEHASH = typehash(
-  "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)",
+  "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 triggerAbove,uint256 triggerBelow,uint256 executionFee,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)",
 );
 /** Half of the order of secp256k1: a signature with a larger s is the mirror image of one that is accepted. */
 const HALF_ORDER = Buffer.from("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0", "hex");
@@ -70,7 +70,7 @@ export type Instruction =
 /** Hashes what owners sign for one exchange. */
 export class Signing {
   readonly #venue: OrderVenue;
-  readonly #data = Buffer.alloc(12 * WORD);
+  readonly #data = Buffer.alloc(15 * WORD);
   readonly #digest = Buffer.alloc(2 + 2 * WORD);
 
   constructor(venue: OrderVenue) {
@@ -82,13 +82,15 @@ export class Signing {
 
   /** The hash that the owner of an order signs; equals `Exchange.hashOrder` and `hashOrder` of the SDK, many times faster. */
   hashOrder(order: Order): Buffer {
-    const words = [order.account, order.market, order.size, order.limitPrice, order.expiry, order.nonce, order.epoch];
+    const terms = [order.account, order.market, order.size, order.limitPrice];
+    const conditions = [order.triggerAbove, order.triggerBelow, order.executionFee];
+    const words = [...terms, ...conditions, order.expiry, order.nonce, order.epoch];
     const flags = [order.resting, order.postOnly, order.reduceOnly, order.fillOrKill];
     words.forEach((word, i) => {
       writeWord(this.#data, (i + 1) * WORD, word);
     });
     flags.forEach((flag, i) => {
-      writeWord(this.#data, (i + 8) * WORD, flag ? 1n : 0n);
+      writeWord(this.#data, (i + 11) * WORD, flag ? 1n : 0n);
     });
     this.#digest.set(keccak_256(this.#data), 2 + WORD);
     return Buffer.from(keccak_256(this.#digest));

@@ -157,6 +157,21 @@ export function settleOrdersCall(book: AddressBook, orders: readonly SignedOrder
   return toExchange(book, exchange.encodeFunctionData("settle", [[...orders], [...matches]]));
 }
 
+/** The same, each match by itself: what fails is left out. No part of a batch. */
+export function settleEachCall(book: AddressBook, orders: readonly SignedOrder[], matches: readonly Match[]): Call {
+  return toExchange(book, exchange.encodeFunctionData("settleEach", [[...orders], [...matches]]));
+}
+
+/** Settles matches of signed orders and takes their execution fees into an account. No part of a batch. */
+export function settleForFeeCall(
+  book: AddressBook,
+  orders: readonly SignedOrder[],
+  matches: readonly Match[],
+  feeTo: AccountId,
+): Call {
+  return toExchange(book, exchange.encodeFunctionData("settleForFee", [[...orders], [...matches], feeTo]));
+}
+
 /** Cancels orders of an account by their nonces, whether they have been seen or not. */
 export function cancelCall(book: AddressBook, account: AccountId, nonces: readonly bigint[]): Call {
   return toExchange(book, exchange.encodeFunctionData("cancel", [account, [...nonces]]));

@@ -41,6 +41,8 @@ import {
   revokeAllCall,
   revokeKeyCall,
   setGuardCall,
+  settleEachCall,
+  settleForFeeCall,
   settleOrdersCall,
   transferCall,
   unlockCall,
@@ -48,8 +50,8 @@ import {
 } from "./calls.ts";
 import type { Call, GuardTerms, LiquidationTerms, Match } from "./calls.ts";
 import { decodeError, withTypedErrors } from "./errors.ts";
-import { buildOrder, signOrder } from "./orders.ts";
-import type { OrderFields, SignedOrder } from "./orders.ts";
+import { bracket, buildOrder, signOrder } from "./orders.ts";
+import type { BracketTerms, Order, OrderFields, SignedOrder } from "./orders.ts";
 import { signPermit, signPermit2 } from "./permits.ts";
 import { buildGrant } from "./sessionKeys.ts";
 import type { GrantTerms, KeyName } from "./sessionKeys.ts";
@@ -284,6 +286,26 @@ export class Plimsoll {
   }
 
   /**
+   * Settles matches of signed orders each by itself: what fails is left out and told by the event `MatchSkipped`.
+   * @throws ContractError (NothingSettled), NoSigner
+   */
+  settleEach(orders: readonly SignedOrder[], matches: readonly Match[]): Promise<TransactionReceipt> {
+    return this.send(settleEachCall(this.addressBook, orders, matches));
+  }
+
+  /**
+   * Settles matches of signed orders and takes their execution fees into `feeTo`.
+   * @throws ContractError (OrderNotTriggered, InsufficientMargin), NoSigner
+   */
+  settleForFee(
+    orders: readonly SignedOrder[],
+    matches: readonly Match[],
+    feeTo: AccountId,
+  ): Promise<TransactionReceipt> {
+    return this.send(settleForFeeCall(this.addressBook, orders, matches, feeTo));
+  }
+
+  /**
    * Cancels orders by their nonces. The signer owns the account or is a key of its owner's that may cancel.
    * @throws ContractError, NoSigner
    */
@@ -467,7 +489,20 @@ export class Plimsoll {
       size: parseWad(fields.size),
       limitPrice: parsePrice(fields.limitPrice),
     });
-    return { order, signature: await signOrder(this.#requireSigner(), this.addressBook, order) };
+    return this.#sign(order);
+  }
+
+  /**
+   * Builds and signs a stop-loss and a take-profit for a position, of which one ends the other, in the owner's present epoch.
+   *
+   *     const [stop, target] = await house.bracket({ account, market: 0, size: "2", stop: "1900", target: "2300", nonce: 7n });
+   *
+   * @throws InvalidOrder, InvalidAmount, NoSigner
+   */
+  async bracket(terms: BracketTerms): Promise<[stopLoss: SignedOrder, takeProfit: SignedOrder]> {
+    const { epoch } = await this.exchange.ownerState(ownerOf(terms.account));
+    const [stop, target] = bracket({ epoch, ...terms });
+    return [await this.#sign(stop), await this.#sign(target)];
   }
 
   // ---------------------------------------------------------------- reading
@@ -657,6 +692,10 @@ export class Plimsoll {
     const block = await this.#provider.getBlock("latest");
     if (block === null) throw new NodeIncomplete("latest block");
     return block;
+  }
+
+  async #sign(order: Order): Promise<SignedOrder> {
+    return { order, signature: await signOrder(this.#requireSigner(), this.addressBook, order) };
   }
 
   #requireSigner(): Signer {

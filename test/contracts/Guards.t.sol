@@ -235,7 +235,7 @@ contract GuardsTest is House {
     // ---------------------------------------------------------------- trading
 
     function _order(AccountId id) private view returns (Order memory) {
-        return Order(id, ETH, 1e18, ETH_PRICE, block.timestamp + 1, 1, 0, false, false, false, false);
+        return Order(id, ETH, 1e18, ETH_PRICE, 0, 0, 0, block.timestamp + 1, 1, 0, false, false, false, false);
     }
 
     function _settles(Order memory order, bytes4 error) private {
@@ -264,6 +264,14 @@ contract GuardsTest is House {
         o = _order(main(alice));
         (o.resting, o.fillOrKill) = (true, true);
         _settles(o, IExchange.OrderFlagsInvalid.selector);
+        o = _order(main(alice));
+        (o.resting, o.triggerAbove) = (true, 1);
+        _settles(o, IExchange.OrderTriggerRests.selector);
+        (o.triggerAbove, o.triggerBelow) = (0, 1);
+        _settles(o, IExchange.OrderTriggerRests.selector);
+        o = _order(main(alice));
+        o.executionFee = 20e18 + 1; // 1 % of 1 · 2,000 and a wei
+        _settles(o, IExchange.OrderFeeTooHigh.selector);
         o = _order(main(alice));
         o.epoch = 1;
         _settles(o, IExchange.OrderEpochMismatch.selector);
@@ -367,8 +375,14 @@ contract GuardsTest is House {
         (t.order.resting, t.order.postOnly) = (true, true);
         _meets(m, t, IExchange.OrderWouldTake.selector);
         (m, t) = _two();
-        (t.order.resting, m.order.postOnly) = (true, true);
+        (t.order.resting, t.order.postOnly, m.order.postOnly) = (true, true, true);
         _meets(m, t, IExchange.OrderWouldTake.selector);
+        (m, t) = _two();
+        t.order.triggerAbove = ETH_PRICE + 1;
+        _meets(m, t, IExchange.OrderNotTriggered.selector);
+        (m, t) = _two();
+        t.order.triggerBelow = ETH_PRICE - 1;
+        _meets(m, t, IExchange.OrderNotTriggered.selector);
         (m, t) = _two();
         (t.order.size, t.order.fillOrKill) = (2e18, true);
         _meets(m, t, IExchange.OrderNotFilledWhole.selector);
@@ -476,6 +490,8 @@ contract GuardsTest is House {
         calls[0] = Call(address(ch), abi.encodeCall(ch.assess, (main(alice))));
         _house(alice, abi.encodeCall(ch.batch, (calls)), IClearingHouseCore.CheckPending.selector);
         _house(alice, abi.encodeCall(ch.trade, (new Fill[](0))), IClearingHouseCore.NotExchange.selector);
+        bytes memory fee = abi.encodeCall(ch.payFee, (main(bob), main(alice), 1));
+        _house(alice, fee, IClearingHouseCore.NotExchange.selector);
         Call[] memory two = new Call[](2);
         two[0] = Call(address(ch), abi.encodeCall(ch.withdraw, (main(alice), address(usdc), 1, alice)));
         two[1] = Call(address(ch), abi.encodeCall(ch.flag, (main(alice))));

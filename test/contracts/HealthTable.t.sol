@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Match, SignedOrder} from "../../contracts/interfaces/IExchange.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
 import {Assessment, Call, LiquidationTerms, MarginState} from "../../contracts/types/LedgerTypes.sol";
 import {House} from "./support/House.sol";
@@ -155,6 +156,19 @@ contract HealthTableTest is House {
 
     function test_MAM_3_CloseAll() public {
         _row(this.closeAll, HEALTHY | CALLED | LIQUIDATABLE, Way.Up, Way.Up);
+    }
+
+    /// @dev The liquidatable one may not: what he would keep does not settle his losses, and below MM nobody borrows for them.
+    function test_MAM_3_ReduceForFee() public {
+        _row(this.reduceForFee, HEALTHY | CALLED, Way.Up, Way.Up);
+    }
+
+    function test_MAM_3_CloseForFee() public {
+        _row(this.closeForFee, HEALTHY | CALLED | LIQUIDATABLE, Way.Up, Way.Up);
+    }
+
+    function test_MAM_3_OpenForFee() public {
+        _row(this.openForFee, HEALTHY, Way.Down, Way.Down);
     }
 
     // ---------------------------------------------------------------- upkeep
@@ -348,6 +362,26 @@ contract HealthTableTest is House {
 
     function closeAll(uint256 i) external {
         trade(bob, ids[i], ETH, -100e18);
+    }
+
+    function reduceForFee(uint256 i) external {
+        _tradeForFee(i, -10e18);
+    }
+
+    function closeForFee(uint256 i) external {
+        _tradeForFee(i, -100e18);
+    }
+
+    function openForFee(uint256 i) external {
+        _tradeForFee(i, 1e18);
+    }
+
+    /// @dev As the taker, at the index price, for the highest fee.
+    function _tradeForFee(uint256 i, int256 size) private {
+        (SignedOrder[] memory orders, Match[] memory matches) = pair(bob, ids[i], ETH, size, 1_850e18);
+        orders[1].order.executionFee = uint256(size < 0 ? -size : size) * 18; // just below 1 % of 1,850
+        orders[1] = sign(orders[1].order);
+        exchange.settleForFee(orders, matches, carol);
     }
 
     function settleLoss(uint256 i) external {

@@ -25,12 +25,13 @@ contract InvariantsTest is House {
     AccountId[] private ids;
 
     /// @dev What one long sequence must reach.
-    string[42] internal outcomes = [
+    string[43] internal outcomes = [
         "deposit",
         "withdraw cash",
         "withdraw collateral",
         "transfer",
         "trade",
+        "execution fee",
         "below IM, not worse",
         "batch",
         "settle",

@@ -38,6 +38,7 @@ describe("admission", () => {
 
   const good = (fields: Partial<Order> = {}): Order => ({
     ...{ account, market: 0n, size: parseWad("1"), limitPrice: parsePrice("2000"), expiry: BigInt(SECOND + 60) },
+    ...{ triggerAbove: 0n, triggerBelow: 0n, executionFee: 0n },
     ...{ nonce: 1n, epoch: 0n, resting: true, postOnly: false, reduceOnly: false, fillOrKill: false, ...fields },
   });
 
@@ -61,7 +62,7 @@ describe("admission", () => {
   }
 
   it("AUTH-1 hashes as the SDK and the exchange do", () => {
-    const order = good({ size: -parseWad("123.5"), epoch: 7n, nonce: (1n << 64n) - 1n, postOnly: true });
+    const order = good({ size: -parseWad("123.5"), epoch: 7n, nonce: (1n << 64n) - 1n, executionFee: 9n });
     expect(`0x${new Signing(VENUE).hashOrder(order).toString("hex")}`).to.equal(hashOrder(VENUE, order));
   });
 
@@ -96,6 +97,9 @@ describe("admission", () => {
       [{ limitPrice: 10n ** 24n + 1n }, "PriceInvalid", ["limitPrice", "maximum"]],
       [{ resting: false, postOnly: true }, "FlagsInvalid", []],
       [{ resting: true, fillOrKill: true }, "FlagsInvalid", []],
+      [{ triggerAbove: 1n }, "Unsupported", ["triggerAbove", "triggerBelow", "executionFee"]],
+      [{ triggerBelow: 1n }, "Unsupported", ["triggerAbove", "triggerBelow", "executionFee"]],
+      [{ executionFee: 1n }, "Unsupported", ["triggerAbove", "triggerBelow", "executionFee"]],
       [{ nonce: 1n << 64n }, "NonceInvalid", ["nonce", "maximum"]],
       [{ nonce: 9n }, "NonceTooLow", ["nonce", "lowest"]],
       [{ nonce: 11n }, "AlreadyFilled", ["nonce"]],

@@ -6,6 +6,7 @@ import { lendCall, recallCall, transferCall, UnknownSymbol, withdrawCall } from 
 import { NoSigner, Plimsoll, WrongChain } from "../../src/sdk/client.ts";
 import { ContractError } from "../../src/sdk/errors.ts";
 import { buildOrder, hashOrder, InvalidOrder, signOrder, verifyOrder } from "../../src/sdk/orders.ts";
+import type { SignedOrder } from "../../src/sdk/orders.ts";
 import { buildGrant, InvalidGrant, UNLIMITED } from "../../src/sdk/sessionKeys.ts";
 import { formatAmount } from "../../src/sdk/units.ts";
 import { BTC, ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
@@ -22,6 +23,9 @@ describe("orders", () => {
       market: uint(256),
       size: fc.bigInt({ min: -(1n << 255n), max: (1n << 255n) - 1n }),
       limitPrice: uint(256),
+      triggerAbove: uint(256),
+      triggerBelow: uint(256),
+      executionFee: uint(256),
       expiry: uint(256),
       nonce: uint(256),
       epoch: uint(256),
@@ -57,6 +61,11 @@ describe("orders", () => {
       { nonce: 1n << 64n },
       { postOnly: true, resting: false },
       { fillOrKill: true, resting: true },
+      { triggerAbove: wad("1"), resting: true },
+      { triggerBelow: -1n },
+      { triggerAbove: wad("2"), triggerBelow: wad("1") },
+      { executionFee: -1n },
+      { executionFee: wad("20") + 1n },
     ]) {
       expect(() => buildOrder({ ...good, ...bad })).to.throw(InvalidOrder);
     }
@@ -133,6 +142,31 @@ describe("client", () => {
     expect(await house.usdc.balanceOf(house.bob)).to.equal(1_400_000_000n);
     expect((await bob.health(b)).equity).to.equal(wad("8598.5"));
     expect(await bob.health(second)).to.include({ equity: 0n, state: "healthy", ratio: undefined });
+  });
+
+  it("OB-1 OB-2 brackets a position, which anybody closes for the fee; settles each match by itself", async () => {
+    const house = await freshHouse();
+    const { alice, bob } = await clients(house);
+    const [a, b] = [accountId(house.alice.address), accountId(house.bob.address)];
+    await house.fund(house.alice, { cash: "10000" });
+    await house.fund(house.bob, { cash: "10000" });
+    const ask = (nonce: bigint) =>
+      bob.order({ account: b, market: ETH, size: "-1", limitPrice: "2000", nonce, postOnly: true });
+    const bid = await alice.order({ account: a, market: ETH, size: "2", limitPrice: "2000", nonce: 1n });
+    const matches = [0, 1].map((maker) => ({ maker, taker: 2 }));
+    await bob.cancel(b, [1n]);
+    await bob.settleEach([await ask(1n), await ask(2n), bid], matches);
+    expect((await house.clearingHouse.position(a, ETH)).size).to.equal(wad("1"));
+    const terms = { account: a, market: ETH, size: "1", stop: "1900", target: "2100", executionFee: "3", nonce: 2n };
+    const [stop, target] = await alice.bracket(terms);
+    await house.setPrice(ETH, "2105");
+    const buy = await bob.order({ account: b, market: ETH, size: "1", limitPrice: "2105", nonce: 3n, resting: true });
+    const execute = (order: SignedOrder) => bob.settleForFee([buy, order], [{ maker: 0, taker: 1 }], b);
+    expect(await refusal(execute(stop))).to.equal("OrderNotTriggered");
+    await execute(target);
+    // 105 less the fees of 2,000 and of 2,105 at 0.05 %, 2.0525, and 3 for the execution
+    expect((await house.clearingHouse.account(a)).cash).to.equal(wad("10099.9475"));
+    expect(await refusal(execute(stop))).to.equal("OrderCancelledOrFilled");
   });
 
   it("AUTH-2 AUTH-8 lets a key trade and cancel in the owner's place until it is revoked", async () => {

@@ -99,10 +99,12 @@ describe("access", () => {
     expect(inSources.toSorted()).to.deep.equal(list.map(([, name]) => name).toSorted());
   });
 
-  it("lets only the exchange report fills", async () => {
+  it("lets only the exchange report fills and their fees", async () => {
     const h = await freshHouse();
     for (const caller of [h.deployer, h.alice]) {
-      await refused(h, () => h.clearingHouse.connect(caller).trade([]), "NotExchange", [caller.address]);
+      const ch = h.clearingHouse.connect(caller);
+      await refused(h, () => ch.trade([]), "NotExchange", [caller.address]);
+      await refused(h, () => ch.payFee(1n, 2n, 1n), "NotExchange", [caller.address]);
     }
   });
 

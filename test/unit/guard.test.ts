@@ -180,8 +180,8 @@ describe("lockdown", () => {
     await h.networkHelpers.time.increase(2 * HOUR);
     await h.setPrice(0, "1930");
 
-    const trade = (size: string, price: string, reduceOnly: boolean) =>
-      deal(h, [h.bob, h.alice], size, price, { taker: { reduceOnly } });
+    const trade = (size: string, price: string, reduceOnly: boolean, executionFee = 0n) =>
+      deal(h, [h.bob, h.alice], size, price, { taker: { reduceOnly, executionFee } });
     const locked = [h.alice.address, since];
     const refusals: Record<string, [() => Promise<unknown>, string, unknown[]]> = {
       transfer: [() => h.ch.transfer(id, second, token, 1n), "LockedDown", locked],
@@ -194,7 +194,8 @@ describe("lockdown", () => {
     };
     for (const [call, error, args] of Object.values(refusals)) await refused(h, call, error, args);
     const open = () => trade("-0.5", "1930", false);
-    await refused(h, open, "OrderInLockdown", undefined, h.exchange);
+    const withFee = () => trade("-0.5", "1930", true, 1n);
+    for (const order of [open, withFee]) await refused(h, order, "OrderInLockdown", undefined, h.exchange);
 
     await trade("-0.5", "1930", true);
     await h.fund(h.alice, { cash: "5" });
@@ -204,8 +205,18 @@ describe("lockdown", () => {
     await h.pay(h.bob)();
 
     // Nothing that an owner can do about his account is missing above.
-    const left = ["deposit", "recall", "requestExit", "removePayee", "lockDown", "unlock", "claim", "batch"];
-    const open_ = ["trade", "settle", "accrueFunding", "sweepFees", "sweepReserves", "flag", "absorb"]; // nobody's own
+    const left = [
+      "deposit",
+      "recall",
+      "requestExit",
+      "removePayee",
+      "lockDown",
+      "unlock",
+      "claim",
+      "batch",
+      "trackFlows",
+    ];
+    const open_ = ["trade", "payFee", "settle", "accrueFunding", "sweepFees", "sweepReserves", "flag", "absorb"]; // nobody's own
     const names: string[] = [];
     h.clearingHouse.interface.forEachFunction(({ name, stateMutability }) => {
       if (stateMutability !== "view" && !/^(preview|simulate|setAuthority)/.test(name)) names.push(name);

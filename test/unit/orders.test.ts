@@ -165,15 +165,35 @@ describe("orders", () => {
     const takers = [await sign(h, { owner: h.bob, size: "-1", price: "2000" }), await bid({})];
     const nonces = takers.map(({ order }) => order.nonce);
     await refused(h, () => settle(h, ...takers), "OrderNoMaker", nonces, h.exchange);
-    const post = await sign(h, { owner: h.bob, size: "-1", price: "2000", resting: true, postOnly: true });
-    const meets = await bid({ resting: true });
-    const maker = () => settle(h, post, meets);
-    await refused(h, maker, "OrderWouldTake", [main(h.bob), post.order.nonce], h.exchange);
     await refused(h, () => h.exchange.settle([ask], []), "NoMatches", [], h.exchange);
     const outside = h.exchange.settle([ask, takers[1]!], [{ maker: 0, taker: 2 }]);
     await expect(outside).to.be.revertedWithPanic(0x32);
-    // Against a taker a post-only order is what it wants to be: the maker.
-    await settle(h, post, takers[1]!);
+  });
+
+  it("OB-1 of two resting orders the only post-only one is the maker, at its own limit; two of them do not trade", async () => {
+    const h = await funded();
+    const ask = (fields: object) => sign(h, { owner: h.bob, size: "-1", price: "1998", resting: true, ...fields });
+    const bid = (fields: object) => sign(h, { owner: h.alice, size: "1", price: "2002", resting: true, ...fields });
+    const post = { postOnly: true };
+    const would = async (maker: SignedOrder, taker: SignedOrder, { order }: SignedOrder) =>
+      refused(h, () => settle(h, maker, taker), "OrderWouldTake", [order.account, order.nonce], h.exchange);
+    const [postAsk, postBid, plainAsk, plainBid] = [await ask(post), await bid(post), await ask({}), await bid({})];
+    await would(postAsk, postBid, postBid);
+    await would(postBid, postAsk, postAsk);
+    // Who settles cannot make it the taker.
+    await would(plainBid, postAsk, postAsk);
+    await would(plainAsk, postBid, postBid);
+    const terms = async (...orders: SignedOrder[]) => {
+      const tx = await settle(h, ...orders);
+      const [trade] = await h.clearingHouse.queryFilter(h.clearingHouse.filters.Trade(), tx.blockNumber ?? 0);
+      return [trade?.args.price, trade?.args.makerFee, trade?.args.takerFee];
+    };
+    // The other one pays a taker's fee, 0.05 %, at the post-only one's limit, be it the seller's or the buyer's.
+    expect(await terms(postAsk, plainBid)).to.deep.equal([wad("1998"), 0n, wad("0.999")]);
+    expect(await terms(postBid, plainAsk)).to.deep.equal([wad("2002"), 0n, wad("1.001")]);
+    // Neither is post-only: the mid and the mean of both fees. Against a taker a post-only order is the maker.
+    expect(await terms(await ask({}), await bid({}))).to.deep.equal([wad("2000"), wad("0.5"), wad("0.5")]);
+    expect(await terms(await ask(post), await bid({ resting: false }))).to.deep.equal([wad("1998"), 0n, wad("0.999")]);
   });
 
   it("fills a fill-or-kill order whole or not at all", async () => {

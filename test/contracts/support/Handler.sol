@@ -475,7 +475,7 @@ contract Handler is House {
         if (size == 0) return;
         size = (size / int256(1 + (_roll(seed, 2) % 2)) / 1e9) * 1e9 + (size > 0 ? int256(1e9) : int256(-1e9));
         AccountId other = _roll(seed, 3) % 2 == 0 ? _ids[WHALE] : _trader(seed, 4);
-        _trade(other, id, market, size, _priceNear(market, seed), 2);
+        _trade(other, id, market, size, _priceNear(market, seed), ((_roll(seed, 7) % 4) << 5) | 2);
     }
 
     /// @dev A position of somebody below IM if there is one, else of anybody.
@@ -490,7 +490,8 @@ contract Handler is House {
         }
     }
 
-    /// @dev flags: 1 = both rest, 2 = the taker reduces only, 4 = the maker reduces only; more is ignored at random.
+    /// @dev flags: 1 = both rest, 2 = the taker reduces only, 4 = the maker reduces only; more is ignored at random. If 32 and 64 are set the
+    /// taker pays the maker 1 % for the execution.
     function _trade(
         AccountId maker,
         AccountId taker,
@@ -504,12 +505,24 @@ contract Handler is House {
         orders[1] = signedOrder(taker, market, size, price, flags % 32 & 9 == 9, flags % 32 & 2 == 2 && flags % 8 < 4);
         Match[] memory matches = new Match[](1);
         matches[0] = Match(0, 1);
+        bytes memory call = abi.encodeCall(exchange.settle, (orders, matches));
+        bool pays = flags & 96 == 96;
+        if (pays) {
+            orders[1].order.executionFee = (uint256(size < 0 ? -size : size) * price) / 100e18;
+            orders[1] = sign(orders[1].order);
+            call = abi.encodeCall(exchange.settleForFee, (orders, matches, maker));
+        }
         Assessment[] memory all = _assessSome(maker, taker);
         int256[2] memory sizes = [sizeOf(maker, market), sizeOf(taker, market)];
         vm.recordLogs();
-        try exchange.settle(orders, matches) {
+        (bool went, bytes memory reason) = address(exchange).call(call);
+        if (went) {
             _riskTaken(maker, all[_indexOf(maker)], "RISK_TAKEN_ABOVE_IM trade, maker");
             _riskTaken(taker, all[_indexOf(taker)], "RISK_TAKEN_ABOVE_IM trade, taker");
+            if (pays) {
+                ++done["execution fee"];
+                _lossesCovered(taker);
+            }
             _opened(maker, market, sizes[0]);
             _opened(taker, market, sizes[1]);
             uint256 index = priceOf(market);
@@ -517,7 +530,7 @@ contract Handler is House {
             checkLe(distance * 1e6, index * 5_000, "PRICE_BAND");
             _othersUnchanged(all, maker, taker, taker, 0, "TRADE_LEAVES_OTHERS");
             _digest("trade");
-        } catch (bytes memory reason) {
+        } else {
             _requireTyped(reason);
         }
     }
