@@ -1,13 +1,11 @@
-/** Any failure of `src/risk`. */
-export abstract class RiskError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = new.target.name;
-  }
-}
+import { PlimsollError } from "./plimsollError.ts";
+
+/** Any failure of the risk engine. */
+export abstract class RiskError extends PlimsollError {}
 
 /** No risk parameters are known for an underlying. */
 export class UnknownUnderlying extends RiskError {
+  override readonly name = "UnknownUnderlying";
   readonly underlying: number;
 
   constructor(underlying: number) {
@@ -18,6 +16,7 @@ export class UnknownUnderlying extends RiskError {
 
 /** A collateral asset has no risk parameters or is not listed. */
 export class UnknownCollateral extends RiskError {
+  override readonly name = "UnknownCollateral";
   readonly collateral: number;
 
   constructor(collateral: number) {
@@ -28,6 +27,7 @@ export class UnknownCollateral extends RiskError {
 
 /** A market is not listed. */
 export class UnknownMarket extends RiskError {
+  override readonly name = "UnknownMarket";
   readonly market: number;
 
   constructor(market: number) {
@@ -38,6 +38,7 @@ export class UnknownMarket extends RiskError {
 
 /** An underlying that the account holds has no price. */
 export class MissingPrice extends RiskError {
+  override readonly name = "MissingPrice";
   readonly underlying: number;
 
   constructor(underlying: number) {
@@ -48,6 +49,7 @@ export class MissingPrice extends RiskError {
 
 /** A collateral asset that the account holds has no usable rate to its underlying. */
 export class MissingRate extends RiskError {
+  override readonly name = "MissingRate";
   readonly collateral: number;
 
   constructor(collateral: number) {
@@ -58,6 +60,7 @@ export class MissingRate extends RiskError {
 
 /** An account with E ≥ MM cannot be liquidated. */
 export class NotLiquidatable extends RiskError {
+  override readonly name = "NotLiquidatable";
   readonly equity: bigint;
   readonly maintenanceMargin: bigint;
 
@@ -70,6 +73,7 @@ export class NotLiquidatable extends RiskError {
 
 /** A liquidator's largest fraction is zero, or less than the whole of an account that must be sold whole. */
 export class FractionTooSmall extends RiskError {
+  override readonly name = "FractionTooSmall";
   readonly maxFraction: bigint;
   readonly needed: bigint;
 
@@ -82,6 +86,7 @@ export class FractionTooSmall extends RiskError {
 
 /** The account can pay a liquidator only with claims on market pools, which he does not accept or which do not suffice. */
 export class ClaimsNotAccepted extends RiskError {
+  override readonly name = "ClaimsNotAccepted";
   readonly claims: bigint;
 
   constructor(claims: bigint) {
@@ -92,6 +97,8 @@ export class ClaimsNotAccepted extends RiskError {
 
 /** An account below MM has nothing that can be sold now. */
 export class NothingToSell extends RiskError {
+  override readonly name = "NothingToSell";
+
   constructor() {
     super("nothing of the account has a usable price");
   }
@@ -99,6 +106,7 @@ export class NothingToSell extends RiskError {
 
 /** An account has no loss that has waited for cash long enough, or is worth too little for a cash call. */
 export class NoCashCall extends RiskError {
+  override readonly name = "NoCashCall";
   readonly loss: bigint;
   readonly clock: bigint;
 
@@ -111,6 +119,7 @@ export class NoCashCall extends RiskError {
 
 /** A taker can pay neither from cash, nor from lent cash, nor by borrowing. */
 export class InsufficientCash extends RiskError {
+  override readonly name = "InsufficientCash";
   readonly available: bigint;
   readonly needed: bigint;
 

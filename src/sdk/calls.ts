@@ -1,4 +1,9 @@
-import { IClearingHouse__factory, Exchange__factory, PriceOracle__factory } from "../../types/index.ts";
+import { Interface } from "ethers";
+
+import { Exchange__factory } from "../../types/factories/contracts/Exchange__factory.ts";
+import { IClearingHouse__factory } from "../../types/factories/contracts/interfaces/IClearingHouse__factory.ts";
+import { IPriceOracle__factory } from "../../types/factories/contracts/interfaces/IPriceOracle__factory.ts";
+import { PlimsollError } from "../risk/plimsollError.ts";
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import type { SignedOrder } from "./orders.ts";
@@ -7,45 +12,62 @@ import { parseAmount } from "./units.ts";
 
 /** A call of a contract of the house: sent alone or, of the clearinghouse and the exchange, as a part of `ClearingHouse.batch`. */
 export interface Call {
+  /** address of the contract */
   readonly target: string;
+  /** the function and its arguments, encoded */
   readonly data: string;
 }
 
 /** Which resting order meets which taking one, as indices into the orders of one settlement. */
 export interface Match {
+  /** index of the order that rests */
   readonly maker: number;
+  /** index of the order that takes */
   readonly taker: number;
 }
 
 /** Worst terms a liquidator accepts [wad]; anything goes unless said otherwise. */
 export interface LiquidationTerms {
+  /** [wad] largest part of the portfolio to take */
   maxFraction: bigint;
+  /** [wad] most cash to pay; negative: least to get */
   maxPayment: bigint;
+  /** [wad] least that the slice is worth beyond its payment */
   minGain: bigint;
+  /** whether claims on the pools of markets are taken for cash that the account does not have */
   acceptClaims: boolean;
 }
 
 /** A token of the house. */
 export interface Asset {
+  /** such as "USDC" */
   symbol: string;
+  /** address of the ERC-20 token */
   token: string;
+  /** of the token */
   decimals: number;
 }
 
 /** A symbol that is neither the cash nor a listed collateral. */
-export class UnknownSymbol extends Error {
+export class UnknownSymbol extends PlimsollError {
+  override readonly name = "UnknownSymbol";
+  /** what was asked for */
   readonly symbol: string;
 
+  /**
+   * @param symbol what was asked for
+   * @param known what is listed
+   */
   constructor(symbol: string, known: readonly string[]) {
     super(`${symbol} is not listed; known are ${known.join(", ")}`);
-    this.name = "UnknownSymbol";
     this.symbol = symbol;
   }
 }
 
 const ledger = IClearingHouse__factory.createInterface();
 const exchange = Exchange__factory.createInterface();
-const oracle = PriceOracle__factory.createInterface();
+const oracle = IPriceOracle__factory.createInterface();
+const erc20 = new Interface(["function approve(address spender, uint256 amount) returns (bool)"]);
 
 const ANY_TERMS: LiquidationTerms = {
   maxFraction: 10n ** 18n,
@@ -56,7 +78,16 @@ const ANY_TERMS: LiquidationTerms = {
 
 /**
  * Cash or collateral by its symbol.
- * @throws UnknownSymbol
+ *
+ * @param book where the house is deployed
+ * @param symbol such as "USDC"
+ * @returns the asset
+ * @throws {@link UnknownSymbol} if the asset is not listed
+ *
+ * @example
+ * ```ts
+ * console.log(assetOf(addressBook, "USDC").decimals); // → 6
+ * ```
  */
 export function assetOf(book: AddressBook, symbol: string): Asset {
   const assets = [book.cash, ...book.collaterals];
@@ -71,8 +102,21 @@ export function assetOf(book: AddressBook, symbol: string): Asset {
 }
 
 /**
- * Brings a human `amount` of an asset into an account; the vault must be approved for it.
- * @throws UnknownSymbol, InvalidAmount
+ * Brings a human `amount` of an asset into an account. The vault must be approved for it beforehand.
+ *
+ * @param book where the house is deployed
+ * @param account where it goes
+ * @param symbol of the asset
+ * @param amount such as "2.5"
+ * @returns the call, to be sent or batched
+ * @throws {@link UnknownSymbol} if the asset is not listed
+ * @throws {@link InvalidAmount} if the amount is no decimal number, or has more decimals than the token
+ *
+ * @example
+ * ```ts
+ * await house.send(approveCall(addressBook, "WETH", "2.5"));
+ * await house.send(depositCall(addressBook, account, "WETH", "2.5"));
+ * ```
  */
 export function depositCall(book: AddressBook, account: AccountId, symbol: string, amount: string): Call {
   const { token, decimals } = assetOf(book, symbol);
@@ -80,8 +124,46 @@ export function depositCall(book: AddressBook, account: AccountId, symbol: strin
 }
 
 /**
+ * Allows the vault to take a human `amount` of an asset out of the sender's wallet.
+ *
+ * @param book where the house is deployed
+ * @param symbol of the asset
+ * @param amount such as "2.5"
+ * @returns the call, to be sent before a deposit
+ * @throws {@link UnknownSymbol} if the asset is not listed
+ * @throws {@link InvalidAmount} if the amount is no decimal number, or has more decimals than the token
+ *
+ * @example
+ * ```ts
+ * await house.send(approveCall(addressBook, "USDC", "1000"));
+ * await house.batch([
+ *   depositCall(addressBook, account, "USDC", "600"),
+ *   depositCall(addressBook, accountId(alice.address, 1), "USDC", "400"),
+ * ]);
+ * ```
+ */
+export function approveCall(book: AddressBook, symbol: string, amount: string): Call {
+  const { token, decimals } = assetOf(book, symbol);
+  const data = erc20.encodeFunctionData("approve", [book.contracts.vault, parseAmount(amount, decimals)]);
+  return { target: token, data };
+}
+
+/**
  * Takes a human `amount` of an asset out of an account.
- * @throws UnknownSymbol, InvalidAmount
+ *
+ * @param book where the house is deployed
+ * @param account of the sender
+ * @param symbol of the asset
+ * @param amount such as "2.5"
+ * @param to address that gets it
+ * @returns the call, to be sent or batched
+ * @throws {@link UnknownSymbol} if the asset is not listed
+ * @throws {@link InvalidAmount} if the amount is no decimal number, or has more decimals than the token
+ *
+ * @example
+ * ```ts
+ * await house.send(withdrawCall(addressBook, account, "USDC", "100", alice.address));
+ * ```
  */
 export function withdrawCall(book: AddressBook, account: AccountId, symbol: string, amount: string, to: string): Call {
   const { token, decimals } = assetOf(book, symbol);
@@ -90,7 +172,20 @@ export function withdrawCall(book: AddressBook, account: AccountId, symbol: stri
 
 /**
  * Moves a human `amount` of an asset between two accounts of one owner.
- * @throws UnknownSymbol, InvalidAmount
+ *
+ * @param book where the house is deployed
+ * @param from account that gives
+ * @param to account that gets
+ * @param symbol of the asset
+ * @param amount such as "2.5"
+ * @returns the call, to be sent or batched
+ * @throws {@link UnknownSymbol} if the asset is not listed
+ * @throws {@link InvalidAmount} if the amount is no decimal number, or has more decimals than the token
+ *
+ * @example
+ * ```ts
+ * await house.send(transferCall(addressBook, account, accountId(alice.address, 1), "USDC", "100"));
+ * ```
  */
 export function transferCall(book: AddressBook, from: AccountId, to: AccountId, symbol: string, amount: string): Call {
   const { token, decimals } = assetOf(book, symbol);
@@ -99,7 +194,17 @@ export function transferCall(book: AddressBook, from: AccountId, to: AccountId, 
 
 /**
  * Lends a human `amount` of an account's cash to borrowers.
- * @throws InvalidAmount
+ *
+ * @param book where the house is deployed
+ * @param account that lends
+ * @param amount such as "2500"
+ * @returns the call, to be sent or batched
+ * @throws {@link InvalidAmount} if the amount is no decimal number, or has more decimals than the token
+ *
+ * @example
+ * ```ts
+ * await house.send(lendCall(addressBook, account, "2500"));
+ * ```
  */
 export function lendCall(book: AddressBook, account: AccountId, amount: string): Call {
   return toLedger(book, ledger.encodeFunctionData("lend", [account, parseAmount(amount, book.cash.decimals)]));
@@ -107,63 +212,223 @@ export function lendCall(book: AddressBook, account: AccountId, amount: string):
 
 /**
  * Brings a human `amount` of lent cash back into an account.
- * @throws InvalidAmount
+ *
+ * @param book where the house is deployed
+ * @param account that has lent
+ * @param amount such as "2500"
+ * @returns the call, to be sent or batched
+ * @throws {@link InvalidAmount} if the amount is no decimal number, or has more decimals than the token
+ *
+ * @example
+ * ```ts
+ * await house.send(lendCall(addressBook, account, "2500"));
+ * await house.send(recallCall(addressBook, account, "1000"));
+ * ```
  */
 export function recallCall(book: AddressBook, account: AccountId, amount: string): Call {
   return toLedger(book, ledger.encodeFunctionData("recall", [account, parseAmount(amount, book.cash.decimals)]));
 }
 
-/** Settles matches of signed orders. */
+/**
+ * Settles matches of signed orders.
+ *
+ * @param book where the house is deployed
+ * @param orders that the matches refer to
+ * @param matches in the order of settlement
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const terms = { market: 0, limitPrice: "2000", nonce: 7n };
+ * const bobs = await Plimsoll.connect(addressBook, bob);
+ * const ask = await bobs.order({ ...terms, account: accountId(bob.address), size: "-1", resting: true });
+ * const bid = await house.order({ ...terms, account, size: "1" });
+ * await house.send(settleOrdersCall(addressBook, [ask, bid], [{ maker: 0, taker: 1 }]));
+ * ```
+ */
 export function settleOrdersCall(book: AddressBook, orders: readonly SignedOrder[], matches: readonly Match[]): Call {
   return toExchange(book, exchange.encodeFunctionData("settle", [[...orders], [...matches]]));
 }
 
-/** Cancels orders of an account by their nonces, whether they have been seen or not. */
+/**
+ * Cancels orders of an account by their nonces, whether they have been seen or not.
+ *
+ * @param book where the house is deployed
+ * @param account whose orders they are
+ * @param nonces of the orders
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * await house.send(cancelCall(addressBook, account, [7n, 8n]));
+ * ```
+ */
 export function cancelCall(book: AddressBook, account: AccountId, nonces: readonly bigint[]): Call {
   return toExchange(book, exchange.encodeFunctionData("cancel", [account, [...nonces]]));
 }
 
-/** Cancels all orders of the caller, in all accounts, whose nonce is lower. */
+/**
+ * Cancels all orders of the sender, in all accounts, whose nonce is lower.
+ *
+ * @param book where the house is deployed
+ * @param lowestNonce that remains good
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * await house.send(cancelBelowCall(addressBook, 100n));
+ * ```
+ */
 export function cancelBelowCall(book: AddressBook, lowestNonce: bigint): Call {
   return toExchange(book, exchange.encodeFunctionData("cancelBelow", [lowestNonce]));
 }
 
-/** Ends every order and every session key of the caller. */
+/**
+ * Ends every order and every session key of the sender.
+ *
+ * @param book where the house is deployed
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * await house.send(revokeAllCall(addressBook));
+ * ```
+ */
 export function revokeAllCall(book: AddressBook): Call {
   return toExchange(book, exchange.encodeFunctionData("revokeAll"));
 }
 
-/** Voids all orders of an owner after `time` [s] unless it is renewed; 0 = never. After a lapse `lowestNonce` has to rise. */
+/**
+ * Voids all orders of an owner after a time unless it is renewed. After a lapse `lowestNonce` has to rise.
+ *
+ * @param book where the house is deployed
+ * @param owner whose orders they are
+ * @param time [s] after which they are void; 0 = never
+ * @param lowestNonce below which orders are cancelled
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const inAnHour = BigInt(Math.floor(Date.now() / 1000) + 3600);
+ * await house.send(setDeadManCall(addressBook, alice.address, inAnHour, 100n));
+ * ```
+ */
 export function setDeadManCall(book: AddressBook, owner: string, time: bigint, lowestNonce: bigint): Call {
   return toExchange(book, exchange.encodeFunctionData("setDeadMan", [owner, time, lowestNonce]));
 }
 
-/** Allows a key to act for an owner; brought by the owner or, for a part of its own rights, by a key of his. */
+/**
+ * Allows a key to act for an owner. Brought by the owner or, for a part of its own rights, by a key of his.
+ *
+ * @param book where the house is deployed
+ * @param name owner and key
+ * @param grant what the key may do
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const name = { owner: alice.address, key: bob.address };
+ * await house.send(grantKeyCall(addressBook, name, buildGrant({ scopes: ["trade"] })));
+ * ```
+ */
 export function grantKeyCall(book: AddressBook, { owner, key }: KeyName, grant: Grant): Call {
   return toExchange(book, exchange.encodeFunctionData("grant", [owner, key, grant]));
 }
 
-/** The same, signed by the owner (`signGrant`) and brought by anybody. */
+/**
+ * Allows a key to act for an owner, who has signed it; brought by anybody.
+ *
+ * @param book where the house is deployed
+ * @param name owner and key
+ * @param grant what the key may do
+ * @param signature of the owner, by {@link signGrant}
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const name = { owner: alice.address, key: bob.address };
+ * const grant = buildGrant({ scopes: ["trade"] });
+ * const signature = await signGrant(alice, addressBook, name, grant, { version: 0n, epoch: 0n });
+ * await (await Plimsoll.connect(addressBook, bob)).send(grantKeyForCall(addressBook, name, grant, signature));
+ * ```
+ */
 export function grantKeyForCall(book: AddressBook, { owner, key }: KeyName, grant: Grant, signature: string): Call {
   return toExchange(book, exchange.encodeFunctionData("grantFor", [owner, key, grant, signature]));
 }
 
-/** Ends a key and those below it; brought by the owner, the key itself or a key above it. */
+/**
+ * Ends a key and those below it; brought by the owner, the key itself or a key above it.
+ *
+ * @param book where the house is deployed
+ * @param name owner and key
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const name = { owner: alice.address, key: bob.address };
+ * await house.grantKey(name, { scopes: ["trade"] });
+ * await house.send(revokeKeyCall(addressBook, name));
+ * ```
+ */
 export function revokeKeyCall(book: AddressBook, { owner, key }: KeyName): Call {
   return toExchange(book, exchange.encodeFunctionData("revoke", [owner, key]));
 }
 
-/** The same, signed by the owner (`signRevoke`) and brought by anybody. */
+/**
+ * Ends a key and those below it, as its owner has signed; brought by anybody.
+ *
+ * @param book where the house is deployed
+ * @param name owner and key
+ * @param signature of the owner, by {@link signRevoke}
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const name = { owner: alice.address, key: bob.address };
+ * await house.grantKey(name, { scopes: ["trade"] });
+ * const { version } = await house.exchange.sessionKey(name.owner, name.key);
+ * const signature = await signRevoke(alice, addressBook, name, version);
+ * await (await Plimsoll.connect(addressBook, bob)).send(revokeKeyForCall(addressBook, name, signature));
+ * ```
+ */
 export function revokeKeyForCall(book: AddressBook, { owner, key }: KeyName, signature: string): Call {
   return toExchange(book, exchange.encodeFunctionData("revokeFor", [owner, key, signature]));
 }
 
-/** Ends every order and every key of an owner, who has signed it (`signRevokeAll`); brought by anybody. */
+/**
+ * Ends every order and every key of an owner, who has signed it; brought by anybody.
+ *
+ * @param book where the house is deployed
+ * @param owner who has signed
+ * @param signature of the owner, by {@link signRevokeAll}
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const signature = await signRevokeAll(alice, addressBook, alice.address, 0n);
+ * await (await Plimsoll.connect(addressBook, bob)).send(revokeAllForCall(addressBook, alice.address, signature));
+ * ```
+ */
 export function revokeAllForCall(book: AddressBook, owner: string, signature: string): Call {
   return toExchange(book, exchange.encodeFunctionData("revokeAllFor", [owner, signature]));
 }
 
-/** Takes over a slice of `account` into `taker`. */
+/**
+ * Takes over a slice of an account.
+ *
+ * @param book where the house is deployed
+ * @param account that is liquidatable
+ * @param taker account of the sender that gets the slice
+ * @param terms worst that the sender accepts; anything goes unless said otherwise
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * await setPrice("ETH", "1030"); // Alice's 9,990 of equity on 10 ETH bought at 2,000 has sunk below her maintenance margin
+ * const liquidator = await Plimsoll.connect(addressBook, bob);
+ * await liquidator.send(liquidateCall(addressBook, account, accountId(bob.address), { minGain: 1n }));
+ * ```
+ */
 export function liquidateCall(
   book: AddressBook,
   account: AccountId,
@@ -173,7 +438,22 @@ export function liquidateCall(
   return toLedger(book, ledger.encodeFunctionData("liquidate", [account, taker, fullTerms(terms)]));
 }
 
-/** Takes over a slice of an account whose loss has waited for cash for longer than 24 hours of observed time. */
+/**
+ * Takes over a slice of an account whose loss has waited for cash for longer than 24 hours of observed time.
+ *
+ * @param book where the house is deployed
+ * @param account that cannot pay its loss
+ * @param taker account of the sender that gets the slice
+ * @param terms worst that the sender accepts; anything goes unless said otherwise
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const call = cashCallCall(addressBook, account, accountId(bob.address));
+ * const error = decodeError(await bob.call({ to: call.target, data: call.data }).catch((thrown: unknown) => thrown));
+ * console.log(error?.name); // → NoCashCall
+ * ```
+ */
 export function cashCallCall(
   book: AddressBook,
   account: AccountId,
@@ -183,33 +463,108 @@ export function cashCallCall(
   return toLedger(book, ledger.encodeFunctionData("cashCall", [account, taker, fullTerms(terms)]));
 }
 
-/** Writes off an account below zero that has nothing to sell. */
+/**
+ * Writes off an account below zero that has nothing to sell.
+ *
+ * @param book where the house is deployed
+ * @param account that is bankrupt
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * const call = absorbCall(addressBook, account);
+ * const error = decodeError(await bob.call({ to: call.target, data: call.data }).catch((thrown: unknown) => thrown));
+ * console.log(error?.name); // → NotAbsorbable
+ * ```
+ */
 export function absorbCall(book: AddressBook, account: AccountId): Call {
   return toLedger(book, ledger.encodeFunctionData("absorb", [account]));
 }
 
-/** Settles the PnL of accounts in a market. */
+/**
+ * Settles the PnL of accounts in a market.
+ *
+ * @param book where the house is deployed
+ * @param market id of the market
+ * @param accounts that are settled
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * await house.send(settleCall(addressBook, 0, [account]));
+ * ```
+ */
 export function settleCall(book: AddressBook, market: number, accounts: readonly AccountId[]): Call {
   return toLedger(book, ledger.encodeFunctionData("settle", [market, [...accounts]]));
 }
 
-/** Keeps the last good price of an underlying and takes up to `maxRounds` rounds of its feed into its volatility. */
+/**
+ * Keeps the last good price of an underlying and takes rounds of its feed into its volatility.
+ *
+ * @param book where the house is deployed
+ * @param underlying id of the underlying
+ * @param maxRounds most rounds to take in
+ * @returns the call, to be sent on its own
+ *
+ * @example
+ * ```ts
+ * await house.send(observeCall(addressBook, 0, 10));
+ * ```
+ */
 export function observeCall(book: AddressBook, underlying: number, maxRounds: number): Call {
   const data = oracle.encodeFunctionData("observe", [underlying, maxRounds]);
   return { target: book.contracts.priceOracle, data };
 }
 
-/** Keeps the last good rate of a collateral asset that has one. */
+/**
+ * Keeps the last good rate of a collateral asset that has one.
+ *
+ * @param book where the house is deployed
+ * @param collateral id of the collateral asset
+ * @returns the call, to be sent on its own
+ *
+ * @example
+ * ```ts
+ * const { id } = addressBook.collaterals.find(({ symbol }) => symbol === "wstETH")!;
+ * await house.send(observeRateCall(addressBook, id));
+ * ```
+ */
 export function observeRateCall(book: AddressBook, collateral: number): Call {
   return { target: book.contracts.priceOracle, data: oracle.encodeFunctionData("observeRate", [collateral]) };
 }
 
-/** Observes an account: starts, advances or clears its auction, or calls for margin. */
+/**
+ * Observes an account: starts, advances or clears its auction, or calls for margin.
+ *
+ * @param book where the house is deployed
+ * @param account that is observed
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * await setPrice("ETH", "1030"); // Alice's 9,990 of equity on 10 ETH bought at 2,000 has sunk below her maintenance margin
+ * const liquidator = await Plimsoll.connect(addressBook, bob);
+ * await liquidator.send(flagCall(addressBook, account));
+ * ```
+ */
 export function flagCall(book: AddressBook, account: AccountId): Call {
   return toLedger(book, ledger.encodeFunctionData("flag", [account]));
 }
 
-/** Several calls in one, with the margin checks at its end. */
+/**
+ * Several calls of the clearinghouse and the exchange in one, with the margin checks at its end.
+ *
+ * @param book where the house is deployed
+ * @param calls in their order
+ * @returns the call, to be sent
+ *
+ * @example
+ * ```ts
+ * const second = accountId(alice.address, 1);
+ * const move = transferCall(addressBook, account, second, "USDC", "100");
+ * await house.send(batchCall(addressBook, [move, lendCall(addressBook, second, "100")]));
+ * ```
+ */
 export function batchCall(book: AddressBook, calls: readonly Call[]): Call {
   return toLedger(book, ledger.encodeFunctionData("batch", [[...calls]]));
 }

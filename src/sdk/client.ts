@@ -1,13 +1,13 @@
 import type { ContractTransactionReceipt, Provider, Signer, TransactionReceipt } from "ethers";
 
-import {
-  IClearingHouse__factory,
-  Exchange__factory,
-  MockERC20__factory,
-  PriceOracle__factory,
-  RiskEngine__factory,
-} from "../../types/index.ts";
-import type { IClearingHouse, Exchange, PriceOracle, RiskEngine } from "../../types/index.ts";
+import { Exchange__factory } from "../../types/factories/contracts/Exchange__factory.ts";
+import { IClearingHouse__factory } from "../../types/factories/contracts/interfaces/IClearingHouse__factory.ts";
+import { IPriceOracle__factory } from "../../types/factories/contracts/interfaces/IPriceOracle__factory.ts";
+import { IRiskEngine__factory } from "../../types/factories/contracts/interfaces/IRiskEngine__factory.ts";
+import type { Exchange } from "../../types/contracts/Exchange.ts";
+import type { IClearingHouse } from "../../types/contracts/interfaces/IClearingHouse.ts";
+import type { IPriceOracle } from "../../types/contracts/interfaces/IPriceOracle.ts";
+import type { IRiskEngine } from "../../types/contracts/interfaces/IRiskEngine.ts";
 import { assessAccount, freeCollateral, leverage, marginRatio, marginState } from "../risk/account.ts";
 import { liquidationPrices } from "../risk/liquidationPrice.ts";
 import type { LiquidationPrices } from "../risk/liquidationPrice.ts";
@@ -17,11 +17,13 @@ import { liquidity } from "../risk/lending.ts";
 import type { AccountState, Assessment, HouseState, LendingState, MarginState } from "../risk/types.ts";
 import { whatIf } from "../risk/whatIf.ts";
 import type { WhatIf } from "../risk/whatIf.ts";
+import { PlimsollError } from "../risk/plimsollError.ts";
 import { priceOf, marketOf } from "../risk/house.ts";
 import { ownerOf } from "./accountId.ts";
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import {
+  approveCall,
   assetOf,
   batchCall,
   cancelCall,
@@ -45,52 +47,65 @@ import type { OrderFields, SignedOrder } from "./orders.ts";
 import { buildGrant } from "./sessionKeys.ts";
 import type { GrantTerms, KeyName } from "./sessionKeys.ts";
 import { parseAmount, parsePrice, parseWad } from "./units.ts";
-import { readAccount, readHouse, readLending } from "./read.ts";
+import { readAccount, readAllowance, readHouse, readLending } from "./read.ts";
 
 /** The client was given a runner of another chain than its address book's. */
-export class WrongChain extends Error {
+export class WrongChain extends PlimsollError {
+  override readonly name = "WrongChain";
+  /** id of the chain that the runner is on */
   readonly connected: number;
+  /** id of the chain that the address book is of */
   readonly expected: number;
 
+  /**
+   * @param connected id of the chain that the runner is on
+   * @param expected id of the chain that the address book is of
+   */
   constructor(connected: number, expected: number) {
     super(`connected to chain ${connected}, but the address book is of chain ${expected}`);
-    this.name = "WrongChain";
     this.connected = connected;
     this.expected = expected;
   }
 }
 
 /** An action that needs a signer was asked of a client with a provider only. */
-export class NoSigner extends Error {
+export class NoSigner extends PlimsollError {
+  override readonly name = "NoSigner";
+
   constructor() {
     super("this action sends or signs: connect the client with a signer instead of a provider");
-    this.name = "NoSigner";
   }
 }
 
 /** A runner that is not connected to a chain. */
-export class NoProvider extends Error {
+export class NoProvider extends PlimsollError {
+  override readonly name = "NoProvider";
+
   constructor() {
     super("the runner has no provider: connect the signer to one first");
-    this.name = "NoProvider";
   }
 }
 
 /** A node gave neither a receipt nor a block where there has to be one. */
-export class NodeIncomplete extends Error {
+export class NodeIncomplete extends PlimsollError {
+  override readonly name = "NodeIncomplete";
+  /** what the node did not have */
   readonly missing: string;
 
+  /** @param missing what the node did not have */
   constructor(missing: string) {
     super(`the node has no ${missing}: is it still syncing?`);
-    this.name = "NodeIncomplete";
     this.missing = missing;
   }
 }
 
 /** An account and everything its assessment depends on, at one block. */
 export interface View {
+  /** number of the block */
   readonly block: number;
+  /** what the account owns and owes */
   readonly account: AccountState;
+  /** prices, markets, parameters, lending pool */
   readonly house: HouseState;
 }
 
@@ -99,75 +114,121 @@ const YEAR = 365n * 24n * 3600n; // [s]
 
 /** How an account stands; amounts in WAD. */
 export interface Health extends Assessment {
+  /** number of the block that it was computed at */
   readonly block: number;
+  /** row of the health table */
   readonly state: MarginState;
-  readonly ratio: bigint | undefined; // E / MM
-  readonly freeCollateral: bigint; // cash that could leave now
+  /** E / MM, `undefined` where MM is zero */
+  readonly ratio: bigint | undefined;
+  /** cash that could leave now without borrowing */
+  readonly freeCollateral: bigint;
+  /** gross notional over equity, `undefined` where equity is not positive */
   readonly leverage: bigint | undefined;
 }
 
 /** How an account stands as the clearinghouse itself says; amounts in WAD. */
 export interface ChainHealth extends Assessment {
+  /** row of the health table */
   readonly state: MarginState;
-  readonly ratio: bigint | undefined; // E / MM, undefined where MM is zero
-  readonly freeCollateral: bigint; // USD that may leave, what is borrowed for it included
+  /** E / MM, `undefined` where MM is zero */
+  readonly ratio: bigint | undefined;
+  /** USD that may leave, what is borrowed for it included */
+  readonly freeCollateral: bigint;
 }
 
 /** Lent cash and debt of an account [wad] with interest, and its shares in them. */
 export interface AccountLoans {
+  /** lent cash */
   readonly lent: bigint;
+  /** borrowed cash */
   readonly debt: bigint;
+  /** shares in all that is lent */
   readonly lentShares: bigint;
+  /** shares in all that is borrowed */
   readonly debtShares: bigint;
 }
 
 /** The lending pool with interest up to a block. */
 export interface LendingMarket extends LendingState {
-  readonly liquid: bigint; // [wad] what can be borrowed or called back
-  readonly utilisation: bigint; // [wad] borrowed / lent
-  readonly borrowRate: bigint; // [wad per year] paid on debt
-  readonly supplyRate: bigint; // [wad per year] earned on lent cash
+  /** [wad] what can be borrowed or called back */
+  readonly liquid: bigint;
+  /** [wad] borrowed / lent */
+  readonly utilisation: bigint;
+  /** [wad per year] paid on debt */
+  readonly borrowRate: bigint;
+  /** [wad per year] earned on lent cash */
+  readonly supplyRate: bigint;
 }
 
 /** What a liquidation would do. Amounts are [wad]. */
 export interface LiquidationPreview {
-  readonly fraction: bigint; // of the portfolio that moves
-  readonly payment: bigint; // cash that the taker pays, negative: receives
-  readonly after: Assessment; // the account afterwards
+  /** of the portfolio that moves */
+  readonly fraction: bigint;
+  /** cash that the taker pays, negative: receives */
+  readonly payment: bigint;
+  /** the account afterwards */
+  readonly after: Assessment;
 }
 
 /** What an account below IM needs. Amounts are [wad]. */
 export interface MarginCallInfo {
-  readonly deposit: bigint; // cash that brings E to IM now
+  /** cash that brings E to IM now */
+  readonly deposit: bigint;
   /** What closing in one market takes, as its last margin call said; `undefined` where that cures nothing or nobody has called. */
   readonly closing: { readonly block: number; readonly market: number; readonly size: bigint } | undefined;
 }
 
+/** What the client needs to know of an order; the rest has the defaults of {@link buildOrder}. */
+export interface OrderTerms extends Partial<Omit<OrderFields, "account" | "market" | "size" | "limitPrice" | "nonce">> {
+  /** account that trades */
+  account: AccountId;
+  /** id of the market */
+  market: number;
+  /** such as "-2.5"; positive buys */
+  size: string;
+  /** worst price in USD per unit, such as "1999.5" */
+  limitPrice: string;
+  /** orders of one nonce share one size; a nonce that is cancelled or filled is used up */
+  nonce: bigint;
+}
+
 /** A hypothetical trade of an account: human size (positive buys) and price, the index price if left out. */
 export interface HypotheticalTrade {
+  /** id of the market */
   market: number;
+  /** such as "-2.5"; positive buys */
   size: string;
+  /** USD per unit, such as "1999.5"; the index price if left out */
   price?: string;
+  /** whether it pays the maker's fee instead of the taker's */
   maker?: boolean;
 }
 
 /**
  * A client of one house. Amounts, sizes and prices are human decimal numbers going in; results are in WAD. What a contract refuses
- * is thrown as `ContractError`.
+ * is thrown as {@link ContractError}, what the client itself refuses as another {@link PlimsollError}.
  *
- *     const house = await Plimsoll.connect(loadAddressBook("deploy/addresses/31337.json"), signer);
- *     const account = accountId(await signer.getAddress());
- *     await house.deposit(account, "USDC", "10000");
- *     const order = await house.order({ account, market: 0, size: "1.5", limitPrice: "2000", nonce: 1n });
- *     await house.lend(account, "2500");
- *     const { state, freeCollateral } = await house.health(account);
+ * @example
+ * ```ts
+ * const house = await Plimsoll.connect(addressBook, alice);
+ * const account = accountId(alice.address);
+ * await house.deposit(account, "USDC", "1000");
+ * await house.lend(account, "2500");
+ * const { state, equity } = await house.health(account);
+ * console.log(state, formatWad(equity)); // → healthy 10990
+ * ```
  */
 export class Plimsoll {
+  /** where the house is deployed */
   readonly addressBook: AddressBook;
+  /** the ledger */
   readonly clearingHouse: IClearingHouse;
+  /** settles signed orders and intents */
   readonly exchange: Exchange;
-  readonly riskEngine: RiskEngine;
-  readonly priceOracle: PriceOracle;
+  /** judges portfolios */
+  readonly riskEngine: IRiskEngine;
+  /** guarded prices */
+  readonly priceOracle: IPriceOracle;
   readonly #provider: Provider;
   readonly #signer: Signer | undefined;
 
@@ -177,15 +238,26 @@ export class Plimsoll {
     this.addressBook = addressBook;
     this.clearingHouse = IClearingHouse__factory.connect(contracts.clearingHouse, runner);
     this.exchange = Exchange__factory.connect(contracts.exchange, runner);
-    this.riskEngine = RiskEngine__factory.connect(contracts.riskEngine, runner);
-    this.priceOracle = PriceOracle__factory.connect(contracts.priceOracle, runner);
+    this.riskEngine = IRiskEngine__factory.connect(contracts.riskEngine, runner);
+    this.priceOracle = IPriceOracle__factory.connect(contracts.priceOracle, runner);
     this.#provider = provider;
     this.#signer = signer;
   }
 
   /**
    * Connects to the house of an address book; with a provider the client can only read.
-   * @throws NoProvider, WrongChain
+   *
+   * @param addressBook where the house is deployed
+   * @param runner provider, or signer that has one
+   * @returns the client
+   * @throws {@link NoProvider} if the signer is not connected to a chain
+   * @throws {@link WrongChain} if it is on another chain than the address book
+   *
+   * @example
+   * ```ts
+   * const reader = await Plimsoll.connect(addressBook, provider);
+   * console.log((await reader.health(account)).state); // → healthy
+   * ```
    */
   static async connect(addressBook: AddressBook, runner: Provider | Signer): Promise<Plimsoll> {
     const provider = runner.provider;
@@ -199,7 +271,20 @@ export class Plimsoll {
 
   /**
    * Deposits cash or collateral, approving the vault first where its allowance is too small.
-   * @throws ContractError, UnknownSymbol, InvalidAmount, NoSigner
+   *
+   * @param account where it goes
+   * @param symbol of the asset, such as "USDC"
+   * @param amount such as "2.5"
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link UnknownSymbol} if the asset is not listed
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.deposit(account, "WETH", "2.5");
+   * ```
    */
   async deposit(account: AccountId, symbol: string, amount: string): Promise<TransactionReceipt> {
     await this.#approve(symbol, amount);
@@ -207,8 +292,22 @@ export class Plimsoll {
   }
 
   /**
-   * Withdraws cash or collateral, to the account's owner unless said otherwise.
-   * @throws ContractError, UnknownSymbol, InvalidAmount, NoSigner
+   * Withdraws cash or collateral.
+   *
+   * @param account of the signer
+   * @param symbol of the asset, such as "USDC"
+   * @param amount such as "2.5"
+   * @param to who gets it; the account's owner if left out
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link UnknownSymbol} if the asset is not listed
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.withdraw(account, "USDC", "100");
+   * ```
    */
   withdraw(account: AccountId, symbol: string, amount: string, to = ownerOf(account)): Promise<TransactionReceipt> {
     return this.send(withdrawCall(this.addressBook, account, symbol, amount, to));
@@ -216,15 +315,40 @@ export class Plimsoll {
 
   /**
    * Moves cash or collateral between two accounts of the signer.
-   * @throws ContractError, UnknownSymbol, InvalidAmount, NoSigner
+   *
+   * @param from account that gives
+   * @param to account that gets
+   * @param symbol of the asset, such as "USDC"
+   * @param amount such as "2.5"
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link UnknownSymbol} if the asset is not listed
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.transfer(account, accountId(alice.address, 1), "USDC", "100");
+   * ```
    */
   transfer(from: AccountId, to: AccountId, symbol: string, amount: string): Promise<TransactionReceipt> {
     return this.send(transferCall(this.addressBook, from, to, symbol, amount));
   }
 
   /**
-   * Lends cash of an account to borrowers, in units of cash such as "2500". It earns interest and counts in full.
-   * @throws ContractError (UnsettledLoss, InsufficientCash, InsufficientMargin), InvalidAmount, NoSigner
+   * Lends cash of an account to borrowers. It earns interest and counts in full.
+   *
+   * @param account that lends
+   * @param amount such as "2.5"
+   * @returns the receipt
+   * @throws {@link ContractError} `UnsettledLoss`, `InsufficientCash` or `InsufficientMargin`
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.lend(account, "2500");
+   * ```
    */
   lend(account: AccountId, amount: string): Promise<TransactionReceipt> {
     return this.send(lendCall(this.addressBook, account, amount));
@@ -232,7 +356,19 @@ export class Plimsoll {
 
   /**
    * Brings lent cash back into an account. What leaves it later is called back without this.
-   * @throws ContractError (InsufficientLiquidity while borrowers hold it), InvalidAmount, NoSigner
+   *
+   * @param account that has lent
+   * @param amount such as "2.5"
+   * @returns the receipt
+   * @throws {@link ContractError} `InsufficientLiquidity` while borrowers hold it
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.lend(account, "2500");
+   * await house.recall(account, "1000");
+   * ```
    */
   recall(account: AccountId, amount: string): Promise<TransactionReceipt> {
     return this.send(recallCall(this.addressBook, account, amount));
@@ -240,7 +376,21 @@ export class Plimsoll {
 
   /**
    * Settles matches of signed orders.
-   * @throws ContractError, NoSigner
+   *
+   * @param orders that the matches refer to
+   * @param matches in the order of settlement
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * const terms = { market: 0, limitPrice: "2000", nonce: 7n };
+   * const bobs = await Plimsoll.connect(addressBook, bob);
+   * const ask = await bobs.order({ ...terms, account: accountId(bob.address), size: "-1", resting: true });
+   * const bid = await house.order({ ...terms, account, size: "1" });
+   * await house.settleOrders([ask, bid], [{ maker: 0, taker: 1 }]);
+   * ```
    */
   settleOrders(orders: readonly SignedOrder[], matches: readonly Match[]): Promise<TransactionReceipt> {
     return this.send(settleOrdersCall(this.addressBook, orders, matches));
@@ -248,15 +398,37 @@ export class Plimsoll {
 
   /**
    * Cancels orders by their nonces. The signer owns the account or is a key of its owner's that may cancel.
-   * @throws ContractError, NoSigner
+   *
+   * @param account whose orders they are
+   * @param nonces of the orders
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.cancel(account, [7n, 8n]);
+   * ```
    */
   cancel(account: AccountId, nonces: readonly bigint[]): Promise<TransactionReceipt> {
     return this.send(cancelCall(this.addressBook, account, nonces));
   }
 
   /**
-   * Allows a key to act for `owner`: the signer, or who has granted the signer the right to.
-   * @throws ContractError (GrantTooWide, KeyTaken), InvalidGrant, NoSigner
+   * Allows a key to act for an owner: the signer, or who has granted the signer the right to.
+   *
+   * @param name owner and key
+   * @param terms what the key may do
+   * @returns the receipt
+   * @throws {@link ContractError} `GrantTooWide` or `KeyTaken`
+   * @throws {@link InvalidGrant} if the grant can be made to nobody
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * const name = { owner: alice.address, key: bob.address };
+   * await house.grantKey(name, { scopes: ["trade", "cancel"], markets: [0], dailyNotional: 250_000, lossLimit: 500 });
+   * ```
    */
   grantKey(name: KeyName, terms: GrantTerms): Promise<TransactionReceipt> {
     return this.send(grantKeyCall(this.addressBook, name, buildGrant(terms)));
@@ -264,7 +436,18 @@ export class Plimsoll {
 
   /**
    * Ends a key and those below it.
-   * @throws ContractError (UnknownKey), NoSigner
+   *
+   * @param name owner and key
+   * @returns the receipt
+   * @throws {@link ContractError} `UnknownKey`
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * const name = { owner: alice.address, key: bob.address };
+   * await house.grantKey(name, { scopes: ["trade"] });
+   * await house.revokeKey(name);
+   * ```
    */
   revokeKey(name: KeyName): Promise<TransactionReceipt> {
     return this.send(revokeKeyCall(this.addressBook, name));
@@ -272,15 +455,37 @@ export class Plimsoll {
 
   /**
    * Ends every order and every session key of the signer.
-   * @throws ContractError, NoSigner
+   *
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.revokeAll();
+   * ```
    */
   revokeAll(): Promise<TransactionReceipt> {
     return this.send(revokeAllCall(this.addressBook));
   }
 
   /**
-   * Takes over a slice of an account into `taker`, an account of the signer.
-   * @throws ContractError, NoSigner
+   * Takes over a slice of an account.
+   *
+   * @param account that is liquidatable
+   * @param taker account of the signer that gets the slice
+   * @param terms worst that the signer accepts; anything goes unless said otherwise
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await setPrice("ETH", "1030"); // Alice's 9,990 of equity on 10 ETH bought at 2,000 has sunk below her maintenance margin
+   * const liquidator = await Plimsoll.connect(addressBook, bob);
+   * await liquidator.liquidate(account, accountId(bob.address), { minGain: 1n });
+   * console.log((await liquidator.health(account)).state); // → healthy
+   * ```
    */
   liquidate(account: AccountId, taker: AccountId, terms?: Partial<LiquidationTerms>): Promise<TransactionReceipt> {
     return this.send(liquidateCall(this.addressBook, account, taker, terms));
@@ -288,7 +493,18 @@ export class Plimsoll {
 
   /**
    * Observes an account: starts, advances or clears its auction; between MM and IM it calls for margin.
-   * @throws ContractError, NoSigner
+   *
+   * @param account that is observed
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await setPrice("ETH", "1030");
+   * await (await Plimsoll.connect(addressBook, bob)).flag(account);
+   * console.log((await house.clearingHouse.auction(account)).flagger === bob.address); // → true
+   * ```
    */
   flag(account: AccountId): Promise<TransactionReceipt> {
     return this.send(flagCall(this.addressBook, account));
@@ -296,7 +512,17 @@ export class Plimsoll {
 
   /**
    * Sends several calls as one transaction with the margin checks at its end. Deposits in it need an approval beforehand.
-   * @throws ContractError, NoSigner
+   *
+   * @param calls of the clearinghouse and the exchange, in their order
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * const second = accountId(alice.address, 1);
+   * await house.batch([transferCall(addressBook, account, second, "USDC", "100"), lendCall(addressBook, second, "100")]);
+   * ```
    */
   batch(calls: readonly Call[]): Promise<TransactionReceipt> {
     return this.send(batchCall(this.addressBook, calls));
@@ -304,22 +530,40 @@ export class Plimsoll {
 
   /**
    * Sends one call and waits until it is mined.
-   * @throws ContractError, NoSigner
+   *
+   * @param call what to send
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link NoSigner} if the client has only a provider
+   * @throws {@link NodeIncomplete} if the node has no receipt of what was mined
+   *
+   * @example
+   * ```ts
+   * await house.send(settleCall(addressBook, 0, [account]));
+   * ```
    */
-  async send({ target, data }: Call): Promise<TransactionReceipt> {
-    return this.#mined(await withTypedErrors(() => this.#requireSigner().sendTransaction({ to: target, data })));
+  async send(call: Call): Promise<TransactionReceipt> {
+    const request = { to: call.target, data: call.data };
+    return this.#mined(await withTypedErrors(() => this.#requireSigner().sendTransaction(request)));
   }
 
   /**
-   * Builds and signs an order of the signer, or as a session key of the account's owner, from a human size (positive buys) and limit
-   * price, in the owner's present epoch.
-   * @throws InvalidOrder, InvalidAmount, NoSigner
+   * Builds and signs an order of the signer, or as a session key of the account's owner, in the owner's present epoch.
+   *
+   * @param fields what the order says
+   * @returns the order and its signature
+   * @throws {@link InvalidOrder} for what the exchange refuses by the order alone
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link PriceNotPositive} if the price is zero or negative
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * const signed = await house.order({ account, market: 0, size: "1.5", limitPrice: "1990", nonce: 7n, postOnly: true });
+   * console.log(verifyOrder(addressBook, signed)); // → true
+   * ```
    */
-  async order(
-    fields: { account: AccountId; market: number; size: string; limitPrice: string; nonce: bigint } & Partial<
-      Omit<OrderFields, "size" | "limitPrice" | "market">
-    >,
-  ): Promise<SignedOrder> {
+  async order(fields: OrderTerms): Promise<SignedOrder> {
     const { epoch } = await this.exchange.ownerState(ownerOf(fields.account));
     const order = buildOrder({
       epoch,
@@ -333,7 +577,19 @@ export class Plimsoll {
 
   // ---------------------------------------------------------------- reading
 
-  /** An account and everything its assessment depends on, all read at one block. */
+  /**
+   * An account and everything its assessment depends on, all read at one block: what `@plimsoll/sdk/risk` computes with.
+   *
+   * @param id account that is asked about
+   * @returns the account and the house
+   * @throws {@link NodeIncomplete} if the node has no latest block
+   *
+   * @example
+   * ```ts
+   * const { account: state } = await house.view(account);
+   * console.log(formatWad(state.positions.get(0)?.size ?? 0n)); // → 10
+   * ```
+   */
   async view(id: AccountId): Promise<View> {
     const block = await this.#provider.getBlock("latest");
     if (block === null) throw new NodeIncomplete("latest block");
@@ -346,7 +602,18 @@ export class Plimsoll {
 
   /**
    * How an account stands, computed from its own data; E, IM and MM equal `ClearingHouse.assess` at that block to the wei.
-   * @throws MissingPrice if the account holds something whose price is unusable
+   *
+   * @param id account that is asked about
+   * @returns equity, requirements and what follows from them
+   * @throws {@link MissingPrice} if something that the account holds has no usable price
+   * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+   * @throws {@link NodeIncomplete} if the node has no latest block
+   *
+   * @example
+   * ```ts
+   * const { state, equity, maintenanceMargin } = await house.health(account);
+   * console.log(state, formatWad(equity), formatWad(maintenanceMargin)); // → healthy 9990 600.16
+   * ```
    */
   async health(id: AccountId): Promise<Health> {
     const { block, account, house } = await this.view(id);
@@ -363,7 +630,16 @@ export class Plimsoll {
 
   /**
    * How an account stands, asked of the clearinghouse at the latest block.
-   * @throws ContractError if the account holds something whose price is unusable
+   *
+   * @param id account that is asked about
+   * @returns equity, requirements and what follows from them
+   * @throws {@link ContractError} if something that the account holds has no usable price
+   *
+   * @example
+   * ```ts
+   * const { equity } = await house.healthOnChain(account);
+   * console.log(equity === (await house.health(account)).equity); // → true
+   * ```
    */
   async healthOnChain(id: AccountId): Promise<ChainHealth> {
     const h = await withTypedErrors(() => this.clearingHouse.health(id));
@@ -379,7 +655,18 @@ export class Plimsoll {
     };
   }
 
-  /** Lent cash and debt of an account with interest up to the latest block. */
+  /**
+   * Lent cash and debt of an account with interest up to the latest block.
+   *
+   * @param id account that is asked about
+   * @returns amounts and shares
+   *
+   * @example
+   * ```ts
+   * await house.lend(account, "2500");
+   * console.log(formatWad((await house.loans(account)).lent)); // → 2500
+   * ```
+   */
   async loans(id: AccountId): Promise<AccountLoans> {
     const { lent, debt, shares } = await this.clearingHouse.loans(id);
     return { lent, debt, lentShares: shares.lentShares, debtShares: shares.debtShares };
@@ -388,8 +675,14 @@ export class Plimsoll {
   /**
    * The lending pool at the latest block: what is lent and borrowed, what is liquid, and the yearly rates.
    *
-   *     const { supplyRate, liquid } = await house.lending();
-   *     console.log(`lend at ${formatWad(supplyRate * 100n)} % a year, ${formatWad(liquid)} USD to borrow`);
+   * @returns the pool
+   *
+   * @example
+   * ```ts
+   * await house.lend(account, "2500");
+   * const { supplyRate, liquid } = await house.lending();
+   * console.log(formatWad(supplyRate), formatWad(liquid)); // → 0 2500
+   * ```
    */
   async lending(): Promise<LendingMarket> {
     const pool = await readLending(this, await this.#provider.getBlockNumber());
@@ -403,11 +696,24 @@ export class Plimsoll {
   /**
    * E, IM and MM of an account after a trade as the taker, or why it would be refused: the clearinghouse runs it and undoes it.
    *
-   *     const after = await house.previewTrade(account, { market: 0, size: "-2.5", price: "1999" });
+   * @param id account that is asked about
+   * @param trade what is traded; the counterparty is left out
+   * @returns the assessment afterwards
+   * @throws {@link ContractError} if the clearinghouse would refuse
+   * @throws {@link MissingPrice} if no price is given and the index has none
+   * @throws {@link UnknownMarket} if the market is not listed
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link PriceNotPositive} if the price is zero or negative
+   * @throws {@link NodeIncomplete} if the node has no latest block
    *
-   * @throws ContractError, MissingPrice if no price is given and the index has none, UnknownMarket, InvalidAmount
+   * @example
+   * ```ts
+   * const after = await house.previewTrade(account, { market: 0, size: "-10", price: "2000" });
+   * console.log(formatWad(after.equity), after.maintenanceMargin); // → 9980 0n
+   * ```
    */
-  async previewTrade(id: AccountId, { market, size, price }: Omit<HypotheticalTrade, "maker">): Promise<Assessment> {
+  async previewTrade(id: AccountId, trade: Omit<HypotheticalTrade, "maker">): Promise<Assessment> {
+    const { market, size, price } = trade;
     const at = price === undefined ? await this.#indexPrice(market) : parsePrice(price);
     const { previewTrade } = this.#reader;
     return plain(await withTypedErrors(() => previewTrade.staticCall(id, market, parseWad(size), at)));
@@ -415,7 +721,20 @@ export class Plimsoll {
 
   /**
    * E, IM and MM of an account after a withdrawal of cash or collateral by its owner, or why it would be refused.
-   * @throws ContractError, UnknownSymbol, InvalidAmount
+   *
+   * @param id account that is asked about
+   * @param symbol of the asset, such as "USDC"
+   * @param amount such as "2.5"
+   * @returns the assessment afterwards
+   * @throws {@link ContractError} if the clearinghouse would refuse
+   * @throws {@link UnknownSymbol} if the asset is not listed
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   *
+   * @example
+   * ```ts
+   * const after = await house.previewWithdraw(account, "USDC", "1000");
+   * console.log(formatWad(after.equity)); // → 8990
+   * ```
    */
   async previewWithdraw(id: AccountId, symbol: string, amount: string): Promise<Assessment> {
     const { token, decimals } = assetOf(this.addressBook, symbol);
@@ -428,7 +747,19 @@ export class Plimsoll {
 
   /**
    * What `liquidate` would do for the owner of `taker`, or why it would be refused.
-   * @throws ContractError
+   *
+   * @param id account that is asked about
+   * @param taker account that would get the slice
+   * @param terms worst that its owner accepts; anything goes unless said otherwise
+   * @returns what would move
+   * @throws {@link ContractError} if the clearinghouse would refuse
+   *
+   * @example
+   * ```ts
+   * await setPrice("ETH", "1030");
+   * const { fraction } = await house.previewLiquidation(account, accountId(bob.address));
+   * console.log(fraction > 0n && fraction < WAD); // → true
+   * ```
    */
   async previewLiquidation(
     id: AccountId,
@@ -444,12 +775,19 @@ export class Plimsoll {
   }
 
   /**
-   * What an account in a margin call needs to be healthy again; `undefined` if it is not in one.
+   * What an account in a margin call needs to be healthy again.
    *
-   *     const call = await house.marginCall(account);
-   *     if (call !== undefined) await house.deposit(account, "USDC", formatAmount(call.deposit / 10n ** 12n + 1n, 6));
+   * @param id account that is asked about
+   * @returns the cure, `undefined` if the account is not in a margin call
+   * @throws {@link ContractError} if something that the account holds has no usable price
    *
-   * @throws ContractError if the account holds something whose price is unusable
+   * @example
+   * ```ts
+   * await setPrice("ETH", "1040");
+   * const call = await house.marginCall(account);
+   * if (call !== undefined) await house.deposit(account, "USDC", formatAmount(call.deposit / 10n ** 12n + 1n, 6));
+   * console.log((await house.health(account)).state); // → healthy
+   * ```
    */
   async marginCall(id: AccountId): Promise<MarginCallInfo | undefined> {
     const { state, equity, initialMargin } = await this.healthOnChain(id);
@@ -466,7 +804,22 @@ export class Plimsoll {
 
   /**
    * What a trade would make of an account, computed from its own data.
-   * @throws MissingPrice, UnknownMarket, InvalidAmount
+   *
+   * @param id account that is asked about
+   * @param trade what is traded
+   * @returns the account after it
+   * @throws {@link MissingPrice} if something that the account holds has no usable price
+   * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+   * @throws {@link UnknownMarket} if the market is not listed
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link PriceNotPositive} if the price is zero or negative
+   * @throws {@link NodeIncomplete} if the node has no latest block
+   *
+   * @example
+   * ```ts
+   * const { fee, accepted } = await house.whatIf(account, { market: 0, size: "5", price: "2000" });
+   * console.log(formatWad(fee), accepted); // → 5 true
+   * ```
    */
   async whatIf(id: AccountId, trade: HypotheticalTrade): Promise<WhatIf> {
     const [{ account, house }, [params]] = await Promise.all([this.view(id), this.clearingHouse.market(trade.market)]);
@@ -481,7 +834,18 @@ export class Plimsoll {
 
   /**
    * The prices at which an account becomes liquidatable, for each underlying it holds, all else unchanged.
-   * @throws MissingPrice
+   *
+   * @param id account that is asked about
+   * @returns prices by id of the underlying
+   * @throws {@link MissingPrice} if something that the account holds has no usable price
+   * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+   * @throws {@link NodeIncomplete} if the node has no latest block
+   *
+   * @example
+   * ```ts
+   * const down = (await house.liquidationPrices(account)).get(0)?.down ?? 0n;
+   * console.log(down / WAD); // → 1031n
+   * ```
    */
   async liquidationPrices(id: AccountId): Promise<Map<number, LiquidationPrices>> {
     const { account, house } = await this.view(id);
@@ -511,10 +875,9 @@ export class Plimsoll {
   async #approve(symbol: string, amount: string): Promise<void> {
     const { token, decimals } = assetOf(this.addressBook, symbol);
     const units = parseAmount(amount, decimals);
-    const { vault } = this.addressBook.contracts;
-    const erc20 = MockERC20__factory.connect(token, this.#requireSigner());
-    const allowance = await erc20.allowance(await this.#requireSigner().getAddress(), vault);
-    if (allowance < units) await this.#mined(await withTypedErrors(() => erc20.approve(vault, units)));
+    const owner = await this.#requireSigner().getAddress();
+    const allowance = await readAllowance(this.#provider, token, owner, this.addressBook.contracts.vault);
+    if (allowance < units) await this.send(approveCall(this.addressBook, symbol, amount));
   }
 
   /** Waits for a transaction; one that failed when it was mined is run again to learn why. */

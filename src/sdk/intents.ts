@@ -6,25 +6,35 @@ import type { OrderVenue } from "./orders.ts";
 
 /** What a signed intent is good for: any unused nonce, a last second, and the owner's epoch as it is. */
 export interface IntentTerms {
+  /** any that the owner has not used */
   nonce: bigint;
-  /** [s] */
+  /** [s] last second at which it is good */
   deadline: bigint;
+  /** of the owner, by `Exchange.ownerState` */
   epoch: bigint;
 }
 
 /** What goes with an intent to the exchange. */
 export interface Authorisation {
+  /** any that the owner has not used */
   nonce: bigint;
+  /** [s] last second at which it is good */
   deadline: bigint;
+  /** of the owner, or of a key of his with that scope */
   signature: string;
 }
 
 /** What each intent says; amounts in the token's own units. */
 export interface Intents {
+  /** tokens from the owner's wallet into an account */
   Deposit: { account: AccountId; token: string; amount: bigint };
+  /** tokens out of an account to an address */
   Withdraw: { account: AccountId; token: string; amount: bigint; to: string };
+  /** tokens from one account of the owner to another */
   Transfer: { from: AccountId; to: AccountId; token: string; amount: bigint };
+  /** cash of an account to borrowers */
   Lend: { account: AccountId; amount: bigint };
+  /** lent cash back into an account */
   Recall: { account: AccountId; amount: bigint };
 }
 
@@ -48,9 +58,21 @@ const TYPES = {
 /**
  * Signs an intent as the owner or as a key of his. Anyone can bring it to the exchange's function of that name (`withdrawFor` …).
  *
- *     const terms = { nonce: 7n, deadline: now + 600n, epoch: 0n };
- *     const a = await signIntent(signer, addressBook, "Withdraw", { account, token, amount: 25_000_000n, to }, terms);
- *     await exchange.connect(relayer).withdrawFor(account, token, 25_000_000n, to, a);
+ * @param signer owner of the account, or a key of his with that scope
+ * @param venue exchange that it is for
+ * @param name which intent
+ * @param intent what it says
+ * @param terms what it is good for
+ * @returns what goes with the intent to the exchange
+ *
+ * @example
+ * ```ts
+ * const terms = { nonce: 7n, deadline: BigInt(Math.floor(Date.now() / 1000) + 600), epoch: 0n };
+ * const { token } = addressBook.cash;
+ * const intent = { account, token, amount: 25_000_000n, to: alice.address };
+ * const authorisation = await signIntent(alice, addressBook, "Withdraw", intent, terms);
+ * await house.exchange.connect(bob).withdrawFor(account, token, intent.amount, intent.to, authorisation);
+ * ```
  */
 export async function signIntent<K extends keyof Intents>(
   signer: Signer,

@@ -1,36 +1,55 @@
 import { TypedDataEncoder, verifyTypedData } from "ethers";
 import type { Signer, TypedDataDomain } from "ethers";
 
+import { PlimsollError } from "../risk/plimsollError.ts";
 import { ownerOf } from "./accountId.ts";
 import type { AccountId } from "./accountId.ts";
-import type { AddressBook } from "./addressBook.ts";
+import type { ContractAddresses } from "./addressBook.ts";
 
 /** A limit order, as the exchange's `Order`: sizes and prices in WAD, positive size buys. */
 export interface Order {
+  /** account that trades */
   account: AccountId;
+  /** id of the market */
   market: bigint;
+  /** [wad] positive buys */
   size: bigint;
+  /** [wad] worst price in USD per unit */
   limitPrice: bigint;
+  /** [s] last second at which it is good */
   expiry: bigint;
+  /** orders of one nonce share one size; a nonce that is cancelled or filled is used up */
   nonce: bigint;
+  /** the owner's epoch in which it is good: `revokeAll` begins the next one */
   epoch: bigint;
+  /** whether it waits for others and sets the price */
   resting: boolean;
+  /** whether it never takes */
   postOnly: boolean;
+  /** whether it is clipped to the position that it reduces */
   reduceOnly: boolean;
+  /** whether it is filled whole or not at all */
   fillOrKill: boolean;
 }
 
 /** An order and its owner's signature. */
 export interface SignedOrder {
+  /** what is signed */
   order: Order;
+  /** of the owner of the account, or of a key of his */
   signature: string;
 }
 
-/** What an order must say; the rest has defaults. */
+/** What an order must say; the rest has the defaults of {@link buildOrder}. */
 export type OrderFields = Pick<Order, "account" | "market" | "size" | "limitPrice" | "nonce"> & Partial<Order>;
 
-/** Which exchange an order is for. */
-export type OrderVenue = Pick<AddressBook, "chainId"> & { contracts: Pick<AddressBook["contracts"], "exchange"> };
+/** Which exchange an order is for; an address book is one. */
+export interface OrderVenue {
+  /** of the chain that it is on */
+  chainId: number;
+  /** where the exchange is */
+  contracts: Pick<ContractAddresses, "exchange">;
+}
 
 /** Seconds for which an order is good if it does not say. */
 const DEFAULT_LIFETIME = 24 * 3600;
@@ -57,12 +76,17 @@ const ORDER_TYPES = {
 };
 
 /** An order that the exchange would refuse whatever the chain's state. */
-export class InvalidOrder extends Error {
+export class InvalidOrder extends PlimsollError {
+  override readonly name = "InvalidOrder";
+  /** what is wrong */
   readonly order: Order;
 
+  /**
+   * @param order what is wrong
+   * @param reason why
+   */
   constructor(order: Order, reason: string) {
     super(`the order cannot be settled: ${reason}`);
-    this.name = "InvalidOrder";
     this.order = order;
   }
 }
@@ -70,7 +94,16 @@ export class InvalidOrder extends Error {
 /**
  * Completes an order: good for 24 hours, in epoch 0, taking, neither reduce-only nor fill-or-kill unless it says otherwise.
  * A post-only order rests.
- * @throws InvalidOrder for what the exchange refuses by the order alone
+ *
+ * @param fields what the order says
+ * @returns the order
+ * @throws {@link InvalidOrder} for what the exchange refuses by the order alone
+ *
+ * @example
+ * ```ts
+ * const fields = { account, market: 0n, size: parseWad("1.5"), limitPrice: parsePrice("1990"), nonce: 7n };
+ * console.log(buildOrder({ ...fields, postOnly: true }).resting); // → true
+ * ```
  */
 export function buildOrder(fields: OrderFields): Order {
   const order: Order = {
@@ -87,22 +120,72 @@ export function buildOrder(fields: OrderFields): Order {
   return order;
 }
 
-/** The EIP-712 domain of an exchange. */
+/**
+ * The EIP-712 domain of an exchange.
+ *
+ * @param venue exchange that the order is for
+ * @returns the domain, for any library that signs
+ *
+ * @example
+ * ```ts
+ * console.log(orderDomain(addressBook).name); // → Plimsoll
+ * ```
+ */
 export function orderDomain({ chainId, contracts }: OrderVenue): TypedDataDomain {
   return { name: "Plimsoll", version: "1", chainId, verifyingContract: contracts.exchange };
 }
 
-/** The hash that the owner signs; equals `Exchange.hashOrder`. */
+/**
+ * The hash that the owner signs; equals `Exchange.hashOrder`.
+ *
+ * @param venue exchange that the order is for
+ * @param order what is signed
+ * @returns 32 bytes in hexadecimal
+ *
+ * @example
+ * ```ts
+ * const order = buildOrder({ account, market: 0n, size: parseWad("1.5"), limitPrice: parsePrice("1990"), nonce: 7n });
+ * console.log(hashOrder(addressBook, order) === (await house.exchange.hashOrder(order))); // → true
+ * ```
+ */
 export function hashOrder(venue: OrderVenue, order: Order): string {
   return TypedDataEncoder.hash(orderDomain(venue), ORDER_TYPES, order);
 }
 
-/** Signs an order with any signer of ethers. */
+/**
+ * Signs an order with any signer of ethers.
+ *
+ * @param signer owner of the account, or a key of his
+ * @param venue exchange that the order is for
+ * @param order what is signed
+ * @returns the signature
+ *
+ * @example
+ * ```ts
+ * const order = buildOrder({ account, market: 0n, size: parseWad("1.5"), limitPrice: parsePrice("1990"), nonce: 7n });
+ * const signed = { order, signature: await signOrder(alice, addressBook, order) };
+ * console.log(verifyOrder(addressBook, signed)); // → true
+ * ```
+ */
 export function signOrder(signer: Signer, venue: OrderVenue, order: Order): Promise<string> {
   return signer.signTypedData(orderDomain(venue), ORDER_TYPES, order);
 }
 
-/** Whether the account's owner signed the order with a plain key; a contract wallet's signature has to be asked of the wallet. */
+/**
+ * Whether the account's owner signed the order with a plain key; a contract wallet's signature has to be asked of the wallet, and a
+ * key's right of the exchange.
+ *
+ * @param venue exchange that the order is for
+ * @param signed order and signature
+ * @returns whether the owner signed it
+ *
+ * @example
+ * ```ts
+ * const order = buildOrder({ account, market: 0n, size: parseWad("1.5"), limitPrice: parsePrice("1990"), nonce: 7n });
+ * const forged = { order, signature: await signOrder(bob, addressBook, order) };
+ * console.log(verifyOrder(addressBook, forged)); // → false
+ * ```
+ */
 export function verifyOrder(venue: OrderVenue, { order, signature }: SignedOrder): boolean {
   try {
     return verifyTypedData(orderDomain(venue), ORDER_TYPES, order, signature) === ownerOf(order.account);
