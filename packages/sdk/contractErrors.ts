@@ -63,9 +63,15 @@ export const CONTRACT_ERRORS = [${fragments.map((f) => JSON.stringify(f.format("
 /** Arguments of every typed error that a call of the house can end in, by its name; amounts are in the units of the contracts. */
 export interface ContractErrorArgs {
   /** A \`require\` with a text, of a token or a wallet: argument 0 is the text. */
-  readonly Error: { readonly 0: string };
+  readonly Error: {
+    /** string */
+    readonly 0: string;
+  };
   /** An arithmetic error or a failed assertion: argument 0 is Solidity's panic code. */
-  readonly Panic: { readonly 0: bigint };
+  readonly Panic: {
+    /** uint256 */
+    readonly 0: bigint;
+  };
 ${fragments.map((f) => `/** ${notes.get(f.name) ?? words(f)} */\n readonly ${f.name}: ${argsOf(f)};`).join("\n")}
 }
 `;
@@ -99,13 +105,23 @@ function words({ name }: ErrorFragment): string {
 
 function argsOf({ inputs }: ErrorFragment): string {
   if (inputs.length === 0) return "Readonly<Record<string, never>>";
-  return `{ ${inputs.map((input) => `readonly ${input.name}: ${typeOf(input)}`).join("; ")} }`;
+  return fields(inputs);
+}
+
+/** Fields with the Solidity type above each: ethers makes one type of many. */
+function fields(inputs: readonly ParamType[]): string {
+  const lines = inputs.map((input) => `/** ${solidityType(input)} */\nreadonly ${input.name}: ${typeOf(input)};`);
+  return `{\n${lines.join("\n")}\n}`;
+}
+
+function solidityType({ baseType, type }: ParamType): string {
+  return baseType === "tuple" ? "struct" : type;
 }
 
 /** What ethers makes of a value of a Solidity type. */
 function typeOf({ baseType, type, components, arrayChildren }: ParamType): string {
   if (arrayChildren !== null) return `readonly ${typeOf(arrayChildren)}[]`;
-  if (components !== null) return `{ ${components.map((c) => `readonly ${c.name}: ${typeOf(c)}`).join("; ")} }`;
+  if (components !== null) return fields(components);
   if (/^u?int/.test(baseType)) return "bigint";
   return type === "bool" ? "boolean" : "string";
 }

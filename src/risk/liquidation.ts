@@ -63,6 +63,14 @@ export interface MovedLeg {
   readonly credit: bigint;
 }
 
+/** Collateral that moves from the account to the taker. */
+export interface MovedCollateral {
+  /** of the collateral asset */
+  readonly id: number;
+  /** [wad] */
+  readonly amount: bigint;
+}
+
 /** A slice that changes hands. Amounts are [wad]. */
 export interface Deal {
   /** f, zero where nothing is left to sell */
@@ -80,7 +88,7 @@ export interface Deal {
   /** cash that the taker pays, negative: that he gets */
   readonly paid: bigint;
   /** collateral that moves */
-  readonly collaterals: readonly { readonly id: number; readonly amount: bigint }[];
+  readonly collaterals: readonly MovedCollateral[];
   /** positions that move */
   readonly legs: readonly MovedLeg[];
   /** of lent cash that the account pays with */

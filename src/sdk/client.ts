@@ -170,12 +170,22 @@ export interface LiquidationPreview {
   readonly after: Assessment;
 }
 
+/** What closing in one market takes to be healthy again. */
+export interface ClosingCure {
+  /** number of the block of the margin call */
+  readonly block: number;
+  /** id of the market */
+  readonly market: number;
+  /** [wad] change of the position */
+  readonly size: bigint;
+}
+
 /** What an account below IM needs. Amounts are [wad]. */
 export interface MarginCallInfo {
   /** cash that brings E to IM now */
   readonly deposit: bigint;
   /** What closing in one market takes, as its last margin call said; `undefined` where that cures nothing or nobody has called. */
-  readonly closing: { readonly block: number; readonly market: number; readonly size: bigint } | undefined;
+  readonly closing: ClosingCure | undefined;
 }
 
 /** What the client needs to know of an order; the rest has the defaults of {@link buildOrder}. */

@@ -135,341 +135,917 @@ export const CONTRACT_ERRORS = [
 /** Arguments of every typed error that a call of the house can end in, by its name; amounts are in the units of the contracts. */
 export interface ContractErrorArgs {
   /** A `require` with a text, of a token or a wallet: argument 0 is the text. */
-  readonly Error: { readonly 0: string };
+  readonly Error: {
+    /** string */
+    readonly 0: string;
+  };
   /** An arithmetic error or a failed assertion: argument 0 is Solidity's panic code. */
-  readonly Panic: { readonly 0: bigint };
+  readonly Panic: {
+    /** uint256 */
+    readonly 0: bigint;
+  };
   /** Access managed invalid authority. */
-  readonly AccessManagedInvalidAuthority: { readonly authority: string };
+  readonly AccessManagedInvalidAuthority: {
+    /** address */
+    readonly authority: string;
+  };
   /** Access managed required delay. */
-  readonly AccessManagedRequiredDelay: { readonly caller: string; readonly delay: bigint };
+  readonly AccessManagedRequiredDelay: {
+    /** address */
+    readonly caller: string;
+    /** uint32 */
+    readonly delay: bigint;
+  };
   /** Access managed unauthorized. */
-  readonly AccessManagedUnauthorized: { readonly caller: string };
+  readonly AccessManagedUnauthorized: {
+    /** address */
+    readonly caller: string;
+  };
   /** Access manager already scheduled. */
-  readonly AccessManagerAlreadyScheduled: { readonly operationId: string };
+  readonly AccessManagerAlreadyScheduled: {
+    /** bytes32 */
+    readonly operationId: string;
+  };
   /** Access manager bad confirmation. */
   readonly AccessManagerBadConfirmation: Readonly<Record<string, never>>;
   /** Access manager expired. */
-  readonly AccessManagerExpired: { readonly operationId: string };
+  readonly AccessManagerExpired: {
+    /** bytes32 */
+    readonly operationId: string;
+  };
   /** Access manager invalid initial admin. */
-  readonly AccessManagerInvalidInitialAdmin: { readonly initialAdmin: string };
+  readonly AccessManagerInvalidInitialAdmin: {
+    /** address */
+    readonly initialAdmin: string;
+  };
   /** Access manager locked function. */
-  readonly AccessManagerLockedFunction: { readonly selector: string };
+  readonly AccessManagerLockedFunction: {
+    /** bytes4 */
+    readonly selector: string;
+  };
   /** Access manager locked role. */
-  readonly AccessManagerLockedRole: { readonly roleId: bigint };
+  readonly AccessManagerLockedRole: {
+    /** uint64 */
+    readonly roleId: bigint;
+  };
   /** Access manager not ready. */
-  readonly AccessManagerNotReady: { readonly operationId: string };
+  readonly AccessManagerNotReady: {
+    /** bytes32 */
+    readonly operationId: string;
+  };
   /** Access manager not scheduled. */
-  readonly AccessManagerNotScheduled: { readonly operationId: string };
+  readonly AccessManagerNotScheduled: {
+    /** bytes32 */
+    readonly operationId: string;
+  };
   /** Access manager unauthorized account. */
-  readonly AccessManagerUnauthorizedAccount: { readonly msgsender: string; readonly roleId: bigint };
+  readonly AccessManagerUnauthorizedAccount: {
+    /** address */
+    readonly msgsender: string;
+    /** uint64 */
+    readonly roleId: bigint;
+  };
   /** Access manager unauthorized call. */
   readonly AccessManagerUnauthorizedCall: {
+    /** address */
     readonly caller: string;
+    /** address */
     readonly target: string;
+    /** bytes4 */
     readonly selector: string;
   };
   /** Access manager unauthorized cancel. */
   readonly AccessManagerUnauthorizedCancel: {
+    /** address */
     readonly msgsender: string;
+    /** address */
     readonly caller: string;
+    /** address */
     readonly target: string;
+    /** bytes4 */
     readonly selector: string;
   };
   /** Access manager unauthorized consume. */
-  readonly AccessManagerUnauthorizedConsume: { readonly target: string };
+  readonly AccessManagerUnauthorizedConsume: {
+    /** address */
+    readonly target: string;
+  };
   /** Address empty code. */
-  readonly AddressEmptyCode: { readonly target: string };
+  readonly AddressEmptyCode: {
+    /** address */
+    readonly target: string;
+  };
   /** Already set. */
   readonly AlreadySet: Readonly<Record<string, never>>;
   /** A margin view was called while a batch is under way. */
   readonly CheckPending: Readonly<Record<string, never>>;
   /** The account can pay `shortfall` only in claims on a pool, which the taker has not accepted. */
-  readonly ClaimsNotAccepted: { readonly account: bigint; readonly shortfall: bigint };
+  readonly ClaimsNotAccepted: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly shortfall: bigint;
+  };
   /** Clearing house already set. */
-  readonly ClearingHouseAlreadySet: { readonly clearingHouse: string };
+  readonly ClearingHouseAlreadySet: {
+    /** address */
+    readonly clearingHouse: string;
+  };
   /** Collateral cap. */
-  readonly CollateralCap: { readonly collateral: bigint; readonly amount: bigint; readonly cap: bigint };
+  readonly CollateralCap: {
+    /** uint256 */
+    readonly collateral: bigint;
+    /** uint256 */
+    readonly amount: bigint;
+    /** uint256 */
+    readonly cap: bigint;
+  };
   /** Collateral dust. */
   readonly CollateralDust: {
+    /** uint256 */
     readonly account: bigint;
+    /** uint256 */
     readonly collateral: bigint;
+    /** uint256 */
     readonly balance: bigint;
+    /** uint256 */
     readonly minimum: bigint;
   };
   /** The time is beyond 40 bits, or a key has tried to switch the owner's dead-man switch off. */
-  readonly DeadManInvalid: { readonly time: bigint };
+  readonly DeadManInvalid: {
+    /** uint256 */
+    readonly time: bigint;
+  };
   /** Delisted. */
-  readonly Delisted: { readonly collateral: bigint; readonly end: bigint };
+  readonly Delisted: {
+    /** uint256 */
+    readonly collateral: bigint;
+    /** uint256 */
+    readonly end: bigint;
+  };
   /** ERC20 insufficient allowance. */
   readonly ERC20InsufficientAllowance: {
+    /** address */
     readonly spender: string;
+    /** uint256 */
     readonly allowance: bigint;
+    /** uint256 */
     readonly needed: bigint;
   };
   /** ERC20 insufficient balance. */
-  readonly ERC20InsufficientBalance: { readonly sender: string; readonly balance: bigint; readonly needed: bigint };
+  readonly ERC20InsufficientBalance: {
+    /** address */
+    readonly sender: string;
+    /** uint256 */
+    readonly balance: bigint;
+    /** uint256 */
+    readonly needed: bigint;
+  };
   /** ERC20 invalid approver. */
-  readonly ERC20InvalidApprover: { readonly approver: string };
+  readonly ERC20InvalidApprover: {
+    /** address */
+    readonly approver: string;
+  };
   /** ERC20 invalid receiver. */
-  readonly ERC20InvalidReceiver: { readonly receiver: string };
+  readonly ERC20InvalidReceiver: {
+    /** address */
+    readonly receiver: string;
+  };
   /** ERC20 invalid sender. */
-  readonly ERC20InvalidSender: { readonly sender: string };
+  readonly ERC20InvalidSender: {
+    /** address */
+    readonly sender: string;
+  };
   /** ERC20 invalid spender. */
-  readonly ERC20InvalidSpender: { readonly spender: string };
+  readonly ERC20InvalidSpender: {
+    /** address */
+    readonly spender: string;
+  };
   /** ERC4626 exceeded max deposit. */
-  readonly ERC4626ExceededMaxDeposit: { readonly receiver: string; readonly assets: bigint; readonly max: bigint };
+  readonly ERC4626ExceededMaxDeposit: {
+    /** address */
+    readonly receiver: string;
+    /** uint256 */
+    readonly assets: bigint;
+    /** uint256 */
+    readonly max: bigint;
+  };
   /** ERC4626 exceeded max mint. */
-  readonly ERC4626ExceededMaxMint: { readonly receiver: string; readonly shares: bigint; readonly max: bigint };
+  readonly ERC4626ExceededMaxMint: {
+    /** address */
+    readonly receiver: string;
+    /** uint256 */
+    readonly shares: bigint;
+    /** uint256 */
+    readonly max: bigint;
+  };
   /** ERC4626 exceeded max redeem. */
-  readonly ERC4626ExceededMaxRedeem: { readonly owner: string; readonly shares: bigint; readonly max: bigint };
+  readonly ERC4626ExceededMaxRedeem: {
+    /** address */
+    readonly owner: string;
+    /** uint256 */
+    readonly shares: bigint;
+    /** uint256 */
+    readonly max: bigint;
+  };
   /** ERC4626 exceeded max withdraw. */
-  readonly ERC4626ExceededMaxWithdraw: { readonly owner: string; readonly assets: bigint; readonly max: bigint };
+  readonly ERC4626ExceededMaxWithdraw: {
+    /** address */
+    readonly owner: string;
+    /** uint256 */
+    readonly assets: bigint;
+    /** uint256 */
+    readonly max: bigint;
+  };
   /** Failed call. */
   readonly FailedCall: Readonly<Record<string, never>>;
   /** Feed parameter out of bounds. */
   readonly FeedParameterOutOfBounds: {
+    /** bytes32 */
     readonly name: string;
+    /** uint256 */
     readonly value: bigint;
+    /** uint256 */
     readonly min: bigint;
+    /** uint256 */
     readonly max: bigint;
   };
   /** The aggregator reverted or answered with malformed data, or its decimals are not those it was set with. */
-  readonly FeedUnreadable: { readonly underlying: bigint; readonly aggregator: string };
+  readonly FeedUnreadable: {
+    /** uint256 */
+    readonly underlying: bigint;
+    /** address */
+    readonly aggregator: string;
+  };
   /** Fill too small. */
-  readonly FillTooSmall: { readonly market: bigint; readonly size: bigint; readonly minimum: bigint };
+  readonly FillTooSmall: {
+    /** uint256 */
+    readonly market: bigint;
+    /** uint256 */
+    readonly size: bigint;
+    /** uint256 */
+    readonly minimum: bigint;
+  };
   /** Fraction too small. */
-  readonly FractionTooSmall: { readonly fraction: bigint; readonly required: bigint };
+  readonly FractionTooSmall: {
+    /** uint256 */
+    readonly fraction: bigint;
+    /** uint256 */
+    readonly required: bigint;
+  };
   /** Gain too low. */
-  readonly GainTooLow: { readonly gain: bigint; readonly minGain: bigint };
+  readonly GainTooLow: {
+    /** uint256 */
+    readonly gain: bigint;
+    /** uint256 */
+    readonly minGain: bigint;
+  };
   /** `field` of the grant is more than its granter has, or is out of bounds. */
-  readonly GrantTooWide: { readonly field: string; readonly value: bigint; readonly maximum: bigint };
+  readonly GrantTooWide: {
+    /** bytes32 */
+    readonly field: string;
+    /** uint256 */
+    readonly value: bigint;
+    /** uint256 */
+    readonly maximum: bigint;
+  };
   /** Insufficient balance. */
-  readonly InsufficientBalance: { readonly balance: bigint; readonly needed: bigint };
+  readonly InsufficientBalance: {
+    /** uint256 */
+    readonly balance: bigint;
+    /** uint256 */
+    readonly needed: bigint;
+  };
   /** `available` includes what the account can call back and borrow. */
-  readonly InsufficientCash: { readonly account: bigint; readonly available: bigint; readonly required: bigint };
+  readonly InsufficientCash: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly available: bigint;
+    /** uint256 */
+    readonly required: bigint;
+  };
   /** Insufficient collateral. */
   readonly InsufficientCollateral: {
+    /** uint256 */
     readonly account: bigint;
+    /** uint256 */
     readonly collateral: bigint;
+    /** uint256 */
     readonly available: bigint;
+    /** uint256 */
     readonly required: bigint;
   };
   /** The lending pool can pay, or the account has lent, no more than `available`. */
-  readonly InsufficientLiquidity: { readonly account: bigint; readonly available: bigint; readonly required: bigint };
+  readonly InsufficientLiquidity: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly available: bigint;
+    /** uint256 */
+    readonly required: bigint;
+  };
   /** Equity that counts for this action is below what it requires. */
-  readonly InsufficientMargin: { readonly account: bigint; readonly equity: bigint; readonly required: bigint };
+  readonly InsufficientMargin: {
+    /** uint256 */
+    readonly account: bigint;
+    /** int256 */
+    readonly equity: bigint;
+    /** uint256 */
+    readonly required: bigint;
+  };
   /** Intent expired. */
-  readonly IntentExpired: { readonly deadline: bigint; readonly now_: bigint };
+  readonly IntentExpired: {
+    /** uint256 */
+    readonly deadline: bigint;
+    /** uint256 */
+    readonly now_: bigint;
+  };
   /** Intent used before. */
-  readonly IntentUsedBefore: { readonly owner: string; readonly nonce: bigint };
+  readonly IntentUsedBefore: {
+    /** address */
+    readonly owner: string;
+    /** uint256 */
+    readonly nonce: bigint;
+  };
   /** The owner has not signed this at this epoch and, of a grant or a revocation, this version of the key. */
-  readonly InvalidAuthorisation: { readonly owner: string; readonly epoch: bigint; readonly version: bigint };
+  readonly InvalidAuthorisation: {
+    /** address */
+    readonly owner: string;
+    /** uint256 */
+    readonly epoch: bigint;
+    /** uint256 */
+    readonly version: bigint;
+  };
   /** Invalid batch target. */
-  readonly InvalidBatchTarget: { readonly target: string };
+  readonly InvalidBatchTarget: {
+    /** address */
+    readonly target: string;
+  };
   /** Neither the owner nor a key of his has signed this for this nonce at this epoch. */
-  readonly InvalidIntent: { readonly owner: string; readonly nonce: bigint; readonly epoch: bigint };
+  readonly InvalidIntent: {
+    /** address */
+    readonly owner: string;
+    /** uint256 */
+    readonly nonce: bigint;
+    /** uint256 */
+    readonly epoch: bigint;
+  };
   /** The vault itself can be neither source nor recipient. */
-  readonly InvalidRecipient: { readonly to: string };
+  readonly InvalidRecipient: {
+    /** address */
+    readonly to: string;
+  };
   /** Invalid short string. */
   readonly InvalidShortString: Readonly<Record<string, never>>;
   /** Invalid signature. */
-  readonly InvalidSignature: { readonly account: bigint; readonly nonce: bigint };
+  readonly InvalidSignature: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly nonce: bigint;
+  };
   /** Isolated market. */
-  readonly IsolatedMarket: { readonly account: bigint; readonly market: bigint };
+  readonly IsolatedMarket: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly market: bigint;
+  };
   /** Isolated taker. */
-  readonly IsolatedTaker: { readonly taker: bigint };
+  readonly IsolatedTaker: {
+    /** uint256 */
+    readonly taker: bigint;
+  };
   /** Key expired. */
-  readonly KeyExpired: { readonly key: string; readonly expiry: bigint; readonly now_: bigint };
+  readonly KeyExpired: {
+    /** address */
+    readonly key: string;
+    /** uint256 */
+    readonly expiry: bigint;
+    /** uint256 */
+    readonly now_: bigint;
+  };
   /** The key, or one above it, has been revoked, or its owner has revoked all. */
-  readonly KeyIsRevoked: { readonly owner: string; readonly key: string };
+  readonly KeyIsRevoked: {
+    /** address */
+    readonly owner: string;
+    /** address */
+    readonly key: string;
+  };
   /** Key lacks account. */
-  readonly KeyLacksAccount: { readonly key: string; readonly account: bigint };
+  readonly KeyLacksAccount: {
+    /** address */
+    readonly key: string;
+    /** uint256 */
+    readonly account: bigint;
+  };
   /** Key lacks market. */
-  readonly KeyLacksMarket: { readonly key: string; readonly market: bigint };
+  readonly KeyLacksMarket: {
+    /** address */
+    readonly key: string;
+    /** uint256 */
+    readonly market: bigint;
+  };
   /** Key lacks scope. */
-  readonly KeyLacksScope: { readonly key: string; readonly scopes: bigint; readonly required: bigint };
+  readonly KeyLacksScope: {
+    /** address */
+    readonly key: string;
+    /** uint256 */
+    readonly scopes: bigint;
+    /** uint256 */
+    readonly required: bigint;
+  };
   /** Both [1e-9 USD]. */
-  readonly KeyLossLimit: { readonly key: string; readonly loss: bigint; readonly limit: bigint };
+  readonly KeyLossLimit: {
+    /** address */
+    readonly key: string;
+    /** int256 */
+    readonly loss: bigint;
+    /** uint256 */
+    readonly limit: bigint;
+  };
   /** Both [1e-6 USD]. */
-  readonly KeyNotionalLimit: { readonly key: string; readonly tradedToday: bigint; readonly limit: bigint };
+  readonly KeyNotionalLimit: {
+    /** address */
+    readonly key: string;
+    /** uint256 */
+    readonly tradedToday: bigint;
+    /** uint256 */
+    readonly limit: bigint;
+  };
   /** `price` and `index` [wad], `band` [ppm]. */
   readonly KeyPriceBand: {
+    /** address */
     readonly key: string;
+    /** uint256 */
     readonly price: bigint;
+    /** uint256 */
     readonly index: bigint;
+    /** uint256 */
     readonly band: bigint;
   };
   /** The key has a living grant from somebody else than the caller. */
-  readonly KeyTaken: { readonly owner: string; readonly key: string; readonly parent: string };
+  readonly KeyTaken: {
+    /** address */
+    readonly owner: string;
+    /** address */
+    readonly key: string;
+    /** address */
+    readonly parent: string;
+  };
   /** What a key withdraws goes to the owner. */
-  readonly KeyWithdrawsToOwner: { readonly key: string; readonly to: string };
+  readonly KeyWithdrawsToOwner: {
+    /** address */
+    readonly key: string;
+    /** address */
+    readonly to: string;
+  };
   /** No cash call. */
-  readonly NoCashCall: { readonly account: bigint; readonly unsettledLoss: bigint; readonly clock: bigint };
+  readonly NoCashCall: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly unsettledLoss: bigint;
+    /** uint256 */
+    readonly clock: bigint;
+  };
   /** No matches. */
   readonly NoMatches: Readonly<Record<string, never>>;
   /** Nonce not increased. */
-  readonly NonceNotIncreased: { readonly lowestNonce: bigint; readonly current: bigint };
+  readonly NonceNotIncreased: {
+    /** uint256 */
+    readonly lowestNonce: bigint;
+    /** uint256 */
+    readonly current: bigint;
+  };
   /** Not absorbable. */
-  readonly NotAbsorbable: { readonly account: bigint; readonly equity: bigint };
+  readonly NotAbsorbable: {
+    /** uint256 */
+    readonly account: bigint;
+    /** int256 */
+    readonly equity: bigint;
+  };
   /** Not exchange. */
-  readonly NotExchange: { readonly caller: string };
+  readonly NotExchange: {
+    /** address */
+    readonly caller: string;
+  };
   /** Not liquidatable. */
-  readonly NotLiquidatable: { readonly account: bigint; readonly equity: bigint; readonly maintenanceMargin: bigint };
+  readonly NotLiquidatable: {
+    /** uint256 */
+    readonly account: bigint;
+    /** int256 */
+    readonly equity: bigint;
+    /** uint256 */
+    readonly maintenanceMargin: bigint;
+  };
   /** Not owner. */
-  readonly NotOwner: { readonly account: bigint; readonly caller: string };
+  readonly NotOwner: {
+    /** uint256 */
+    readonly account: bigint;
+    /** address */
+    readonly caller: string;
+  };
   /** Not reducing. */
   readonly NotReducing: {
+    /** uint256 */
     readonly account: bigint;
+    /** uint256 */
     readonly market: bigint;
+    /** int256 */
     readonly sizeBefore: bigint;
+    /** int256 */
     readonly sizeAfter: bigint;
   };
   /** Nothing to claim. */
   readonly NothingToClaim: {
+    /** uint256 */
     readonly account: bigint;
+    /** uint256 */
     readonly market: bigint;
+    /** uint256 */
     readonly claim: bigint;
+    /** int256 */
     readonly pnl: bigint;
   };
   /** Nothing to sell. */
-  readonly NothingToSell: { readonly account: bigint };
+  readonly NothingToSell: {
+    /** uint256 */
+    readonly account: bigint;
+  };
   /** Only clearing house. */
-  readonly OnlyClearingHouse: { readonly caller: string };
+  readonly OnlyClearingHouse: {
+    /** address */
+    readonly caller: string;
+  };
   /** Open interest cap. */
-  readonly OpenInterestCap: { readonly market: bigint; readonly openInterest: bigint; readonly cap: bigint };
+  readonly OpenInterestCap: {
+    /** uint256 */
+    readonly market: bigint;
+    /** uint256 */
+    readonly openInterest: bigint;
+    /** uint256 */
+    readonly cap: bigint;
+  };
   /** Order cancelled or filled. */
-  readonly OrderCancelledOrFilled: { readonly account: bigint; readonly nonce: bigint; readonly filled: bigint };
+  readonly OrderCancelledOrFilled: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly nonce: bigint;
+    /** uint256 */
+    readonly filled: bigint;
+  };
   /** Order epoch mismatch. */
-  readonly OrderEpochMismatch: { readonly epoch: bigint; readonly current: bigint };
+  readonly OrderEpochMismatch: {
+    /** uint256 */
+    readonly epoch: bigint;
+    /** uint256 */
+    readonly current: bigint;
+  };
   /** Order expired. */
-  readonly OrderExpired: { readonly expiry: bigint; readonly now_: bigint };
+  readonly OrderExpired: {
+    /** uint256 */
+    readonly expiry: bigint;
+    /** uint256 */
+    readonly now_: bigint;
+  };
   /** Order flags invalid. */
-  readonly OrderFlagsInvalid: { readonly resting: boolean; readonly postOnly: boolean; readonly fillOrKill: boolean };
+  readonly OrderFlagsInvalid: {
+    /** bool */
+    readonly resting: boolean;
+    /** bool */
+    readonly postOnly: boolean;
+    /** bool */
+    readonly fillOrKill: boolean;
+  };
   /** Order market mismatch. */
-  readonly OrderMarketMismatch: { readonly makerMarket: bigint; readonly takerMarket: bigint };
+  readonly OrderMarketMismatch: {
+    /** uint256 */
+    readonly makerMarket: bigint;
+    /** uint256 */
+    readonly takerMarket: bigint;
+  };
   /** Order no maker. */
-  readonly OrderNoMaker: { readonly makerNonce: bigint; readonly takerNonce: bigint };
+  readonly OrderNoMaker: {
+    /** uint256 */
+    readonly makerNonce: bigint;
+    /** uint256 */
+    readonly takerNonce: bigint;
+  };
   /** Order nonce too high. */
-  readonly OrderNonceTooHigh: { readonly nonce: bigint };
+  readonly OrderNonceTooHigh: {
+    /** uint256 */
+    readonly nonce: bigint;
+  };
   /** Order nonce too low. */
-  readonly OrderNonceTooLow: { readonly nonce: bigint; readonly lowestNonce: bigint };
+  readonly OrderNonceTooLow: {
+    /** uint256 */
+    readonly nonce: bigint;
+    /** uint256 */
+    readonly lowestNonce: bigint;
+  };
   /** Order not crossing. */
-  readonly OrderNotCrossing: { readonly bid: bigint; readonly ask: bigint };
+  readonly OrderNotCrossing: {
+    /** uint256 */
+    readonly bid: bigint;
+    /** uint256 */
+    readonly ask: bigint;
+  };
   /** Order not filled whole. */
   readonly OrderNotFilledWhole: {
+    /** uint256 */
     readonly account: bigint;
+    /** uint256 */
     readonly nonce: bigint;
+    /** uint256 */
     readonly filled: bigint;
+    /** uint256 */
     readonly size: bigint;
   };
   /** Order nothing to reduce. */
-  readonly OrderNothingToReduce: { readonly account: bigint; readonly market: bigint; readonly position: bigint };
+  readonly OrderNothingToReduce: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly market: bigint;
+    /** int256 */
+    readonly position: bigint;
+  };
   /** Order price invalid. */
-  readonly OrderPriceInvalid: { readonly price: bigint; readonly max: bigint };
+  readonly OrderPriceInvalid: {
+    /** uint256 */
+    readonly price: bigint;
+    /** uint256 */
+    readonly max: bigint;
+  };
   /** One settlement names an order, or two orders with one nonce, twice. */
-  readonly OrderRepeated: { readonly account: bigint; readonly nonce: bigint };
+  readonly OrderRepeated: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly nonce: bigint;
+  };
   /** Order side mismatch. */
-  readonly OrderSideMismatch: { readonly makerSize: bigint; readonly takerSize: bigint };
+  readonly OrderSideMismatch: {
+    /** int256 */
+    readonly makerSize: bigint;
+    /** int256 */
+    readonly takerSize: bigint;
+  };
   /** Order size invalid. */
-  readonly OrderSizeInvalid: { readonly size: bigint; readonly unit: bigint; readonly max: bigint };
+  readonly OrderSizeInvalid: {
+    /** int256 */
+    readonly size: bigint;
+    /** uint256 */
+    readonly unit: bigint;
+    /** uint256 */
+    readonly max: bigint;
+  };
   /** Order would take. */
-  readonly OrderWouldTake: { readonly account: bigint; readonly nonce: bigint };
+  readonly OrderWouldTake: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly nonce: bigint;
+  };
   /** Owner mismatch. */
-  readonly OwnerMismatch: { readonly from: bigint; readonly to: bigint };
+  readonly OwnerMismatch: {
+    /** uint256 */
+    readonly from: bigint;
+    /** uint256 */
+    readonly to: bigint;
+  };
   /** The owner has not renewed his dead-man switch in time. */
-  readonly OwnerSilent: { readonly owner: string; readonly time: bigint; readonly now_: bigint };
+  readonly OwnerSilent: {
+    /** address */
+    readonly owner: string;
+    /** uint256 */
+    readonly time: bigint;
+    /** uint256 */
+    readonly now_: bigint;
+  };
   /** A parameter lies outside its hard bound. */
   readonly ParameterOutOfBounds: {
+    /** bytes32 */
     readonly name: string;
+    /** uint256 */
     readonly value: bigint;
+    /** uint256 */
     readonly min: bigint;
+    /** uint256 */
     readonly max: bigint;
   };
   /** Payment too high. */
-  readonly PaymentTooHigh: { readonly payment: bigint; readonly maxPayment: bigint };
+  readonly PaymentTooHigh: {
+    /** int256 */
+    readonly payment: bigint;
+    /** int256 */
+    readonly maxPayment: bigint;
+  };
   /** The second source has no usable answer, or the two prices are further apart than `maxDeviation` [ppm] allows. */
   readonly PriceDeviates: {
+    /** uint256 */
     readonly underlying: bigint;
+    /** uint256 */
     readonly price: bigint;
+    /** uint256 */
     readonly secondPrice: bigint;
+    /** uint256 */
     readonly maxDeviation: bigint;
   };
   /** Price not positive. */
-  readonly PriceNotPositive: { readonly underlying: bigint; readonly answer: bigint };
+  readonly PriceNotPositive: {
+    /** uint256 */
+    readonly underlying: bigint;
+    /** int256 */
+    readonly answer: bigint;
+  };
   /** Price out of band. */
   readonly PriceOutOfBand: {
+    /** uint256 */
     readonly market: bigint;
+    /** uint256 */
     readonly price: bigint;
+    /** uint256 */
     readonly index: bigint;
+    /** uint256 */
     readonly band: bigint;
   };
   /** Price out of bounds. */
   readonly PriceOutOfBounds: {
+    /** uint256 */
     readonly underlying: bigint;
+    /** uint256 */
     readonly price: bigint;
+    /** uint256 */
     readonly minPrice: bigint;
+    /** uint256 */
     readonly maxPrice: bigint;
   };
   /** Price round incomplete. */
-  readonly PriceRoundIncomplete: { readonly underlying: bigint; readonly roundId: bigint; readonly updatedAt: bigint };
+  readonly PriceRoundIncomplete: {
+    /** uint256 */
+    readonly underlying: bigint;
+    /** uint256 */
+    readonly roundId: bigint;
+    /** uint256 */
+    readonly updatedAt: bigint;
+  };
   /** Price stale. */
-  readonly PriceStale: { readonly underlying: bigint; readonly updatedAt: bigint; readonly heartbeat: bigint };
+  readonly PriceStale: {
+    /** uint256 */
+    readonly underlying: bigint;
+    /** uint256 */
+    readonly updatedAt: bigint;
+    /** uint256 */
+    readonly heartbeat: bigint;
+  };
   /** A rate feed of a collateral asset has no usable answer. */
   readonly RateUnusable: {
+    /** uint256 */
     readonly collateral: bigint;
+    /** address */
     readonly aggregator: string;
+    /** int256 */
     readonly answer: bigint;
+    /** uint256 */
     readonly updatedAt: bigint;
   };
   /** Reentrancy. */
   readonly Reentrancy: Readonly<Record<string, never>>;
   /** Safe cast overflowed int downcast. */
-  readonly SafeCastOverflowedIntDowncast: { readonly bits: bigint; readonly value: bigint };
+  readonly SafeCastOverflowedIntDowncast: {
+    /** uint8 */
+    readonly bits: bigint;
+    /** int256 */
+    readonly value: bigint;
+  };
   /** Safe cast overflowed uint downcast. */
-  readonly SafeCastOverflowedUintDowncast: { readonly bits: bigint; readonly value: bigint };
+  readonly SafeCastOverflowedUintDowncast: {
+    /** uint8 */
+    readonly bits: bigint;
+    /** uint256 */
+    readonly value: bigint;
+  };
   /** Safe ERC20 failed operation. */
-  readonly SafeERC20FailedOperation: { readonly token: string };
+  readonly SafeERC20FailedOperation: {
+    /** address */
+    readonly token: string;
+  };
   /** Same account. */
-  readonly SameAccount: { readonly account: bigint };
+  readonly SameAccount: {
+    /** uint256 */
+    readonly account: bigint;
+  };
   /** Self liquidation. */
-  readonly SelfLiquidation: { readonly account: bigint; readonly taker: bigint };
+  readonly SelfLiquidation: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly taker: bigint;
+  };
   /** Sequencer down. */
-  readonly SequencerDown: { readonly since: bigint };
+  readonly SequencerDown: {
+    /** uint256 */
+    readonly since: bigint;
+  };
   /** Sequencer grace period. */
-  readonly SequencerGracePeriod: { readonly upSince: bigint; readonly gracePeriod: bigint };
+  readonly SequencerGracePeriod: {
+    /** uint256 */
+    readonly upSince: bigint;
+    /** uint256 */
+    readonly gracePeriod: bigint;
+  };
   /** Not a failure: what a simulation found. `result` is what the simulated function returned, `assessment` the account afterwards. */
   readonly Simulated: {
+    /** bytes */
     readonly result: string;
+    /** struct */
     readonly assessment: {
+      /** int256 */
       readonly equity: bigint;
+      /** uint256 */
       readonly initialMargin: bigint;
+      /** uint256 */
       readonly maintenanceMargin: bigint;
     };
   };
   /** Size too large. */
-  readonly SizeTooLarge: { readonly market: bigint; readonly size: bigint; readonly maximum: bigint };
+  readonly SizeTooLarge: {
+    /** uint256 */
+    readonly market: bigint;
+    /** int256 */
+    readonly size: bigint;
+    /** uint256 */
+    readonly maximum: bigint;
+  };
   /** String too long. */
-  readonly StringTooLong: { readonly str: string };
+  readonly StringTooLong: {
+    /** string */
+    readonly str: string;
+  };
   /** Too many collaterals. */
-  readonly TooManyCollaterals: { readonly account: bigint; readonly maximum: bigint };
+  readonly TooManyCollaterals: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly maximum: bigint;
+  };
   /** Too many markets. */
-  readonly TooManyMarkets: { readonly account: bigint; readonly maximum: bigint };
+  readonly TooManyMarkets: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly maximum: bigint;
+  };
   /** Unknown asset. */
-  readonly UnknownAsset: { readonly token: string };
+  readonly UnknownAsset: {
+    /** address */
+    readonly token: string;
+  };
   /** Unknown collateral. */
-  readonly UnknownCollateral: { readonly collateral: bigint };
+  readonly UnknownCollateral: {
+    /** uint256 */
+    readonly collateral: bigint;
+  };
   /** Unknown feed. */
-  readonly UnknownFeed: { readonly underlying: bigint };
+  readonly UnknownFeed: {
+    /** uint256 */
+    readonly underlying: bigint;
+  };
   /** Neither the owner nor one of his keys has signed or calls. */
-  readonly UnknownKey: { readonly owner: string; readonly key: string };
+  readonly UnknownKey: {
+    /** address */
+    readonly owner: string;
+    /** address */
+    readonly key: string;
+  };
   /** Unknown market. */
-  readonly UnknownMarket: { readonly market: bigint };
+  readonly UnknownMarket: {
+    /** uint256 */
+    readonly market: bigint;
+  };
   /** Unknown rate. */
-  readonly UnknownRate: { readonly collateral: bigint };
+  readonly UnknownRate: {
+    /** uint256 */
+    readonly collateral: bigint;
+  };
   /** Unknown underlying. */
-  readonly UnknownUnderlying: { readonly underlying: bigint };
+  readonly UnknownUnderlying: {
+    /** uint256 */
+    readonly underlying: bigint;
+  };
   /** Cash that would be left does not cover the account's unsettled losses. */
-  readonly UnsettledLoss: { readonly account: bigint; readonly cash: bigint; readonly loss: bigint };
+  readonly UnsettledLoss: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly cash: bigint;
+    /** uint256 */
+    readonly loss: bigint;
+  };
   /** Zero address. */
   readonly ZeroAddress: Readonly<Record<string, never>>;
   /** Zero amount. */

@@ -55,7 +55,18 @@ export type ContractError = { [N in ContractErrorName]: ContractErrorOf<N> }[Con
 export interface ContractErrorClass {
   /** what `instanceof` narrows to */
   readonly prototype: ContractError;
-  new <N extends ContractErrorName>(...args: ConstructorParameters<typeof ContractErrorOf<N>>): ContractErrorOf<N>;
+  /**
+   * @param name of the error
+   * @param args what it carries
+   * @param data the same, encoded
+   * @param cause what the provider threw
+   */
+  new <N extends ContractErrorName>(
+    name: N,
+    args: ContractErrorArgs[N],
+    data: string,
+    cause?: unknown,
+  ): ContractErrorOf<N>;
 }
 
 /** The class behind the type of the same name, for `instanceof`. */

@@ -24,18 +24,60 @@ export interface Authorisation {
   signature: string;
 }
 
-/** What each intent says; amounts in the token's own units. */
+/** Tokens of the owner's wallet for an account. */
+export interface DepositIntent {
+  /** account that gets them */
+  account: AccountId;
+  /** address of the ERC-20 token */
+  token: string;
+  /** in the token's own units */
+  amount: bigint;
+}
+
+/** Tokens of an account for an address. */
+export interface WithdrawIntent {
+  /** account that gives them */
+  account: AccountId;
+  /** address of the ERC-20 token */
+  token: string;
+  /** in the token's own units */
+  amount: bigint;
+  /** address that gets them */
+  to: string;
+}
+
+/** Tokens of one account for another of the same owner. */
+export interface TransferIntent {
+  /** account that gives them */
+  from: AccountId;
+  /** account that gets them */
+  to: AccountId;
+  /** address of the ERC-20 token */
+  token: string;
+  /** in the token's own units */
+  amount: bigint;
+}
+
+/** Cash of an account for borrowers, or back from them. */
+export interface LendingIntent {
+  /** account that lends */
+  account: AccountId;
+  /** in the token's own units */
+  amount: bigint;
+}
+
+/** What each intent says, by its name. */
 export interface Intents {
-  /** tokens from the owner's wallet into an account */
-  Deposit: { account: AccountId; token: string; amount: bigint };
-  /** tokens out of an account to an address */
-  Withdraw: { account: AccountId; token: string; amount: bigint; to: string };
-  /** tokens from one account of the owner to another */
-  Transfer: { from: AccountId; to: AccountId; token: string; amount: bigint };
-  /** cash of an account to borrowers */
-  Lend: { account: AccountId; amount: bigint };
-  /** lent cash back into an account */
-  Recall: { account: AccountId; amount: bigint };
+  /** brings tokens in */
+  Deposit: DepositIntent;
+  /** takes tokens out */
+  Withdraw: WithdrawIntent;
+  /** moves tokens between accounts */
+  Transfer: TransferIntent;
+  /** lends cash */
+  Lend: LendingIntent;
+  /** brings lent cash back */
+  Recall: LendingIntent;
 }
 
 const TERMS = [

@@ -8,6 +8,9 @@ import { readFileSync } from "node:fs";
 import { InvalidAddressBook, parseAddressBook } from "./addressBook.ts";
 import type { AddressBook } from "./addressBook.ts";
 
+export { InvalidAddressBook } from "./addressBook.ts";
+export type { AddressBook } from "./addressBook.ts";
+
 /**
  * Reads the address book that a deployment wrote.
  *

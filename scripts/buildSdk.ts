@@ -1,0 +1,3 @@
+import { buildSdk } from "../packages/sdk/build.ts";
+
+await buildSdk();
