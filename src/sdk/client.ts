@@ -1,4 +1,4 @@
-import type { ContractTransactionReceipt, Provider, Signer, TransactionReceipt } from "ethers";
+import type { Provider, Signer, TransactionReceipt, TransactionResponse } from "ethers";
 
 import { Exchange__factory } from "../../types/factories/contracts/Exchange__factory.ts";
 import { IClearingHouse__factory } from "../../types/factories/contracts/interfaces/IClearingHouse__factory.ts";
@@ -553,8 +553,7 @@ export class Plimsoll {
    * ```
    */
   async send(call: Call): Promise<TransactionReceipt> {
-    const request = { to: call.target, data: call.data };
-    return this.#mined(await withTypedErrors(() => this.#requireSigner().sendTransaction(request)));
+    return this.#mined(await withTypedErrors(() => this.#submit(call)));
   }
 
   /**
@@ -890,8 +889,15 @@ export class Plimsoll {
     if (allowance < units) await this.send(approveCall(this.addressBook, symbol, amount));
   }
 
+  /** An estimate is of the block before: what follows the clock may need a little more gas. */
+  async #submit({ target, data }: Call): Promise<TransactionResponse> {
+    const signer = this.#requireSigner();
+    const estimate = await signer.estimateGas({ to: target, data });
+    return signer.sendTransaction({ to: target, data, gasLimit: estimate + estimate / 4n });
+  }
+
   /** Waits for a transaction; one that failed when it was mined is run again to learn why. */
-  async #mined(sent: { hash: string; wait: () => Promise<ContractTransactionReceipt | TransactionReceipt | null> }) {
+  async #mined(sent: TransactionResponse): Promise<TransactionReceipt> {
     try {
       const receipt = await sent.wait();
       if (receipt !== null) return receipt;

@@ -81,7 +81,7 @@ export const ContractError = ContractErrorOf as ContractErrorClass;
  *
  * @example
  * ```ts
- * const thrown = await house.clearingHouse.market.staticCall(63).catch((error: unknown) => error);
+ * const thrown = await house.clearingHouse.settle.staticCall(63, [account]).catch((error: unknown) => error);
  * const error = decodeError(thrown);
  * if (error?.name === "UnknownMarket") console.log(error.args.market); // → 63n
  * ```
