@@ -66,6 +66,15 @@ describe("the examples of the API documentation", () => {
     await anvil.provider.send("evm_revert", [snapshot]);
   });
 
+  it("are there for every function and every method", async () => {
+    const [sdk, risk] = [await load<typeof Sdk>(entryFile("sdk")), await load<object>(entryFile("sdk/risk"))];
+    const functions = Object.entries({ ...sdk, ...risk }).filter(([, value]) => isFunction(value));
+    const methods = Object.getOwnPropertyNames(sdk.Plimsoll.prototype).filter((name) => name !== "constructor");
+    const all = groups.flatMap(({ examples }) => examples.map(({ code }) => code)).join("");
+    const missing = [...functions.map(([name]) => name), ...methods].filter((name) => !all.includes(`${name}(`));
+    expect(missing).to.deep.equal([]);
+  });
+
   for (const { context, examples } of groups) {
     for (const [i, example] of examples.entries()) {
       it(`${example.name} (${context.name})`, async () => {
@@ -141,6 +150,10 @@ describe("the examples of the API documentation", () => {
     return (await import(path.join(consumer.folder, file))) as T;
   }
 });
+
+function isFunction(value: unknown): boolean {
+  return typeof value === "function" && !value.toString().startsWith("class");
+}
 
 function entryFile(entry: string): string {
   const file = { sdk: "src/sdk/index.js", "sdk/node": "src/sdk/node.js", "sdk/risk": "src/risk/index.js" }[entry]!;

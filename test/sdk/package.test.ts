@@ -12,6 +12,7 @@ import { compile, copySource, installSdk } from "../helpers/sdkPackage.ts";
 import type { Consumer } from "../helpers/sdkPackage.ts";
 
 const root = path.join(import.meta.dirname, "../..");
+const typedoc = path.join(root, "node_modules/typedoc/bin/typedoc");
 const FORMATS = ["esm", "cjs"] as const;
 
 describe("the SDK's package", () => {
@@ -67,6 +68,13 @@ describe("the SDK's package", () => {
     const options = ["--module", "esnext", "--moduleResolution", "bundler", "--skipLibCheck", "--noEmit"];
     return compile(consumer, [copySource(consumer, "types.ts")], options);
   });
+});
+
+describe("the SDK's API documentation", () => {
+  it("is there for every export, parameter and field, without a broken link", () =>
+    promisify(execFile)(process.execPath, [typedoc, "--options", "packages/sdk/typedoc.json", "--emit", "none"], {
+      cwd: root,
+    }));
 });
 
 describe("the SDK's contract errors", () => {
