@@ -120,7 +120,8 @@ export async function readAllowance(
   spender: string,
 ): Promise<bigint> {
   const data = erc20.encodeFunctionData("allowance", [owner, spender]);
-  return BigInt(await provider.call({ to: token, data }));
+  const [allowance] = erc20.decodeFunctionResult("allowance", await provider.call({ to: token, data }));
+  return allowance as bigint;
 }
 
 async function readMarket({ clearingHouse }: Readable, id: number, blockTag: number): Promise<MarketState> {

@@ -11,8 +11,7 @@ const run = promisify(execFile);
 const root = path.join(import.meta.dirname, "../..");
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 
-/** Where the sources of the package's users are. */
-export const consumers = path.join(root, "packages/sdk/consumers");
+const consumers = path.join(root, "packages/sdk/consumers");
 
 /** A folder outside of the repository in which the packed package is installed, and ethers beside it. */
 export interface Consumer {
