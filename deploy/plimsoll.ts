@@ -7,7 +7,7 @@ import type { Addressable, Signer } from "ethers";
 import hre from "hardhat";
 import type { NetworkConnection } from "hardhat/types/network";
 
-import { loadAddressBook } from "../src/sdk/addressBook.ts";
+import { loadAddressBook } from "../src/sdk/node.ts";
 import type { AddressBook } from "../src/sdk/addressBook.ts";
 import {
   AccessManager__factory,

@@ -1,8 +1,8 @@
 import { JsonRpcProvider } from "ethers";
 
 import { accountId } from "../src/sdk/accountId.ts";
-import { loadAddressBook } from "../src/sdk/addressBook.ts";
 import { Plimsoll } from "../src/sdk/client.ts";
+import { loadAddressBook } from "../src/sdk/node.ts";
 import { formatWad } from "../src/sdk/units.ts";
 import { MockERC20__factory } from "../types/index.ts";
 

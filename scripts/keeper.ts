@@ -7,7 +7,8 @@ import type { KeeperConfig } from "../src/keeper/config.ts";
 import { Keeper } from "../src/keeper/keeper.ts";
 import { createMetrics, serveMetrics } from "../src/keeper/metrics.ts";
 import { accountId } from "../src/sdk/accountId.ts";
-import { InvalidAddressBook, loadAddressBook } from "../src/sdk/addressBook.ts";
+import { InvalidAddressBook } from "../src/sdk/addressBook.ts";
+import { loadAddressBook } from "../src/sdk/node.ts";
 
 /** Settings from the command line (`--min-profit 5`) before those of the environment (`MIN_PROFIT`); the key from there only. */
 function readConfig(): KeeperConfig {

@@ -9,7 +9,8 @@ import type { MatcherConfig } from "../src/matcher/config.ts";
 import { LogCorrupt, LogDiverged } from "../src/matcher/log.ts";
 import { Matcher } from "../src/matcher/matcher.ts";
 import { MatcherServer } from "../src/matcher/server.ts";
-import { InvalidAddressBook, loadAddressBook } from "../src/sdk/addressBook.ts";
+import { InvalidAddressBook } from "../src/sdk/addressBook.ts";
+import { loadAddressBook } from "../src/sdk/node.ts";
 
 /** Settings from the command line (`--batch-interval 500`) before those of the environment (`BATCH_INTERVAL`). */
 function readConfig(): MatcherConfig {

@@ -2,8 +2,8 @@ import { ownerOf } from "../sdk/accountId.ts";
 import { intentCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
 import type { Plimsoll } from "../sdk/client.ts";
-import { signNamedIntent } from "../sdk/intents.ts";
-import type { IntentOf, IntentTerms } from "../sdk/intents.ts";
+import { signIntent } from "../sdk/intents.ts";
+import type { Intent, IntentTerms } from "../sdk/intents.ts";
 import type { Session } from "./session.ts";
 
 const KEY_DEADLINE = 600n; // [s] for which what a key has signed and sends itself is good
@@ -12,13 +12,13 @@ const KEY_DEADLINE = 600n; // [s] for which what a key has signed and sends itse
  * What the signer sends: the owner his own call, a key of his an intent that it signs and brings itself.
  * @throws NoKey, KeystoreUnusable
  */
-export async function ownOrIntent(session: Session, house: Plimsoll, own: Call, intent: IntentOf): Promise<Call> {
+export async function ownOrIntent(session: Session, house: Plimsoll, own: Call, intent: Intent): Promise<Call> {
   const signer = await session.signer();
   const owner = ownerOf(intent.name === "Transfer" ? intent.from : intent.account);
   if (owner === signer.address) return own;
   const deadline = BigInt(Math.floor(Date.now() / 1000)) + KEY_DEADLINE;
   const terms = { ...(await freshTerms(house, owner)), deadline };
-  return intentCall(session.book, intent, await signNamedIntent(signer, session.book, intent, terms));
+  return intentCall(session.book, intent, await signIntent(signer, session.book, intent, terms));
 }
 
 /** A nonce that was not used yet, and the owner's epoch. */

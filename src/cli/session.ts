@@ -2,7 +2,7 @@ import { FetchRequest, isError, JsonRpcProvider, Wallet } from "ethers";
 
 import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
-import { loadAddressBook } from "../sdk/addressBook.ts";
+import { loadAddressBook } from "../sdk/node.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { Plimsoll, WrongChain } from "../sdk/client.ts";
 import { parseCliConfig } from "./config.ts";

@@ -314,8 +314,14 @@ function groupsOf(fills: readonly Fill[]): Group[] {
   return groups;
 }
 
+/** What of a contract's error is looked at. */
+interface Refusal {
+  readonly name: string;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
 /** Whose fault a refusal is, by the account, nonce, epoch or expiry that the error names. */
-export function faultOf({ name, args }: ContractError, { maker, taker }: Fill): FailedFact["fault"] {
+export function faultOf({ name, args }: Refusal, { maker, taker }: Fill): FailedFact["fault"] {
   const blame = (isTo: (order: BookOrder) => boolean): FailedFact["fault"] => {
     const [ofMaker, ofTaker] = [isTo(maker), isTo(taker)];
     return ofMaker && ofTaker ? "both" : ofMaker ? "maker" : ofTaker ? "taker" : "neither";

@@ -10,14 +10,29 @@ const MAX_UINT96 = 2n ** 96n - 1n;
 
 /** State of an account's auction, as `LedgerTypes.Auction`. */
 export interface Auction {
-  readonly flagger: string; // earns the flagger's share of the penalty
-  readonly maintenanceAtFlag: bigint; // [wad] saturating
-  readonly clock: bigint; // [s]
-  readonly rescueClock: bigint; // [s] plus one; 0 = it has not started
-  readonly lastCall: bigint; // [s] time of the last call that found E < MM
+  /** earns the flagger's share of the penalty */
+  readonly flagger: string;
+  /** [wad] saturating */
+  readonly maintenanceAtFlag: bigint;
+  /** [s] */
+  readonly clock: bigint;
+  /** [s] plus one; 0 = it has not started */
+  readonly rescueClock: bigint;
+  /** [s] time of the last call that found E < MM */
+  readonly lastCall: bigint;
 }
 
-/** d [wad] at a reading of the clock [s]. */
+/**
+ * d [wad]: by how much a slice is sold below its worth, as a part of its share of MM. It rises for three minutes.
+ *
+ * @param clock reading of the auction's clock [s]
+ * @returns d [wad]
+ *
+ * @example
+ * ```ts
+ * console.log(formatWad(discount(0n)), formatWad(discount(90n)), formatWad(discount(180n))); // → 0.05 0.325 0.6
+ * ```
+ */
 export function discount(clock: bigint): bigint {
   return MIN_DISCOUNT + ((MAX_DISCOUNT - MIN_DISCOUNT) * min(clock, RAMP)) / RAMP;
 }
@@ -33,8 +48,23 @@ export function sinks(equity: bigint, maintenanceMargin: bigint, clock: bigint):
 }
 
 /**
- * The auction of an account that is found at E < MM at `time` [s], its clocks advanced. Without an auction the first call starts
- * one and `flagger` earns the flagger's share.
+ * The auction of an account that is found at E < MM, its clocks advanced. Without an auction the first call starts one and
+ * `flagger` earns the flagger's share.
+ *
+ * @param auction as it was; `undefined` if there was none
+ * @param assessment E, IM and MM
+ * @param flagger address of who makes the call
+ * @param time [s] of the call
+ * @returns the auction after the call
+ *
+ * @example
+ * ```ts
+ * const eth = { ...house.prices.get(0)!, price: 1030n * WAD };
+ * const crashed = { ...house, prices: new Map(house.prices).set(0, eth) };
+ * const started = advanceAuction(undefined, assessAccount(account, crashed), alice.address, house.time);
+ * const later = advanceAuction(started, assessAccount(account, crashed), bob.address, house.time + 30n);
+ * console.log(later.clock, later.flagger === alice.address); // → 30n true
+ * ```
  */
 export function advance(auction: Auction | undefined, assessment: Assessment, flagger: string, time: bigint): Auction {
   const x = auction ?? newAuction(assessment, flagger, time);

@@ -1,15 +1,15 @@
-/** Any failure of `src/risk`. */
-export abstract class RiskError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = new.target.name;
-  }
-}
+import { PlimsollError } from "./plimsollError.ts";
+
+/** Any failure of the risk engine. */
+export abstract class RiskError extends PlimsollError {}
 
 /** No risk parameters are known for an underlying. */
 export class UnknownUnderlying extends RiskError {
+  override readonly name = "UnknownUnderlying";
+  /** id of the underlying */
   readonly underlying: number;
 
+  /** @param underlying id of the underlying */
   constructor(underlying: number) {
     super(`no risk parameters for underlying ${underlying}: add them to HouseState.risk.underlyings`);
     this.underlying = underlying;
@@ -18,8 +18,11 @@ export class UnknownUnderlying extends RiskError {
 
 /** A collateral asset has no risk parameters or is not listed. */
 export class UnknownCollateral extends RiskError {
+  override readonly name = "UnknownCollateral";
+  /** id of the collateral asset */
   readonly collateral: number;
 
+  /** @param collateral id of the collateral asset */
   constructor(collateral: number) {
     super(`collateral ${collateral} is not listed or has no risk parameters`);
     this.collateral = collateral;
@@ -28,8 +31,11 @@ export class UnknownCollateral extends RiskError {
 
 /** A market is not listed. */
 export class UnknownMarket extends RiskError {
+  override readonly name = "UnknownMarket";
+  /** id of the market */
   readonly market: number;
 
+  /** @param market id of the market */
   constructor(market: number) {
     super(`market ${market} is not listed`);
     this.market = market;
@@ -38,8 +44,11 @@ export class UnknownMarket extends RiskError {
 
 /** An underlying that the account holds has no price. */
 export class MissingPrice extends RiskError {
+  override readonly name = "MissingPrice";
+  /** id of the underlying */
   readonly underlying: number;
 
+  /** @param underlying id of the underlying */
   constructor(underlying: number) {
     super(`no price for underlying ${underlying}: read it from the oracle first`);
     this.underlying = underlying;
@@ -48,8 +57,11 @@ export class MissingPrice extends RiskError {
 
 /** A collateral asset that the account holds has no usable rate to its underlying. */
 export class MissingRate extends RiskError {
+  override readonly name = "MissingRate";
+  /** id of the collateral asset */
   readonly collateral: number;
 
+  /** @param collateral id of the collateral asset */
   constructor(collateral: number) {
     super(`no rate for collateral ${collateral}: read it from the oracle first`);
     this.collateral = collateral;
@@ -58,9 +70,16 @@ export class MissingRate extends RiskError {
 
 /** An account with E ≥ MM cannot be liquidated. */
 export class NotLiquidatable extends RiskError {
+  override readonly name = "NotLiquidatable";
+  /** [wad] */
   readonly equity: bigint;
+  /** [wad] */
   readonly maintenanceMargin: bigint;
 
+  /**
+   * @param equity [wad]
+   * @param maintenanceMargin [wad]
+   */
   constructor(equity: bigint, maintenanceMargin: bigint) {
     super(`equity ${equity.toString()} covers the maintenance margin ${maintenanceMargin.toString()}`);
     this.equity = equity;
@@ -70,9 +89,16 @@ export class NotLiquidatable extends RiskError {
 
 /** A liquidator's largest fraction is zero, or less than the whole of an account that must be sold whole. */
 export class FractionTooSmall extends RiskError {
+  override readonly name = "FractionTooSmall";
+  /** [wad] what was accepted */
   readonly maxFraction: bigint;
+  /** [wad] */
   readonly needed: bigint;
 
+  /**
+   * @param maxFraction [wad] what was accepted
+   * @param needed [wad]
+   */
   constructor(maxFraction: bigint, needed: bigint) {
     super(`a slice of at most ${maxFraction.toString()} was accepted, ${needed.toString()} is needed`);
     this.maxFraction = maxFraction;
@@ -82,8 +108,11 @@ export class FractionTooSmall extends RiskError {
 
 /** The account can pay a liquidator only with claims on market pools, which he does not accept or which do not suffice. */
 export class ClaimsNotAccepted extends RiskError {
+  override readonly name = "ClaimsNotAccepted";
+  /** [wad] */
   readonly claims: bigint;
 
+  /** @param claims [wad] */
   constructor(claims: bigint) {
     super(`${claims.toString()} would have to be paid in claims on pools`);
     this.claims = claims;
@@ -92,6 +121,8 @@ export class ClaimsNotAccepted extends RiskError {
 
 /** An account below MM has nothing that can be sold now. */
 export class NothingToSell extends RiskError {
+  override readonly name = "NothingToSell";
+
   constructor() {
     super("nothing of the account has a usable price");
   }
@@ -99,9 +130,16 @@ export class NothingToSell extends RiskError {
 
 /** An account has no loss that has waited for cash long enough, or is worth too little for a cash call. */
 export class NoCashCall extends RiskError {
+  override readonly name = "NoCashCall";
+  /** [wad] */
   readonly loss: bigint;
+  /** [s] of observed time */
   readonly clock: bigint;
 
+  /**
+   * @param loss [wad]
+   * @param clock [s] of observed time
+   */
   constructor(loss: bigint, clock: bigint) {
     super(`no cash call: a loss of ${loss.toString()} has waited for ${clock.toString()} s`);
     this.loss = loss;
@@ -111,9 +149,16 @@ export class NoCashCall extends RiskError {
 
 /** A taker can pay neither from cash, nor from lent cash, nor by borrowing. */
 export class InsufficientCash extends RiskError {
+  override readonly name = "InsufficientCash";
+  /** [wad] */
   readonly available: bigint;
+  /** [wad] */
   readonly needed: bigint;
 
+  /**
+   * @param available [wad]
+   * @param needed [wad]
+   */
   constructor(available: bigint, needed: bigint) {
     super(`${available.toString()} of cash can be raised, ${needed.toString()} is needed`);
     this.available = available;

@@ -1,4 +1,6 @@
+/** One, in 18-decimal fixed point. */
 export const WAD = 10n ** 18n;
+/** One, in parts per million. */
 export const PPM = 10n ** 6n;
 /** Most that an index price can be [wad]. */
 export const MAX_PRICE = 10n ** 24n;

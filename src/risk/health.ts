@@ -14,9 +14,24 @@ export interface Change {
 
 /**
  * Whether the ledger lets an account stand after a change, as `Health.examine`: E without unbacked profit covers IM and surcharge, or
- * nothing leaves, nothing was opened at a surcharge, and none of E − IM, E − MM, E/MM has fallen. Batches, where collateral may leave against cash, are left aside.
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingRate
- * @throws MissingPrice if something leaves while a position has no usable price
+ * nothing leaves, nothing was opened at a surcharge, and none of E − IM, E − MM, E/MM has fallen. Batches, where collateral may
+ * leave against cash, are left aside.
+ *
+ * @param before what the account owned and owed
+ * @param after account and house afterwards
+ * @param change what kind of change it was
+ * @returns whether it is accepted
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something leaves while a position has no usable price
+ * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+ *
+ * @example
+ * ```ts
+ * const poorer = { ...account, cash: account.cash - 9_000n * WAD };
+ * console.log(mayStand(account, { account: poorer, house }, { leaves: true, surcharge: 0n })); // → false
+ * ```
  */
 export function mayStand(before: AccountState, after: Books, { leaves, surcharge }: Change): boolean {
   const first = snapshotOf(after.account, after.house, "cautious");

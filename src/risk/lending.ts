@@ -6,7 +6,20 @@ const VIRTUAL_SHARES = 10n ** 6n; // per wei of assets
 const YEAR = 365n * 24n * 3600n; // [s]
 const MAX_EXPONENT = 10n * WAD; // growth saturates after decades of silence
 
-/** The pool with interest up to `time` [s]. */
+/**
+ * The pool with interest up to a time.
+ *
+ * @param pool as it is stored
+ * @param time [s]
+ * @returns the pool at that time
+ *
+ * @example
+ * ```ts
+ * const lending = { ...house.lending, lent: 1_000n * WAD, borrowed: 500n * WAD, rate: WAD / 1_000_000_000n };
+ * const later = currentLending(lending, lending.time + 100n);
+ * console.log(later.borrowed > lending.borrowed && later.lent > lending.lent); // → true
+ * ```
+ */
 export function currentLending(pool: LendingState, time: bigint): LendingState {
   const exponent = min(pool.rate * (time - pool.time), MAX_EXPONENT);
   if (exponent === 0n) return { ...pool, time };
@@ -22,7 +35,18 @@ export function currentLending(pool: LendingState, time: bigint): LendingState {
   };
 }
 
-/** What can leave the pool [wad]. */
+/**
+ * What can leave the pool.
+ *
+ * @param pool at some time
+ * @returns cash [wad]
+ *
+ * @example
+ * ```ts
+ * const lending = { ...house.lending, lent: 1_000n * WAD, borrowed: 400n * WAD, reserves: 0n };
+ * console.log(formatWad(liquidity(lending))); // → 600
+ * ```
+ */
 export function liquidity(pool: LendingState): bigint {
   return pool.lent + pool.reserves - pool.borrowed;
 }
@@ -42,15 +66,50 @@ export function debtOf(pool: LendingState, shares: bigint): bigint {
   return divUp(shares * (pool.borrowed + 1n), pool.debtShares + VIRTUAL_SHARES);
 }
 
-/** Lent cash and debt of an account [wad] at `time` [s]. */
-export function loansOf(account: AccountState, lending: LendingState, time: bigint): { lent: bigint; debt: bigint } {
+/** What an account has lent and borrowed [wad], with interest. */
+export interface Loans {
+  /** lent cash, floored */
+  readonly lent: bigint;
+  /** debt, rounded up */
+  readonly debt: bigint;
+}
+
+/**
+ * Lent cash and debt of an account.
+ *
+ * @param account what it owns and owes
+ * @param lending the pool as it is stored
+ * @param time [s]
+ * @returns both [wad]
+ *
+ * @example
+ * ```ts
+ * const { lent, debt } = loansOf(account, house.lending, house.time);
+ * console.log(lent, debt); // → 0n 0n
+ * ```
+ */
+export function loansOf(account: AccountState, lending: LendingState, time: bigint): Loans {
   if (account.lentShares === 0n && account.debtShares === 0n) return { lent: 0n, debt: 0n };
   const pool = currentLending(lending, time);
   return { lent: lentOf(pool, account.lentShares), debt: debtOf(pool, account.debtShares) };
 }
 
-/** Rate [wad per second] at which `borrowed` of `lent` [wad] pays. */
-export function borrowRate({ params }: Pick<LendingState, "params">, borrowed: bigint, lent: bigint): bigint {
+/**
+ * The rate that debt pays, by utilisation.
+ *
+ * @param pool with its parameters
+ * @param borrowed [wad]
+ * @param lent [wad]
+ * @returns the rate [wad per second]
+ *
+ * @example
+ * ```ts
+ * const perYear = borrowRate(house.lending, 400n * WAD, 1_000n * WAD) * 365n * 24n * 3600n;
+ * console.log(perYear / 10n ** 12n); // → 19999n
+ * ```
+ */
+export function borrowRate(pool: Pick<LendingState, "params">, borrowed: bigint, lent: bigint): bigint {
+  const { params } = pool;
   if (borrowed === 0n || params.kink === 0n) return 0n;
   const u = borrowed >= lent ? PPM : (borrowed * PPM) / lent;
   let yearly = (params.lowSlope * min(u, params.kink) * WAD) / params.kink; // [ppm · wad]

@@ -55,41 +55,72 @@ export interface LiquidationRequest {
 
 /** A leg that moves from the account to the taker. */
 export interface MovedLeg {
+  /** id of the market */
   readonly market: number;
-  readonly size: bigint; // [wad] what the taker gets
-  readonly credit: bigint; // [wad] added to the account's quote and taken off the taker's, besides the size at the mark
+  /** [wad] what the taker gets */
+  readonly size: bigint;
+  /** [wad] added to the account's quote and taken off the taker's, besides the size at the mark */
+  readonly credit: bigint;
+}
+
+/** Collateral that moves from the account to the taker. */
+export interface MovedCollateral {
+  /** of the collateral asset */
+  readonly id: number;
+  /** [wad] */
+  readonly amount: bigint;
 }
 
 /** A slice that changes hands. Amounts are [wad]. */
 export interface Deal {
-  readonly fraction: bigint; // f, zero where nothing is left to sell
+  /** f, zero where nothing is left to sell */
+  readonly fraction: bigint;
+  /** what the sale takes off the account's equity */
   readonly cost: bigint;
+  /** part of the cost for the insurance fund */
   readonly toFund: bigint;
+  /** part of the cost for who flagged the account */
   readonly toFlagger: bigint;
-  readonly gain: bigint; // cost − toFund − toFlagger, what the taker keeps
-  readonly payment: bigint; // cash to the account, negative: from it
-  readonly paid: bigint; // cash that the taker pays, negative: that he gets
-  readonly collaterals: readonly { readonly id: number; readonly amount: bigint }[];
+  /** cost − toFund − toFlagger, what the taker keeps */
+  readonly gain: bigint;
+  /** cash to the account, negative: from it */
+  readonly payment: bigint;
+  /** cash that the taker pays, negative: that he gets */
+  readonly paid: bigint;
+  /** collateral that moves */
+  readonly collaterals: readonly MovedCollateral[];
+  /** positions that move */
   readonly legs: readonly MovedLeg[];
-  readonly lentShares: bigint; // of lent cash that the account pays with
-  readonly debtShares: bigint; // of the debt that moves
-  readonly opened: Books; // the account and its house after settlement and waterfall, before the sale
-  readonly after: AccountState; // the account after the call, if its taker pays in cash
+  /** of lent cash that the account pays with */
+  readonly lentShares: bigint;
+  /** of the debt that moves */
+  readonly debtShares: bigint;
+  /** the account and its house after settlement and waterfall, before the sale */
+  readonly opened: Books;
+  /** the account after the call, if its taker pays in cash */
+  readonly after: AccountState;
 }
 
 /** What `ClearingHouse.liquidate` would do now. Amounts are [wad]. */
 export interface LiquidationPlan extends Deal {
-  readonly assessment: Assessment; // before
-  readonly discount: bigint; // d
-  readonly needed: bigint; // fraction that makes the account whole
-  readonly rescue: bigint; // what the fund owes the taker of a sinking account, before the fund's caps
-  readonly deficit: bigint; // what goes through the waterfall first
+  /** before */
+  readonly assessment: Assessment;
+  /** d */
+  readonly discount: bigint;
+  /** fraction that makes the account whole */
+  readonly needed: bigint;
+  /** what the fund owes the taker of a sinking account, before the fund's caps */
+  readonly rescue: bigint;
+  /** what goes through the waterfall first */
+  readonly deficit: bigint;
 }
 
 /** What `ClearingHouse.cashCall` would do now. Amounts are [wad]. */
 export interface CashCallPlan extends Deal {
-  readonly assessment: Assessment; // before
-  readonly loss: bigint; // what settlement could not collect
+  /** before */
+  readonly assessment: Assessment;
+  /** what settlement could not collect */
+  readonly loss: bigint;
 }
 
 /** What the taker of a cash call asks for. */
@@ -130,11 +161,28 @@ type Transfer = Pick<Deal, "payment" | "paid" | "collaterals" | "legs" | "lentSh
 /**
  * Plans the liquidation of an account with the steps and the rounding of `ClearingHouse.liquidate`. What has no usable price stays,
  * and MM is then what the rest adds to it.
- * @throws NotLiquidatable if E ≥ MM
- * @throws FractionTooSmall if `maxFraction` would take or leave dust, or is less than the whole of an account with E ≤ d · MM
- * @throws NothingToSell if nothing has a usable price, or what has none needs all the margin
- * @throws ClaimsNotAccepted if the account can pay the taker only in claims
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ *
+ * @param account that is sold from
+ * @param house prices, markets, parameters and the lending pool
+ * @param request what the liquidator asks for
+ * @returns what would move
+ * @throws {@link NotLiquidatable} if E ≥ MM
+ * @throws {@link FractionTooSmall} if `maxFraction` would take or leave dust, or is less than the whole of an account with E ≤ d · MM
+ * @throws {@link NothingToSell} if nothing has a usable price, or what has none needs all the margin
+ * @throws {@link ClaimsNotAccepted} if the account can pay the taker only in claims
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ *
+ * @example
+ * ```ts
+ * const eth = { ...house.prices.get(0)!, price: 1030n * WAD };
+ * const crashed = { ...house, prices: new Map(house.prices).set(0, eth) };
+ * const auction = advanceAuction(undefined, assessAccount(account, crashed), bob.address, house.time);
+ * const plan = planLiquidation(account, crashed, { auction, owner: alice.address, taker: bob.address });
+ * console.log(marginState(assessAccount(plan.after, plan.opened.house))); // → healthy
+ * ```
  */
 export function planLiquidation(
   account: AccountState,
@@ -174,10 +222,28 @@ export function planLiquidation(
 /**
  * Plans a cash call with the steps and the rounding of `ClearingHouse.cashCall`: a slice of an account whose loss has waited for
  * cash longer than a day, whatever its health. The ledger also wants no money to have moved in the lending pool in the same block.
- * @throws NoCashCall if no loss has waited long enough, or the account is to be liquidated instead
- * @throws NothingToSell if its collateral is worth no more than its debt
- * @throws ClaimsNotAccepted if the account can pay the taker only in claims
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice, MissingRate
+ *
+ * @param account that is sold from
+ * @param house prices, markets, parameters and the lending pool
+ * @param request what the liquidator asks for
+ * @returns what would move
+ * @throws {@link NoCashCall} if no loss has waited long enough, or the account is to be liquidated instead
+ * @throws {@link NothingToSell} if its collateral is worth no more than its debt
+ * @throws {@link ClaimsNotAccepted} if the account can pay the taker only in claims
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+ *
+ * @example
+ * ```ts
+ * try {
+ *   planCashCall(account, house, { cashCallClock: 0n });
+ * } catch (error) {
+ *   if (error instanceof NoCashCall) console.log(error.clock); // → 0n
+ * }
+ * ```
  */
 export function planCashCall(account: AccountState, house: HouseState, request: CashCallRequest): CashCallPlan {
   const s = snapshotOf(account, house, "cautious");
@@ -201,8 +267,23 @@ export function planCashCall(account: AccountState, house: HouseState, request: 
 
 /**
  * The taker's account after a planned liquidation or cash call, the rescue reward left aside.
- * @throws InsufficientCash if he cannot raise what he has to pay
- * @throws UnknownMarket, MissingPrice
+ *
+ * @param taker account that gets the slice
+ * @param deal what moves
+ * @returns the account afterwards
+ * @throws {@link InsufficientCash} if he cannot raise what he has to pay
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ *
+ * @example
+ * ```ts
+ * const eth = { ...house.prices.get(0)!, price: 1030n * WAD };
+ * const crashed = { ...house, prices: new Map(house.prices).set(0, eth) };
+ * const auction = advanceAuction(undefined, assessAccount(account, crashed), bob.address, house.time);
+ * const plan = planLiquidation(account, crashed, { auction, owner: alice.address, taker: bob.address });
+ * const taker = takeOver({ ...account, positions: new Map() }, plan);
+ * console.log(taker.positions.get(0)?.size === plan.legs[0]?.size); // → true
+ * ```
  */
 export function takeOver(taker: AccountState, deal: Deal): AccountState {
   return hand(deal.opened, taker, deal).taker;

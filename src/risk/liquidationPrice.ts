@@ -11,7 +11,9 @@ const SECANT_STEPS = 24; // after this many the search only halves the interval
 
 /** The nearest prices [wad] below and above the present one at which an account changes sides of its maintenance margin. */
 export interface LiquidationPrices {
+  /** below the present one; left out if there is none */
   readonly down?: bigint;
+  /** above the present one; left out if there is none */
   readonly up?: bigint;
 }
 
@@ -23,16 +25,46 @@ export interface LiquidationPrices {
  * E is linear in the price. MM is linear too, but for the concentration charge, which is quadratic until the exposure reaches
  * the depth. So between the knots (zero, the peak of E − MM, the depth, the highest price) the sign changes at most once, and
  * regula falsi on the engine's own arithmetic finds it to the wei.
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ *
+ * @param account what it owns and owes
+ * @param house prices, markets, parameters and the lending pool
+ * @param underlying whose price moves
+ * @returns prices [wad] at which it changes sides
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+ *
+ * @example
+ * ```ts
+ * const { down, up } = liquidationPrices(account, house, 0);
+ * console.log((down ?? 0n) / WAD, up); // → 1031n undefined
+ * ```
  */
 export function liquidationPrices(account: AccountState, house: HouseState, underlying: number): LiquidationPrices {
   return crossings(account, house, underlying, "maintenanceMargin");
 }
 
 /**
- * The same for the initial margin: the first price at which a healthy account is called for margin, or one that is below it now is
- * healthy again.
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ * As {@link liquidationPrices} for the initial margin: the first price at which a healthy account is called for margin, or one that
+ * is below it now is healthy again.
+ *
+ * @param account what it owns and owes
+ * @param house prices, markets, parameters and the lending pool
+ * @param underlying whose price moves
+ * @returns prices [wad] at which it changes sides
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+ *
+ * @example
+ * ```ts
+ * const { down, up } = marginCallPrices(account, house, 0);
+ * console.log((down ?? 0n) / WAD, up); // → 1053n undefined
+ * ```
  */
 export function marginCallPrices(account: AccountState, house: HouseState, underlying: number): LiquidationPrices {
   return crossings(account, house, underlying, "initialMargin");

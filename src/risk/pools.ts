@@ -30,8 +30,19 @@ export function legs(account: AccountState, house: HouseState): Leg[] {
 }
 
 /**
- * PnL [wad] of a position in a market at the prices and time of `house`; a price is needed only where there is size.
- * @throws UnknownMarket, MissingPrice
+ * PnL of a position in a market at the prices and time of a house; a price is needed only where there is size.
+ *
+ * @param position size and quote
+ * @param market id of the market
+ * @param house prices, markets, parameters and the lending pool
+ * @returns PnL [wad]
+ * @throws {@link UnknownMarket} if the market is not in `house`
+ * @throws {@link MissingPrice} if there is size and the underlying has no usable price
+ *
+ * @example
+ * ```ts
+ * console.log(formatWad(pnlOf({ size: WAD, quote: -1_900n * WAD }, 0, house))); // → 100
+ * ```
  */
 export function pnlOf(position: Position, market: number, house: HouseState): bigint {
   if (position.size === 0n) return position.quote;

@@ -44,8 +44,21 @@ interface Gathering {
 }
 
 /**
- * Collects an account at the prices of `house` into what the risk engine judges.
- * @throws UnknownMarket, UnknownCollateral, MissingPrice, MissingRate
+ * Collects an account at the prices of a house into what the risk engine judges.
+ *
+ * @param account what it owns and owes
+ * @param house prices, markets, parameters and the lending pool
+ * @returns the portfolio
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+ *
+ * @example
+ * ```ts
+ * const [eth] = gather(account, house).underlyings;
+ * console.log(formatWad(eth?.net ?? 0n), formatWad(eth?.price ?? 0n)); // → 10 2000
+ * ```
  */
 export function gather(account: AccountState, house: HouseState): Portfolio {
   return snapshotOf(account, house).portfolio;

@@ -8,31 +8,57 @@ import type { AccountState, Assessment, HouseState, MarginState } from "./types.
 
 /** The prices of one underlying at which an account's state changes, all else unchanged. */
 export interface PriceBounds {
+  /** id of the underlying */
   readonly underlying: number;
-  readonly price: bigint; // [wad] now
+  /** [wad] now */
+  readonly price: bigint;
+  /** where E meets IM */
   readonly marginCall: LiquidationPrices;
+  /** where E meets MM */
   readonly liquidation: LiquidationPrices;
 }
 
 /** How an account stands; amounts are [wad]. */
 export interface Standing extends Assessment {
+  /** row of the health table */
   readonly state: MarginState;
-  readonly ratio: bigint | undefined; // E / MM
-  readonly freeCollateral: bigint; // cash that could leave without borrowing
+  /** E / MM, `undefined` where MM is zero */
+  readonly ratio: bigint | undefined;
+  /** cash that could leave without borrowing */
+  readonly freeCollateral: bigint;
+  /** gross notional over equity, `undefined` where equity is not positive */
   readonly leverage: bigint | undefined;
-  readonly bounds: readonly PriceBounds[]; // one for each underlying it holds
+  /** one for each underlying it holds */
+  readonly bounds: readonly PriceBounds[];
 }
 
 /** An account at shocked prices. */
 export interface Shocked extends Assessment {
-  readonly factor: bigint; // [wad] of the present prices
+  /** [wad] of the present prices */
+  readonly factor: bigint;
+  /** row of the health table */
   readonly state: MarginState;
+  /** E / MM, `undefined` where MM is zero */
   readonly ratio: bigint | undefined;
 }
 
 /**
  * Everything an owner asks of an account before and after he acts.
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice, MissingRate
+ *
+ * @param account what it owns and owes
+ * @param house prices, markets, parameters and the lending pool
+ * @returns how it stands
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+ *
+ * @example
+ * ```ts
+ * const { state, ratio, bounds } = standingOf(account, house);
+ * console.log(state, (ratio ?? 0n) / WAD, bounds.length); // → healthy 16n 1
+ * ```
  */
 export function standingOf(account: AccountState, house: HouseState): Standing {
   const assessment = assessAccount(account, house);
@@ -51,8 +77,24 @@ export function standingOf(account: AccountState, house: HouseState): Standing {
 }
 
 /**
- * An account with the prices of `underlyings` (all it holds if left out) multiplied by each of `factors` [wad], all else unchanged.
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice, MissingRate
+ * An account at shocked prices, all else unchanged.
+ *
+ * @param account what it owns and owes
+ * @param house prices, markets, parameters and the lending pool
+ * @param factors [wad] by which prices are multiplied, one after the other
+ * @param underlyings whose prices move; all it holds if left out
+ * @returns the account at each of `factors`
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+ *
+ * @example
+ * ```ts
+ * const [half, double] = stressTest(account, house, [WAD / 2n, 2n * WAD]);
+ * console.log(half?.state, double?.state); // → bankrupt healthy
+ * ```
  */
 export function stressTest(
   account: AccountState,

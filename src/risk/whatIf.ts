@@ -12,27 +12,55 @@ const FEE_UNIT = 10n ** 9n; // [wad] granularity of fees, rounded up
 
 /** A hypothetical fill from the view of one account. */
 export interface HypotheticalFill {
+  /** id of the market */
   readonly market: number;
-  readonly size: bigint; // [wad] change of the account's size
-  readonly price: bigint; // [wad]
-  readonly feeRate: bigint; // [ppm of notional]
+  /** [wad] change of the account's size */
+  readonly size: bigint;
+  /** [wad] */
+  readonly price: bigint;
+  /** [ppm of notional] */
+  readonly feeRate: bigint;
 }
 
 /** An account after a hypothetical fill. */
 export interface WhatIf {
+  /** what it then owns and owes */
   readonly account: AccountState;
-  readonly fee: bigint; // [wad]
+  /** [wad] */
+  readonly fee: bigint;
+  /** E, IM and MM */
   readonly assessment: Assessment;
+  /** row of the health table */
   readonly state: MarginState;
-  readonly leverage: bigint | undefined; // [wad] gross notional over equity
-  readonly liquidationPrices: LiquidationPrices; // of the market's underlying
-  readonly surcharge: bigint; // [wad] what an opening must carry beyond IM, at the open interest as it is
-  readonly accepted: boolean; // whether the ledger would let the account stand
+  /** [wad] gross notional over equity */
+  readonly leverage: bigint | undefined;
+  /** of the market's underlying */
+  readonly liquidationPrices: LiquidationPrices;
+  /** [wad] what an opening must carry beyond IM, at the open interest as it is */
+  readonly surcharge: bigint;
+  /** whether the ledger would let the account stand */
+  readonly accepted: boolean;
 }
 
 /**
  * What a fill would make of an account: E, IM, MM, margin state, leverage and liquidation prices after it.
- * @throws UnknownMarket, UnknownUnderlying, UnknownCollateral, MissingPrice
+ *
+ * @param account what it owns and owes
+ * @param house prices, markets, parameters and the lending pool
+ * @param fill what is traded
+ * @returns the account after the fill
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
+ * @throws {@link UnknownCollateral} if a collateral asset of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ * @throws {@link MissingRate} if the rate of a collateral asset that it holds is unusable
+ *
+ * @example
+ * ```ts
+ * const fill = { market: 0, size: 5n * WAD, price: 2000n * WAD, feeRate: 500n };
+ * const { fee, assessment, accepted } = whatIf(account, house, fill);
+ * console.log(formatWad(fee), formatWad(assessment.equity), accepted); // → 5 9985 true
+ * ```
  */
 export function whatIf(account: AccountState, house: HouseState, fill: HypotheticalFill): WhatIf {
   const fee = tradingFee(fill.size, fill.price, fill.feeRate);
@@ -54,7 +82,19 @@ export function whatIf(account: AccountState, house: HouseState, fill: Hypotheti
 
 /**
  * The account after a fill. A position that it closes whole at a loss is settled at once.
- * @throws UnknownMarket, MissingPrice
+ *
+ * @param account what it owns and owes
+ * @param house prices, markets, parameters and the lending pool
+ * @param fill what is traded
+ * @returns what it then owns and owes
+ * @throws {@link UnknownMarket} if a market of it is not in `house`
+ * @throws {@link MissingPrice} if something that it holds has no usable price
+ *
+ * @example
+ * ```ts
+ * const after = applyFill(account, house, { market: 0, size: -4n * WAD, price: 2000n * WAD, feeRate: 500n });
+ * console.log(formatWad(after.positions.get(0)?.size ?? 0n)); // → 6
+ * ```
  */
 export function applyFill(account: AccountState, house: HouseState, fill: HypotheticalFill): AccountState {
   return fillBooks(account, house, fill).account;
@@ -74,7 +114,19 @@ function opens(before: AccountState, after: AccountState, market: number): boole
   return abs(after.positions.get(market)?.size ?? 0n) > abs(before.positions.get(market)?.size ?? 0n);
 }
 
-/** Fee [wad] on a fill of `size` [wad] at `price` [wad], rounded up to 1e-9 USD. */
+/**
+ * Fee on a fill, rounded up to 1e-9 USD.
+ *
+ * @param size of the fill [wad]
+ * @param price of the fill [wad]
+ * @param feeRate [ppm of notional]
+ * @returns the fee [wad]
+ *
+ * @example
+ * ```ts
+ * console.log(formatWad(tradingFee(5n * WAD, 2000n * WAD, 500n))); // → 5
+ * ```
+ */
 export function tradingFee(size: bigint, price: bigint, feeRate: bigint): bigint {
   return divUp(abs(size) * price * feeRate, PPM * WAD * FEE_UNIT) * FEE_UNIT;
 }

@@ -1,20 +1,110 @@
-import { readFileSync } from "node:fs";
+import { PlimsollError } from "../risk/plimsollError.ts";
+import { address, fields, flag, list, text, Unreadable, whole } from "./reader.ts";
+import type { Reader } from "./reader.ts";
 
-import { getAddress, isAddress } from "ethers";
-import { z } from "zod";
+/** Where the contracts of a house are. */
+export interface ContractAddresses {
+  /** who may change parameters */
+  accessManager: string;
+  /** holder of all tokens; deposits need an approval for it */
+  vault: string;
+  /** the ledger */
+  clearingHouse: string;
+  /** settles signed orders and intents */
+  exchange: string;
+  /** judges portfolios */
+  riskEngine: string;
+  /** guarded prices */
+  priceOracle: string;
+  /** backstop capital */
+  insuranceFund: string;
+}
 
-const address = z
-  .string()
-  .refine((text) => isAddress(text), "must be an address: 0x and 40 hexadecimal digits")
-  .transform((text) => getAddress(text));
-const id = z.int().min(0).max(255);
-const decimals = z.int().min(0).max(24);
+/** The settlement asset. */
+export interface CashEntry {
+  /** such as "USDC" */
+  symbol: string;
+  /** address of the ERC-20 token */
+  token: string;
+  /** of the token */
+  decimals: number;
+  /** whether the token was deployed with the house */
+  mock: boolean;
+}
 
-const addressBookSchema = z.strictObject({
-  chainId: z.int().positive(),
-  /** Block at or before the first event of the house: where readers of events begin. */
-  deployBlock: z.int().min(0),
-  contracts: z.strictObject({
+/** What prices are of. */
+export interface UnderlyingEntry {
+  /** as the contracts number it */
+  id: number;
+  /** such as "ETH" */
+  name: string;
+  /** address of the Chainlink feed */
+  feed: string;
+  /** of the feed's answers */
+  feedDecimals: number;
+  /** whether the feed was deployed with the house */
+  mock: boolean;
+}
+
+/** A perpetual market. */
+export interface MarketEntry {
+  /** as the contracts number it */
+  id: number;
+  /** such as "ETH-PERP" */
+  name: string;
+  /** id of the underlying */
+  underlying: number;
+}
+
+/** A collateral asset. */
+export interface CollateralEntry extends CashEntry {
+  /** as the contracts number it */
+  id: number;
+  /** id of the underlying */
+  underlying: number;
+}
+
+/** Where a house is deployed and what it lists. */
+export interface AddressBook {
+  /** of the chain that it is on */
+  chainId: number;
+  /** block at or before the first event of the house: where readers of events begin */
+  deployBlock: number;
+  /** its contracts */
+  contracts: ContractAddresses;
+  /** the settlement asset */
+  cash: CashEntry;
+  /** what has a price */
+  underlyings: UnderlyingEntry[];
+  /** what is traded */
+  markets: MarketEntry[];
+  /** what is accepted besides cash */
+  collaterals: CollateralEntry[];
+}
+
+/** An address book that is missing, unreadable or malformed. */
+export class InvalidAddressBook extends PlimsollError {
+  override readonly name = "InvalidAddressBook";
+  /** file or other place that it comes from */
+  readonly source: string;
+
+  /**
+   * @param source file or other place that it comes from
+   * @param reason what is wrong with it
+   */
+  constructor(source: string, reason: string) {
+    super(`${source} is no address book: ${reason}. Run the deployment (npm run deploy) to write a new one.`);
+    this.source = source;
+  }
+}
+
+const id = whole(0, 255);
+const decimals = whole(0, 24);
+const asset = { symbol: text, token: address, decimals, mock: flag };
+const readBook: Reader<AddressBook> = fields<AddressBook>({
+  chainId: whole(1),
+  deployBlock: whole(0),
+  contracts: fields<ContractAddresses>({
     accessManager: address,
     vault: address,
     clearingHouse: address,
@@ -23,51 +113,33 @@ const addressBookSchema = z.strictObject({
     priceOracle: address,
     insuranceFund: address,
   }),
-  cash: z.strictObject({ symbol: z.string(), token: address, decimals, mock: z.boolean() }),
-  underlyings: z.array(
-    z.strictObject({ id, name: z.string(), feed: address, feedDecimals: z.int(), mock: z.boolean() }),
+  cash: fields<CashEntry>(asset),
+  underlyings: list(
+    fields<UnderlyingEntry>({ id, name: text, feed: address, feedDecimals: whole(0, 255), mock: flag }),
   ),
-  markets: z.array(z.strictObject({ id, name: z.string(), underlying: id })),
-  collaterals: z.array(
-    z.strictObject({ id, symbol: z.string(), token: address, decimals, underlying: id, mock: z.boolean() }),
-  ),
+  markets: list(fields<MarketEntry>({ id, name: text, underlying: id })),
+  collaterals: list(fields<CollateralEntry>({ id, ...asset, underlying: id })),
 });
 
-/** Where a house is deployed and what it lists. `mock` marks tokens and feeds that were deployed with it. */
-export type AddressBook = z.output<typeof addressBookSchema>;
-
-/** An address book that is missing, unreadable or malformed. */
-export class InvalidAddressBook extends Error {
-  readonly source: string;
-
-  constructor(source: string, reason: string) {
-    super(`${source} is no address book: ${reason}. Run the deployment (npm run deploy) to write a new one.`);
-    this.name = "InvalidAddressBook";
-    this.source = source;
-  }
-}
-
 /**
- * Validates an address book.
+ * Validates an address book, such as one that came as JSON, and gives addresses their checksums.
+ *
+ * @param value what may be one
  * @param source what to call it in an error
- * @throws InvalidAddressBook
+ * @returns the address book
+ * @throws {@link InvalidAddressBook} if a field is missing, malformed or unknown
+ *
+ * @example
+ * ```ts
+ * const book = parseAddressBook(JSON.parse(JSON.stringify(addressBook)));
+ * console.log(book.markets[0]?.name); // → ETH-PERP
+ * ```
  */
 export function parseAddressBook(value: unknown, source = "the value"): AddressBook {
-  const result = addressBookSchema.safeParse(value);
-  if (!result.success) throw new InvalidAddressBook(source, z.prettifyError(result.error));
-  return result.data;
-}
-
-/**
- * Reads the address book that a deployment wrote.
- * @throws InvalidAddressBook
- */
-export function loadAddressBook(file: string): AddressBook {
-  let value: unknown;
   try {
-    value = JSON.parse(readFileSync(file, "utf8"));
+    return readBook(value, "");
   } catch (error) {
-    throw new InvalidAddressBook(file, error instanceof Error ? error.message : String(error));
+    if (error instanceof Unreadable) throw new InvalidAddressBook(source, error.message);
+    throw error;
   }
-  return parseAddressBook(value, file);
 }

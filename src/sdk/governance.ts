@@ -1,4 +1,6 @@
-import { IClearingHouse__factory, PriceOracle__factory, RiskEngine__factory } from "../../types/index.ts";
+import { IClearingHouse__factory } from "../../types/factories/contracts/interfaces/IClearingHouse__factory.ts";
+import { PriceOracle__factory } from "../../types/factories/contracts/PriceOracle__factory.ts";
+import { RiskEngine__factory } from "../../types/factories/contracts/RiskEngine__factory.ts";
 import type {
   CollateralParamsStruct,
   LendingParamsStruct,
@@ -9,7 +11,7 @@ import type { CollateralRiskStruct, UnderlyingRiskStruct } from "../../types/con
 import type { AddressBook } from "./addressBook.ts";
 import type { Call } from "./calls.ts";
 
-// What governance may change; the sender needs the role that the access manager asks for.
+// What governance may change; the sender needs the role that the access manager asks for. Not for traders, and so no part of the package.
 
 const ledger = IClearingHouse__factory.createInterface();
 const oracle = PriceOracle__factory.createInterface();

@@ -1,4 +1,4 @@
-import { AccessManager__factory } from "../../types/index.ts";
+import { AccessManager__factory } from "../../types/factories/@openzeppelin/contracts/access/manager/AccessManager__factory.ts";
 import { accountId, ownerOf } from "./accountId.ts";
 import type { AccountId } from "./accountId.ts";
 import type { Plimsoll } from "./client.ts";
@@ -8,36 +8,75 @@ const RANGE = 10_000; // [blocks] that nodes commonly allow one query of logs
 
 /** A change of an account, as an event told it; amounts are [wad]. */
 export interface StatementEntry {
+  /** number of the block */
   readonly block: number;
+  /** hash of the transaction */
   readonly transaction: string;
+  /** such as "deposit", "buy" or "settlement" */
   readonly what: string;
-  readonly token?: string; // address
+  /** address of the token, of deposits, withdrawals and transfers */
+  readonly token?: string;
+  /** id of the market, of fills, slices and settlements */
   readonly market?: number;
-  readonly amount: bigint; // of cash, token or size, signed as it changed the account
+  /** of cash, token or size, signed as it changed the account */
+  readonly amount: bigint;
+  /** of a fill */
   readonly price?: bigint;
-  readonly cost?: bigint; // fee, or what a liquidation cost
+  /** fee, or what a liquidation cost */
+  readonly cost?: bigint;
+}
+
+/** Where and when a key was used. */
+export interface KeyUse {
+  /** number of the block */
+  readonly block: number;
+  /** [s] of the block */
+  readonly time: number;
 }
 
 /** A session key as it stands. */
 export interface KnownKey {
+  /** address of the key */
   readonly key: string;
+  /** what it may do */
   readonly grant: Grant;
+  /** how often it was granted */
   readonly version: bigint;
-  readonly parent: string | undefined; // key that granted it; `undefined`: the owner
+  /** key that granted it; `undefined`: the owner */
+  readonly parent: string | undefined;
+  /** whether it works */
   readonly live: boolean;
-  readonly tradedToday: bigint; // [1e-6 USD]
-  readonly loss: bigint; // [1e-9 USD]
-  readonly lastUse: { readonly block: number; readonly time: number } | undefined; // [s] its last fill or intent
+  /** [1e-6 USD] that it has traded today (UTC) */
+  readonly tradedToday: bigint;
+  /** [1e-9 USD] that its fills have lost against the index, fees included */
+  readonly loss: bigint;
+  /** its last fill or intent; `undefined` if it was never used */
+  readonly lastUse: KeyUse | undefined;
 }
 
 /** Who has a role in the house's access manager. */
 export interface RoleMember {
-  readonly role: bigint; // 0 = admin
+  /** 0 = admin */
+  readonly role: bigint;
+  /** address of who has it */
   readonly member: string;
-  readonly delay: bigint; // [s] between scheduling and executing
+  /** [s] between scheduling and executing */
+  readonly delay: bigint;
 }
 
-/** Accounts of an owner into which anything was ever brought, in ascending order; the main account is always among them. */
+/**
+ * Accounts of an owner into which anything was ever brought. The main account is always among them.
+ *
+ * @param house client of the house
+ * @param owner who is asked about
+ * @returns ids in ascending order
+ *
+ * @example
+ * ```ts
+ * await house.transfer(account, isolatedAccountId(alice.address, 0), "USDC", "100");
+ * console.log((await accountsOf(house, alice.address)).map((id) => accountParts(id).isolatedMarket)); // → [ undefined, 0n ]
+ * ```
+ */
 export async function accountsOf(house: Plimsoll, owner: string): Promise<AccountId[]> {
   const { clearingHouse: c } = house;
   const { Deposited, Transferred, Liquidated } = c.filters;
@@ -50,7 +89,19 @@ export async function accountsOf(house: Plimsoll, owner: string): Promise<Accoun
   return [...own].sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** What has happened to an account, oldest first. */
+/**
+ * What has happened to an account, by the events of the house.
+ *
+ * @param house client of the house
+ * @param id account that is asked about
+ * @returns entries, the oldest first
+ *
+ * @example
+ * ```ts
+ * const [deposit, fill] = await statementOf(house, account);
+ * console.log(deposit?.what, fill?.what, formatWad(fill?.cost ?? 0n)); // → deposit buy 10
+ * ```
+ */
 export async function statementOf(house: Plimsoll, id: AccountId): Promise<StatementEntry[]> {
   const entries = await history(house, async (...range) => {
     const lists = await Promise.all([moved(house, id, range), traded(house, id, range), settled(house, id, range)]);
@@ -60,8 +111,19 @@ export async function statementOf(house: Plimsoll, id: AccountId): Promise<State
 }
 
 /**
- * Interest [wad] that an account's loans have cost since it last had none; negative if it has earned more by lending. The principal
- * of debt that a liquidation moves goes with it.
+ * Interest that an account's loans have cost since it last had none. The principal of debt that a liquidation moves goes with it.
+ *
+ * @param house client of the house
+ * @param id account that is asked about
+ * @returns USD [wad], negative if it has earned more by lending
+ *
+ * @example
+ * ```ts
+ * await house.lend(account, "2500");
+ * await (await Plimsoll.connect(addressBook, bob)).withdraw(accountId(bob.address), "USDC", "10500"); // more than his cash: he borrows
+ * await passTime(3600);
+ * console.log((await interestSoFar(house, account)) < 0n); // → true
+ * ```
  */
 export async function interestSoFar(house: Plimsoll, id: AccountId): Promise<bigint> {
   const { clearingHouse: c } = house;
@@ -78,7 +140,20 @@ export async function interestSoFar(house: Plimsoll, id: AccountId): Promise<big
   return netDebt(await c.loans(id)) - principal;
 }
 
-/** Every key that was ever granted for an owner, as it stands, in the order of their first grants. */
+/**
+ * Every key that was ever granted for an owner, as it stands.
+ *
+ * @param house client of the house
+ * @param owner who is asked about
+ * @returns keys in the order of their first grants
+ *
+ * @example
+ * ```ts
+ * await house.grantKey({ owner: alice.address, key: bob.address }, { scopes: ["trade"], lossLimit: 500 });
+ * const [known] = await keysOf(house, alice.address);
+ * console.log(known?.key === bob.address, known?.live, known?.grant.lossLimit); // → true true 500n
+ * ```
+ */
 export async function keysOf(house: Plimsoll, owner: string): Promise<KnownKey[]> {
   const { exchange } = house;
   const { KeyGranted, KeyUsed, IntentUsed } = exchange.filters;
@@ -95,7 +170,18 @@ export async function keysOf(house: Plimsoll, owner: string): Promise<KnownKey[]
   return Promise.all(keys.map((key) => keyOf(house, owner, key, lastUse.get(key))));
 }
 
-/** Members of the roles of the house's access manager, as they stand. */
+/**
+ * Who governs the house: members of the roles of its access manager, as they stand.
+ *
+ * @param house client of the house
+ * @returns members
+ *
+ * @example
+ * ```ts
+ * const members = await roleMembers(house);
+ * console.log(members.some(({ role }) => role === 0n)); // → true
+ * ```
+ */
 export async function roleMembers(house: Plimsoll): Promise<RoleMember[]> {
   const manager = AccessManager__factory.connect(house.addressBook.contracts.accessManager, house.provider);
   const granted = await history(house, (...range) => manager.queryFilter(manager.filters.RoleGranted(), ...range));

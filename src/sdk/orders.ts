@@ -2,43 +2,62 @@ import { TypedDataEncoder, verifyTypedData } from "ethers";
 import type { Signer, TypedDataDomain } from "ethers";
 
 import { abs, PPM, WAD } from "../risk/fixed.ts";
+import { PlimsollError } from "../risk/plimsollError.ts";
 import { ownerOf } from "./accountId.ts";
 import type { AccountId } from "./accountId.ts";
-import type { AddressBook } from "./addressBook.ts";
+import type { ContractAddresses } from "./addressBook.ts";
 import { parsePrice, parseWad } from "./units.ts";
 
 /** A limit order, as the exchange's `Order`: sizes and prices in WAD, positive size buys. */
 export interface Order {
+  /** account that trades */
   account: AccountId;
+  /** id of the market */
   market: bigint;
+  /** [wad] positive buys */
   size: bigint;
+  /** [wad] worst price in USD per unit */
   limitPrice: bigint;
-  /** Fills only while the index price is at or above it; 0 = whatever it is. */
+  /** [wad] fills only while the index price is at or above it; 0 = whatever it is */
   triggerAbove: bigint;
-  /** Fills only while the index price is at or below it; 0 = whatever it is. */
+  /** [wad] fills only while the index price is at or below it; 0 = whatever it is */
   triggerBelow: bigint;
-  /** [wad USD] what who settles the whole of it may take from the account, pro rata of what fills. */
+  /** [wad USD] what who settles the whole of it may take from the account, pro rata of what fills */
   executionFee: bigint;
+  /** [s] last second at which it is good */
   expiry: bigint;
+  /** orders of one nonce share one size; a nonce that is cancelled or filled is used up */
   nonce: bigint;
+  /** the owner's epoch in which it is good: `revokeAll` begins the next one */
   epoch: bigint;
+  /** whether it waits for others and sets the price */
   resting: boolean;
+  /** whether it never takes */
   postOnly: boolean;
+  /** whether it is clipped to the position that it reduces */
   reduceOnly: boolean;
+  /** whether it is filled whole or not at all */
   fillOrKill: boolean;
 }
 
 /** An order and its owner's signature. */
 export interface SignedOrder {
+  /** what is signed */
   order: Order;
+  /** of the owner of the account, or of a key of his */
   signature: string;
 }
 
-/** What an order must say; the rest has defaults. */
+/** What an order must say; the rest has the defaults of {@link buildOrder}. */
 export type OrderFields = Pick<Order, "account" | "market" | "size" | "limitPrice" | "nonce"> & Partial<Order>;
 
-/** Which exchange an order is for. */
-export type OrderVenue = Pick<AddressBook, "chainId"> & { contracts: Pick<AddressBook["contracts"], "exchange"> };
+/** Which exchange an order is for; an address book is one. */
+export interface OrderVenue {
+  /** of the chain that it is on */
+  chainId: number;
+  /** where the exchange is */
+  contracts: Pick<ContractAddresses, "exchange">;
+}
 
 /** Seconds for which an order is good if it does not say. */
 const DEFAULT_LIFETIME = 24 * 3600;
@@ -74,20 +93,34 @@ const ORDER_TYPES = {
 };
 
 /** An order that the exchange would refuse whatever the chain's state. */
-export class InvalidOrder extends Error {
+export class InvalidOrder extends PlimsollError {
+  override readonly name = "InvalidOrder";
+  /** what is wrong */
   readonly order: Order;
 
+  /**
+   * @param order what is wrong
+   * @param reason why
+   */
   constructor(order: Order, reason: string) {
     super(`the order cannot be settled: ${reason}`);
-    this.name = "InvalidOrder";
     this.order = order;
   }
 }
 
 /**
- * Completes an order: good for 24 hours, in epoch 0, taking, neither reduce-only nor fill-or-kill, without trigger and
- * execution fee unless it says otherwise. A post-only order rests.
- * @throws InvalidOrder for what the exchange refuses by the order alone
+ * Completes an order: good for 24 hours, in epoch 0, taking, neither reduce-only nor fill-or-kill, without trigger and execution fee
+ * unless it says otherwise. A post-only order rests.
+ *
+ * @param fields what the order says
+ * @returns the order
+ * @throws {@link InvalidOrder} for what the exchange refuses by the order alone
+ *
+ * @example
+ * ```ts
+ * const fields = { account, market: 0n, size: parseWad("1.5"), limitPrice: parsePrice("1990"), nonce: 7n };
+ * console.log(buildOrder({ ...fields, postOnly: true }).resting); // → true
+ * ```
  */
 export function buildOrder(fields: OrderFields): Order {
   const order: Order = {
@@ -109,33 +142,45 @@ export function buildOrder(fields: OrderFields): Order {
 
 /** What closes a position at a price: human amounts and index prices. */
 export interface ExitTerms extends Partial<Pick<Order, "expiry" | "epoch">> {
+  /** account that holds the position */
   account: AccountId;
+  /** id of the market */
   market: number;
-  /** Of the position that is to be closed, negative for a short one. */
+  /** of the position that is to be closed, such as "2.5"; negative for a short one */
   size: string;
-  /** Index price from which on it closes. */
+  /** index price from which on it closes, such as "1900" */
   trigger: string;
+  /** orders of one nonce share one size; a nonce that is cancelled or filled is used up */
   nonce: bigint;
-  /** USD for who settles all of it. */
+  /** USD for who settles all of it, such as "5"; none if left out */
   executionFee?: string;
-  /** [ppm] of the trigger by which the worst price is worse; 5 % unless it says otherwise. */
+  /** [ppm] of the trigger by which the worst price is worse; 5 % if left out */
   slippage?: bigint;
 }
 
-/** As `ExitTerms`, with a price for either case. */
+/** As {@link ExitTerms}, with a price for either case. */
 export interface BracketTerms extends Omit<ExitTerms, "trigger"> {
+  /** index price from which on it closes at a loss */
   stop: string;
+  /** index price from which on it closes with a profit */
   target: string;
 }
 
 /**
  * An order that closes a position once the index price has moved against it as far as `trigger`. Anybody who settles it with
- * `settleForFee` earns its fee.
+ * {@link Plimsoll.settleForFee} earns its fee.
  *
- *     const order = stopLoss({ account, market: 0, size: "2", trigger: "1900", executionFee: "5", nonce: 7n });
- *     const signature = await signOrder(signer, addressBook, order);
+ * @param terms when and at what price it closes
+ * @returns the order, to be signed
+ * @throws {@link InvalidOrder} for what the exchange refuses by the order alone
+ * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+ * @throws {@link PriceNotPositive} if the trigger is zero or negative
  *
- * @throws InvalidOrder, InvalidAmount
+ * @example
+ * ```ts
+ * const order = stopLoss({ account, market: 0, size: "10", trigger: "1900", executionFee: "5", nonce: 7n });
+ * console.log(formatWad(order.size), formatWad(order.triggerBelow)); // → -10 1900
+ * ```
  */
 export function stopLoss(terms: ExitTerms): Order {
   return exit(terms, terms.size.startsWith("-"));
@@ -143,7 +188,18 @@ export function stopLoss(terms: ExitTerms): Order {
 
 /**
  * An order that closes a position once the index price has moved in its favour as far as `trigger`.
- * @throws InvalidOrder, InvalidAmount
+ *
+ * @param terms when and at what price it closes
+ * @returns the order, to be signed
+ * @throws {@link InvalidOrder} for what the exchange refuses by the order alone
+ * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+ * @throws {@link PriceNotPositive} if the trigger is zero or negative
+ *
+ * @example
+ * ```ts
+ * const order = takeProfit({ account, market: 0, size: "10", trigger: "2300", nonce: 7n, slippage: 10_000n });
+ * console.log(formatWad(order.triggerAbove), formatWad(order.limitPrice)); // → 2300 2277
+ * ```
  */
 export function takeProfit(terms: ExitTerms): Order {
   return exit(terms, !terms.size.startsWith("-"));
@@ -152,30 +208,89 @@ export function takeProfit(terms: ExitTerms): Order {
 /**
  * A stop-loss and a take-profit of which one ends the other: they share a nonce, and so one filled amount.
  *
- *     const [stop, target] = bracket({ account, market: 0, size: "2", stop: "1900", target: "2300", nonce: 7n });
+ * @param terms when and at what prices they close
+ * @returns both orders, to be signed
+ * @throws {@link InvalidOrder} for what the exchange refuses by the order alone
+ * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+ * @throws {@link PriceNotPositive} if a price is zero or negative
  *
- * @throws InvalidOrder, InvalidAmount
+ * @example
+ * ```ts
+ * const [stop, target] = bracket({ account, market: 0, size: "10", stop: "1900", target: "2300", nonce: 7n });
+ * console.log(stop.nonce === target.nonce, formatWad(stop.limitPrice)); // → true 1805
+ * ```
  */
-export function bracket({ stop, target, ...terms }: BracketTerms): [stopLoss: Order, takeProfit: Order] {
-  return [stopLoss({ ...terms, trigger: stop }), takeProfit({ ...terms, trigger: target })];
+export function bracket(terms: BracketTerms): [stopLoss: Order, takeProfit: Order] {
+  const { stop, target, ...rest } = terms;
+  return [stopLoss({ ...rest, trigger: stop }), takeProfit({ ...rest, trigger: target })];
 }
 
-/** The EIP-712 domain of an exchange. */
+/**
+ * The EIP-712 domain of an exchange.
+ *
+ * @param venue exchange that the order is for
+ * @returns the domain, for any library that signs
+ *
+ * @example
+ * ```ts
+ * console.log(orderDomain(addressBook).name); // → Plimsoll
+ * ```
+ */
 export function orderDomain({ chainId, contracts }: OrderVenue): TypedDataDomain {
   return { name: "Plimsoll", version: "1", chainId, verifyingContract: contracts.exchange };
 }
 
-/** The hash that the owner signs; equals `Exchange.hashOrder`. */
+/**
+ * The hash that the owner signs; equals `Exchange.hashOrder`.
+ *
+ * @param venue exchange that the order is for
+ * @param order what is signed
+ * @returns 32 bytes in hexadecimal
+ *
+ * @example
+ * ```ts
+ * const order = buildOrder({ account, market: 0n, size: parseWad("1.5"), limitPrice: parsePrice("1990"), nonce: 7n });
+ * console.log(hashOrder(addressBook, order) === (await house.exchange.hashOrder(order))); // → true
+ * ```
+ */
 export function hashOrder(venue: OrderVenue, order: Order): string {
   return TypedDataEncoder.hash(orderDomain(venue), ORDER_TYPES, order);
 }
 
-/** Signs an order with any signer of ethers. */
+/**
+ * Signs an order with any signer of ethers.
+ *
+ * @param signer owner of the account, or a key of his
+ * @param venue exchange that the order is for
+ * @param order what is signed
+ * @returns the signature
+ *
+ * @example
+ * ```ts
+ * const order = buildOrder({ account, market: 0n, size: parseWad("1.5"), limitPrice: parsePrice("1990"), nonce: 7n });
+ * const signed = { order, signature: await signOrder(alice, addressBook, order) };
+ * console.log(verifyOrder(addressBook, signed)); // → true
+ * ```
+ */
 export function signOrder(signer: Signer, venue: OrderVenue, order: Order): Promise<string> {
   return signer.signTypedData(orderDomain(venue), ORDER_TYPES, order);
 }
 
-/** Whether the account's owner signed the order with a plain key; a contract wallet's signature has to be asked of the wallet. */
+/**
+ * Whether the account's owner signed the order with a plain key; a contract wallet's signature has to be asked of the wallet, and a
+ * key's right of the exchange.
+ *
+ * @param venue exchange that the order is for
+ * @param signed order and signature
+ * @returns whether the owner signed it
+ *
+ * @example
+ * ```ts
+ * const order = buildOrder({ account, market: 0n, size: parseWad("1.5"), limitPrice: parsePrice("1990"), nonce: 7n });
+ * const forged = { order, signature: await signOrder(bob, addressBook, order) };
+ * console.log(verifyOrder(addressBook, forged)); // → false
+ * ```
+ */
 export function verifyOrder(venue: OrderVenue, { order, signature }: SignedOrder): boolean {
   try {
     return verifyTypedData(orderDomain(venue), ORDER_TYPES, order, signature) === ownerOf(order.account);

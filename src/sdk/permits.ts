@@ -1,11 +1,17 @@
 import { Contract, Signature, TypedDataEncoder, ZeroHash } from "ethers";
 import type { Signer, TypedDataDomain } from "ethers";
 
+import { PlimsollError } from "../risk/plimsollError.ts";
+
 /** What goes with a permit to `Vault.permit`, after token, owner and amount. */
 export interface Permit {
+  /** [s] last second at which it is good */
   deadline: bigint;
+  /** of the signature */
   v: number;
+  /** of the signature */
   r: string;
+  /** of the signature */
   s: string;
 }
 
@@ -49,32 +55,51 @@ const PERMIT2_TYPES = {
 };
 
 /** A token whose permits cannot be signed: it has none, or a domain of its own kind. Permit2 may do. */
-export class NoPermit extends Error {
+export class NoPermit extends PlimsollError {
+  override readonly name = "NoPermit";
+  /** address of the token */
   readonly token: string;
 
+  /** @param token address of the token */
   constructor(token: string) {
     super(`${token} has no ERC-2612 permit that is known how to sign: use Permit2, or approve the vault`);
-    this.name = "NoPermit";
     this.token = token;
   }
 }
 
 /** What a permit allows. */
 export interface PermitTerms {
+  /** address of the token */
   token: string;
   /** the vault of the house */
   spender: string;
   /** in the token's own units */
   amount: bigint;
-  /** [s] */
+  /** [s] last second at which it is good */
   deadline: bigint;
 }
 
 /**
- * Signs an ERC-2612 permit of a token. Anyone can bring it to `Vault.permit`.
- * @throws NoPermit
+ * Signs an ERC-2612 permit of a token. Anyone can bring it by {@link permitCall}.
+ *
+ * @param owner of the tokens
+ * @param terms what the permit allows
+ * @returns what goes with it to the vault
+ * @throws {@link NoPermit} if the token has none, or one that is not known how to sign
+ *
+ * @example
+ * ```ts
+ * const deadline = BigInt(Math.floor(Date.now() / 1000) + 600);
+ * const { token } = addressBook.cash;
+ * const permit = await signPermit(alice, { token, spender: addressBook.contracts.vault, amount: 25_000_000n, deadline });
+ * await house.batch([
+ *   permitCall(addressBook, alice.address, "USDC", "25", permit),
+ *   depositCall(addressBook, account, "USDC", "25"),
+ * ]);
+ * ```
  */
-export async function signPermit(owner: Signer, { token, spender, amount, deadline }: PermitTerms): Promise<Permit> {
+export async function signPermit(owner: Signer, terms: PermitTerms): Promise<Permit> {
+  const { token, spender, amount, deadline } = terms;
   const erc20 = new Contract(token, TOKEN, owner);
   const address = await owner.getAddress();
   const domain = await permitDomain(erc20, token, owner);
@@ -83,8 +108,23 @@ export async function signPermit(owner: Signer, { token, spender, amount, deadli
   return split(await owner.signTypedData(domain, PERMIT_TYPES, message), deadline);
 }
 
-/** Signs a permit of Permit2, which the owner has approved for the token before. What it allows has no end until it is used up. */
-export async function signPermit2(owner: Signer, { token, spender, amount, deadline }: PermitTerms): Promise<Permit> {
+/**
+ * Signs a permit of {@link PERMIT2}, which the owner has approved for the token before. What it allows has no end until it is used up.
+ *
+ * @param owner of the tokens
+ * @param terms what the permit allows
+ * @returns what goes with it to the vault
+ *
+ * @example
+ * ```ts
+ * const deadline = BigInt(Math.floor(Date.now() / 1000) + 600);
+ * const { token } = addressBook.cash;
+ * const permit = await signPermit2(alice, { token, spender: addressBook.contracts.vault, amount: 25_000_000n, deadline });
+ * console.log(permit.deadline === deadline, permit.v === 27 || permit.v === 28); // → true true
+ * ```
+ */
+export async function signPermit2(owner: Signer, terms: PermitTerms): Promise<Permit> {
+  const { token, spender, amount, deadline } = terms;
   const permit2 = new Contract(PERMIT2, ALLOWANCE, owner);
   const { nonce } = (await permit2.getFunction("allowance")(await owner.getAddress(), token, spender)) as {
     nonce: bigint;

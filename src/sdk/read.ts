@@ -1,4 +1,9 @@
-import type { IClearingHouse, PriceOracle, RiskEngine } from "../../types/index.ts";
+import { Interface } from "ethers";
+import type { Provider } from "ethers";
+
+import type { IClearingHouse } from "../../types/contracts/interfaces/IClearingHouse.ts";
+import type { IPriceOracle } from "../../types/contracts/interfaces/IPriceOracle.ts";
+import type { IRiskEngine } from "../../types/contracts/interfaces/IRiskEngine.ts";
 import type {
   AccountState,
   CollateralRisk,
@@ -17,8 +22,8 @@ import { decodeError } from "./errors.ts";
 /** The contracts that are read. */
 export interface Readable {
   clearingHouse: IClearingHouse;
-  riskEngine: RiskEngine;
-  priceOracle: PriceOracle;
+  riskEngine: Pick<IRiskEngine, "collateralRisk" | "underlyingRisk">;
+  priceOracle: Pick<IPriceOracle, "lastGood" | "lastGoodRate" | "latest" | "latestRate">;
 }
 
 /** A house, and since when its last good prices and rates are known. */
@@ -33,6 +38,8 @@ const WORD_32 = (1n << 32n) - 1n;
 const WORD_128 = (1n << 128n) - 1n;
 const WAD = 10n ** 18n;
 const FLAG_LOANS = 2n;
+
+const erc20 = new Interface(["function allowance(address owner, address spender) view returns (uint256)"]);
 
 /** An account as it stands at the end of a block. */
 export async function readAccount({ clearingHouse }: Readable, id: AccountId, blockTag: number): Promise<AccountState> {
@@ -103,6 +110,18 @@ export async function readLending({ clearingHouse }: Readable, blockTag: number)
     ...{ lent, borrowed, lentShares, debtShares, reserves, rate, time, flaggedDeficit },
     params: { kink, lowSlope, highSlope, reserveFactor },
   };
+}
+
+/** What a spender may take out of a wallet, in the token's own units. */
+export async function readAllowance(
+  provider: Provider,
+  token: string,
+  owner: string,
+  spender: string,
+): Promise<bigint> {
+  const data = erc20.encodeFunctionData("allowance", [owner, spender]);
+  const [allowance] = erc20.decodeFunctionResult("allowance", await provider.call({ to: token, data }));
+  return allowance as bigint;
 }
 
 async function readMarket({ clearingHouse }: Readable, id: number, blockTag: number): Promise<MarketState> {

@@ -1,5 +1,6 @@
 import type { Signer } from "ethers";
 
+import { PlimsollError } from "../risk/plimsollError.ts";
 import { orderDomain } from "./orders.ts";
 import type { OrderVenue } from "./orders.ts";
 
@@ -50,6 +51,7 @@ export interface Grant {
 
 /** A grant in words: what is left out is not limited, but a key trades with the main account and lives for a day unless said otherwise. */
 export interface GrantTerms {
+  /** what the key may do */
   scopes: readonly (keyof typeof SCOPES)[];
   /** market ids; all if left out */
   markets?: readonly number[];
@@ -59,19 +61,24 @@ export interface GrantTerms {
   expiry?: number;
   /** [ppm] of the index price; the market's own band if left out */
   priceBand?: number;
-  /** [whole USD] */
+  /** [whole USD] most that it may trade in a day (UTC); not limited if left out */
   dailyNotional?: number;
-  /** [whole USD] */
+  /** [whole USD] most that its fills may lose against the index, fees included; not limited if left out */
   lossLimit?: number;
 }
 
 /** A grant that the exchange would refuse whatever the chain's state. */
-export class InvalidGrant extends Error {
+export class InvalidGrant extends PlimsollError {
+  override readonly name = "InvalidGrant";
+  /** which part of the grant is wrong */
   readonly field: string;
 
+  /**
+   * @param field which part of the grant is wrong
+   * @param reason why
+   */
   constructor(field: string, reason: string) {
     super(`the grant cannot be made: ${field} ${reason}`);
-    this.name = "InvalidGrant";
     this.field = field;
   }
 }
@@ -79,8 +86,15 @@ export class InvalidGrant extends Error {
 /**
  * Completes a grant.
  *
- *     const grant = buildGrant({ scopes: ["trade", "cancel"], markets: [0], dailyNotional: 250_000, lossLimit: 500 });
- * @throws InvalidGrant
+ * @param terms the grant in words
+ * @returns the grant as the exchange takes it
+ * @throws {@link InvalidGrant} for what the exchange would refuse whatever its state
+ *
+ * @example
+ * ```ts
+ * const grant = buildGrant({ scopes: ["trade", "cancel"], markets: [0], dailyNotional: 250_000, lossLimit: 500 });
+ * console.log(grant.scopes, grant.markets); // → 5n 1n
+ * ```
  */
 export function buildGrant(terms: GrantTerms): Grant {
   if (terms.scopes.length === 0) throw new InvalidGrant("scopes", "are empty");
@@ -98,8 +112,18 @@ export function buildGrant(terms: GrantTerms): Grant {
 
 /** An owner's key. */
 export interface KeyName {
+  /** address of who grants */
   owner: string;
+  /** address of who may act for him */
   key: string;
+}
+
+/** The state in which a signed grant works: once. */
+export interface GrantState {
+  /** of the key, by `Exchange.sessionKey`: a grant raises it by one */
+  version: bigint;
+  /** of the owner, by `Exchange.ownerState` */
+  epoch: bigint;
 }
 
 const GRANT_TYPES = {
@@ -135,27 +159,70 @@ const REVOKE_ALL_TYPES = {
 
 /**
  * Signs a grant that anyone can bring to `Exchange.grantFor`.
- * @param at the key's version (`Exchange.sessionKey`) and the owner's epoch (`Exchange.ownerState`) as they are: the grant works once
+ *
+ * @param owner who grants
+ * @param venue exchange that it is for
+ * @param name owner and key
+ * @param grant what the key may do
+ * @param at state in which the grant works
+ * @returns the signature
+ *
+ * @example
+ * ```ts
+ * const name = { owner: alice.address, key: bob.address };
+ * const grant = buildGrant({ scopes: ["trade"] });
+ * const { version } = await house.exchange.sessionKey(name.owner, name.key);
+ * const { epoch } = await house.exchange.ownerState(name.owner);
+ * const signature = await signGrant(alice, addressBook, name, grant, { version, epoch });
+ * await (await Plimsoll.connect(addressBook, bob)).send(grantKeyForCall(addressBook, name, grant, signature));
+ * ```
  */
 export function signGrant(
   owner: Signer,
   venue: OrderVenue,
   name: KeyName,
   grant: Grant,
-  at: { version: bigint; epoch: bigint },
+  at: GrantState,
 ): Promise<string> {
   return owner.signTypedData(orderDomain(venue), GRANT_TYPES, { ...name, ...grant, ...at });
 }
 
 /**
  * Signs a revocation that anyone can bring to `Exchange.revokeFor`, now or on the day it is needed.
+ *
+ * @param owner who grants
+ * @param venue exchange that it is for
+ * @param name owner and key
  * @param version of the key that it ends: a grant raises it by one
+ * @returns the signature
+ *
+ * @example
+ * ```ts
+ * const name = { owner: alice.address, key: bob.address };
+ * await house.grantKey(name, { scopes: ["trade"] });
+ * const signature = await signRevoke(alice, addressBook, name, 1n);
+ * await (await Plimsoll.connect(addressBook, bob)).send(revokeKeyForCall(addressBook, name, signature));
+ * ```
  */
 export function signRevoke(owner: Signer, venue: OrderVenue, name: KeyName, version: bigint): Promise<string> {
   return owner.signTypedData(orderDomain(venue), REVOKE_TYPES, { ...name, version });
 }
 
-/** Signs what ends all keys and orders of an epoch of the owner's; anyone can bring it to `Exchange.revokeAllFor`. */
+/**
+ * Signs what ends all keys and orders of an epoch of the owner's; anyone can bring it to `Exchange.revokeAllFor`.
+ *
+ * @param owner who signs
+ * @param venue exchange that it is for
+ * @param of address of the owner
+ * @param epoch that it ends
+ * @returns the signature
+ *
+ * @example
+ * ```ts
+ * const signature = await signRevokeAll(alice, addressBook, alice.address, 0n);
+ * await (await Plimsoll.connect(addressBook, bob)).send(revokeAllForCall(addressBook, alice.address, signature));
+ * ```
+ */
 export async function signRevokeAll(owner: Signer, venue: OrderVenue, of: string, epoch: bigint): Promise<string> {
   return owner.signTypedData(orderDomain(venue), REVOKE_ALL_TYPES, { owner: of, epoch });
 }

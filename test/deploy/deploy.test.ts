@@ -13,7 +13,8 @@ import { ChainMismatch, MocksOnRealNetwork, NoAdmin } from "../../deploy/errors.
 import example from "../../deploy/networks/example.ts";
 import local from "../../deploy/networks/local.ts";
 import { deployPlimsoll } from "../../deploy/plimsoll.ts";
-import { InvalidAddressBook, loadAddressBook } from "../../src/sdk/addressBook.ts";
+import { InvalidAddressBook } from "../../src/sdk/addressBook.ts";
+import { loadAddressBook } from "../../src/sdk/node.ts";
 import {
   AccessManager__factory,
   IClearingHouse__factory,

@@ -2,7 +2,6 @@ import { expect } from "chai";
 
 import { faultOf, nextBatch } from "../../src/matcher/settlement.ts";
 import { InvalidMatcherConfig, parseMatcherConfig } from "../../src/matcher/config.ts";
-import { ContractError } from "../../src/sdk/errors.ts";
 import { formatWad, parsePrice, parseWad } from "../../src/sdk/units.ts";
 import { accountOf, checkBook, facts, newEngine, NOW, ownerOf, place, SECOND, TERMS } from "./support.ts";
 
@@ -162,7 +161,7 @@ describe("order book", () => {
     put(0, "-1", "2000");
     put(1, "1", "2000", { resting: false });
     const [fill] = [...engine.book.fills.values()];
-    const fault = (name: string, args: Record<string, unknown>) => faultOf(new ContractError(name, args, "0x"), fill!);
+    const fault = (name: string, args: Record<string, unknown>) => faultOf({ name, args }, fill!);
     expect(fault("InsufficientMargin", { account: accountOf(0) })).to.equal("maker");
     expect(fault("InsufficientMargin", { account: accountOf(1) })).to.equal("taker");
     expect(fault("OrderExpired", { expiry: BigInt(SECOND + 3600) })).to.equal("both");

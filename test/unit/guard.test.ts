@@ -38,9 +38,10 @@ describe("guard", () => {
     for (const who of [h.alice, h.bob]) {
       await refused(h, h.pay(who), "PayeeNotAllowed", [h.alice.address, who.address, 0n]);
     }
-    const intent = { account: main(h.alice), token: await h.usdc.getAddress(), amount: 1n, to: h.alice.address };
+    const token = await h.usdc.getAddress();
+    const intent = { name: "Withdraw", account: main(h.alice), token, amount: 1n, to: h.alice.address } as const;
     const terms = { nonce: 1n, deadline: NEVER, epoch: 0n };
-    const a = await signIntent(h.alice, h.addressBook, "Withdraw", intent, terms);
+    const a = await signIntent(h.alice, h.addressBook, intent, terms);
     const bring = () => h.exchange.withdrawFor(intent.account, intent.token, 1n, h.alice, a);
     await refused(h, bring, "PayeeNotAllowed", [h.alice.address, h.alice.address, 0n]);
     time = (await h.now()) + 60;
@@ -141,8 +142,8 @@ describe("lockdown", () => {
   it("AUTH-5 is called by the owner or his guardian, and ends keys, orders and intents", async () => {
     const h = await guardedHouse();
     const order = await sign(h, { owner: h.alice, size: "-1", price: "2000", resting: true });
-    const intent = { account: main(h.alice), amount: usdc("1") };
-    const lend = await signIntent(h.alice, h.addressBook, "Lend", intent, { nonce: 1n, deadline: NEVER, epoch: 0n });
+    const intent = { name: "Lend", account: main(h.alice), amount: usdc("1") } as const;
+    const lend = await signIntent(h.alice, h.addressBook, intent, { nonce: 1n, deadline: NEVER, epoch: 0n });
     const stranger = () => h.clearingHouse.connect(h.bob).lockDown(h.alice);
     await refused(h, stranger, "NotGuardian", [h.alice.address, h.bob.address]);
     const lock = h.clearingHouse.connect(h.carol).lockDown(h.alice);

@@ -4,7 +4,7 @@ import { Signature, toBeHex } from "ethers";
 
 import { accountId } from "../../src/sdk/accountId.ts";
 import { signIntent } from "../../src/sdk/intents.ts";
-import type { Authorisation, Intents, IntentTerms } from "../../src/sdk/intents.ts";
+import type { Authorisation, Intent, IntentTerms } from "../../src/sdk/intents.ts";
 import { SCOPES, UNLIMITED } from "../../src/sdk/sessionKeys.ts";
 import { MockWallet__factory } from "../../types/index.ts";
 import { freshHouse, wad } from "../helpers/fixture.ts";
@@ -30,10 +30,10 @@ async function house(): Promise<House> {
 }
 
 interface Case {
-  name: keyof Intents;
-  intent: (h: House) => Intents[keyof Intents];
+  name: Intent["name"];
+  intent: (h: House) => object;
   /** Every field but the terms changed, one at a time. */
-  altered: (h: House) => Intents[keyof Intents][];
+  altered: (h: House) => object[];
   bring: (h: House, a: Authorisation, by?: HardhatEthersSigner) => Promise<unknown>;
   scope: bigint;
 }
@@ -99,6 +99,10 @@ const CASES: Case[] = [
   },
 ];
 
+function named(name: Intent["name"], says: object): Intent {
+  return { name, ...says } as Intent;
+}
+
 describe("intents", () => {
   it("AUTH-1 every function of the exchange that acts for an owner is among the cases", async () => {
     const h = await house();
@@ -113,7 +117,7 @@ describe("intents", () => {
   for (const { name, intent, altered, bring, scope } of CASES) {
     describe(name, () => {
       const sign = (h: House, by: HardhatEthersSigner, changes: Partial<IntentTerms> = {}) =>
-        signIntent(by, h.addressBook, name, intent(h), { ...h.terms, ...changes });
+        signIntent(by, h.addressBook, named(name, intent(h)), { ...h.terms, ...changes });
 
       it("AUTH-1 refuses what is forged, altered, foreign, malleable or empty", async () => {
         const h = await house();
@@ -125,8 +129,8 @@ describe("intents", () => {
         const highS = `${r}${toBeHex(n - BigInt(s), 32).slice(2)}${yParity === 0 ? "1c" : "1b"}`;
         const forged = [
           await sign(h, h.bob),
-          await signIntent(h.alice, { ...h.addressBook, chainId: 1 }, name, intent(h), h.terms),
-          await signIntent(h.alice, elsewhere, name, intent(h), h.terms),
+          await signIntent(h.alice, { ...h.addressBook, chainId: 1 }, named(name, intent(h)), h.terms),
+          await signIntent(h.alice, elsewhere, named(name, intent(h)), h.terms),
           { ...(await sign(h, h.alice, { nonce: 8n })), nonce: 7n },
           { ...good, deadline: good.deadline + 1n },
           await sign(h, h.alice, { epoch: 1n }),
@@ -134,7 +138,8 @@ describe("intents", () => {
           { ...good, signature: "0x" },
           { ...good, signature: `0x${"00".repeat(65)}` },
         ];
-        for (const other of altered(h)) forged.push(await signIntent(h.alice, h.addressBook, name, other, h.terms));
+        for (const other of altered(h))
+          forged.push(await signIntent(h.alice, h.addressBook, named(name, other), h.terms));
         for (const a of forged) {
           await refused(h, () => bring(h, a), "InvalidIntent", [h.alice.address, a.nonce, 0n], h.exchange);
         }
@@ -193,7 +198,7 @@ describe("intents", () => {
     const terms = (nonce: bigint) => ({ ...h.terms, nonce });
     const id = main(h.alice);
     for (const [i, { name, intent, bring }] of CASES.entries()) {
-      await bring(h, await signIntent(h.alice, h.addressBook, name, intent(h), terms(BigInt(i))));
+      await bring(h, await signIntent(h.alice, h.addressBook, named(name, intent(h)), terms(BigInt(i))));
     }
     // 10,000 + 25 deposited − 25 withdrawn − 25 moved − 25 lent + 25 recalled; 1,000 − 25 + 25 in her wallet
     expect(await cashOf(h, id)).to.equal(wad("9975"));
@@ -208,12 +213,12 @@ describe("intents", () => {
     const grant = { markets: 0n, accounts: 1n, expiry: h.terms.deadline, ...limits };
     const scopes = SCOPES.transfer | SCOPES.withdraw;
     await h.exchange.connect(h.alice).grant(h.alice, h.carol, { ...grant, scopes });
-    const out = { account: main(h.alice), token: h.token, amount: 1n, to: h.carol.address };
-    const a = await signIntent(h.carol, h.addressBook, "Withdraw", out, h.terms);
+    const out = { name: "Withdraw", account: main(h.alice), token: h.token, amount: 1n, to: h.carol.address } as const;
+    const a = await signIntent(h.carol, h.addressBook, out, h.terms);
     const steal = () => exchange(h).withdrawFor(out.account, h.token, 1n, out.to, a);
     await refused(h, steal, "KeyWithdrawsToOwner", [h.carol.address, h.carol.address], h.exchange);
-    const across = { from: main(h.alice), to: h.second, token: h.token, amount: 1n };
-    const b = await signIntent(h.carol, h.addressBook, "Transfer", across, h.terms);
+    const across = { name: "Transfer", from: main(h.alice), to: h.second, token: h.token, amount: 1n } as const;
+    const b = await signIntent(h.carol, h.addressBook, across, h.terms);
     const move = () => exchange(h).transferFor(across.from, across.to, h.token, 1n, b);
     await refused(h, move, "KeyLacksAccount", [h.carol.address, h.second], h.exchange);
   });
@@ -222,13 +227,19 @@ describe("intents", () => {
     const h = await house();
     await h.fund(h.bob, { cash: "100000" });
     await deal(h, [h.bob, h.alice], "90", "2000"); // IM of 180,000 is 9,000 and some
-    const all = { account: main(h.alice), token: h.token, amount: usdc("9000"), to: h.alice.address };
-    const a = await signIntent(h.alice, h.addressBook, "Withdraw", all, h.terms);
+    const all = {
+      name: "Withdraw",
+      account: main(h.alice),
+      token: h.token,
+      amount: usdc("9000"),
+      to: h.alice.address,
+    } as const;
+    const a = await signIntent(h.alice, h.addressBook, all, h.terms);
     const bring = () => exchange(h).withdrawFor(all.account, h.token, all.amount, all.to, a);
     await refused(h, bring, "InsufficientMargin");
     expect(await h.exchange.isIntentUsed(h.alice, 7n)).to.equal(false);
-    const other = { from: main(h.alice), to: main(h.bob), token: h.token, amount: 1n };
-    const b = await signIntent(h.alice, h.addressBook, "Transfer", other, h.terms);
+    const other = { name: "Transfer", from: main(h.alice), to: main(h.bob), token: h.token, amount: 1n } as const;
+    const b = await signIntent(h.alice, h.addressBook, other, h.terms);
     const give = () => exchange(h).transferFor(other.from, other.to, h.token, 1n, b);
     await refused(h, give, "OwnerMismatch", [other.from, other.to]);
   });
@@ -239,8 +250,8 @@ describe("intents", () => {
     const [first, second] = await Promise.all(wallets.map(async (w) => accountId(await w.getAddress())));
     await h.fund(h.bob, { cash: "100" }, first);
     await h.fund(h.bob, { cash: "100" }, second);
-    const out = { account: first!, token: h.token, amount: usdc("10"), to: h.dave.address };
-    const a = await signIntent(h.dave, h.addressBook, "Withdraw", out, h.terms);
+    const out = { name: "Withdraw", account: first!, token: h.token, amount: usdc("10"), to: h.dave.address } as const;
+    const a = await signIntent(h.dave, h.addressBook, out, h.terms);
     const other = () => exchange(h).withdrawFor(second!, h.token, out.amount, out.to, a);
     await refused(h, other, "InvalidIntent", undefined, h.exchange);
     await exchange(h).withdrawFor(first!, h.token, out.amount, out.to, a);

@@ -34,8 +34,8 @@ describe("permit", () => {
   it("AUTH-1 needs neither gas nor a transaction of the owner: permit and intent, brought by anybody", async () => {
     const h = await house();
     const permit = await signPermit(h.alice, h.terms);
-    const intent = { account: main(h.alice), token: h.token, amount: h.terms.amount };
-    const a = await signIntent(h.alice, h.addressBook, "Deposit", intent, { nonce: 3n, deadline: NEVER, epoch: 0n });
+    const intent = { name: "Deposit", account: main(h.alice), token: h.token, amount: h.terms.amount } as const;
+    const a = await signIntent(h.alice, h.addressBook, intent, { nonce: 3n, deadline: NEVER, epoch: 0n });
     const data = h.exchange.interface.encodeFunctionData("depositFor", [intent.account, h.token, intent.amount, a]);
     await h.clearingHouse
       .connect(h.keeper)

@@ -2,8 +2,8 @@ import type { Command } from "commander";
 
 import { ownerOf } from "../../sdk/accountId.ts";
 import { cancelIntentCall, intentCall } from "../../sdk/calls.ts";
-import { signNamedIntent } from "../../sdk/intents.ts";
-import type { IntentOf } from "../../sdk/intents.ts";
+import { signIntent } from "../../sdk/intents.ts";
+import type { Intent } from "../../sdk/intents.ts";
 import { formatAmount } from "../../sdk/units.ts";
 import { freshTerms } from "../authority.ts";
 import { readSigned, SIGNED, venueOf, writeSigned } from "../files.ts";
@@ -79,7 +79,7 @@ function signLoan(name: "Lend" | "Recall") {
 }
 
 /** Shows an intent, asks, and writes it signed into a file. */
-async function sign(session: Session, intent: IntentOf, { out, lifetime, nonce }: SignOptions): Promise<Report> {
+async function sign(session: Session, intent: Intent, { out, lifetime, nonce }: SignOptions): Promise<Report> {
   const { book } = session;
   const signer = await session.signer();
   const fresh = await freshTerms(await session.house(), ownerOfIntent(intent));
@@ -93,7 +93,7 @@ async function sign(session: Session, intent: IntentOf, { out, lifetime, nonce }
     `To sign (EIP-712, exchange ${book.contracts.exchange}, chain ${book.chainId})\n\n${about}`,
     "Sign it?",
   );
-  const authorisation = await signNamedIntent(signer, book, intent, terms);
+  const authorisation = await signIntent(signer, book, intent, terms);
   const file = { kind: "intent", ...venueOf(book), intent, authorisation };
   writeSigned(out, file);
   return {
@@ -129,14 +129,14 @@ async function cancel(session: Session, text: string): Promise<Report> {
   return transact(session, house, { title, call: cancelIntentCall(session.book, nonce), confirm: false });
 }
 
-function ownerOfIntent(intent: IntentOf): string {
+function ownerOfIntent(intent: Intent): string {
   return ownerOf(intent.name === "Transfer" ? intent.from : intent.account);
 }
 
 /** An intent in words: what its signer agrees to. */
 function intentFacts(
   session: Session,
-  intent: IntentOf,
+  intent: Intent,
   { nonce, deadline }: { nonce: bigint; deadline: bigint },
 ): [name: string, value: string][] {
   const { book } = session;

@@ -1,0 +1,3 @@
+import { buildSdk } from "../src/sdk/npm/build.ts";
+
+await buildSdk();
