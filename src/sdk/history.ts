@@ -120,9 +120,11 @@ export async function statementOf(house: Plimsoll, id: AccountId): Promise<State
  * @example
  * ```ts
  * await house.lend(account, "2500");
- * await (await Plimsoll.connect(addressBook, bob)).withdraw(accountId(bob.address), "USDC", "10500"); // more than his cash: he borrows
+ * const [bobs, his] = [await Plimsoll.connect(addressBook, bob), accountId(bob.address)];
+ * await bobs.deposit(his, "WETH", "5");
+ * await bobs.withdraw(his, "USDC", "10500"); // of which he borrows 500
  * await passTime(3600);
- * console.log((await interestSoFar(house, account)) < 0n); // → true
+ * console.log((await interestSoFar(house, account)) < 0n, (await interestSoFar(bobs, his)) > 0n); // → true true
  * ```
  */
 export async function interestSoFar(house: Plimsoll, id: AccountId): Promise<bigint> {

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
+import type { Signer } from "ethers";
+
 import type { Fixture } from "./fixture.ts";
 
 /** Where Permit2 is on every chain. */
@@ -27,5 +29,10 @@ function bytecode(): string {
 /** Deploys the real Permit2 to its address, as everywhere. */
 export async function deployPermit2(h: Fixture): Promise<void> {
   await h.networkHelpers.setCode(DEPLOYER, DEPLOYER_CODE);
-  await (await h.deployer.sendTransaction({ to: DEPLOYER, data: SALT + bytecode().slice(2) })).wait();
+  await deployPermit2By(h.deployer);
+}
+
+/** The same on a chain that has the deterministic deployer, as anvil's. */
+export async function deployPermit2By(signer: Signer): Promise<void> {
+  await (await signer.sendTransaction({ to: DEPLOYER, data: SALT + bytecode().slice(2) })).wait();
 }

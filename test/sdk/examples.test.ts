@@ -17,6 +17,7 @@ import { startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
 import { examplesIn, examplesOf, moduleOf } from "../helpers/examples.ts";
 import type { Example } from "../helpers/examples.ts";
+import { deployPermit2By } from "../helpers/permit2.ts";
 import { compile, copySource, installSdk } from "../helpers/sdkPackage.ts";
 import type { Consumer } from "../helpers/sdkPackage.ts";
 
@@ -113,13 +114,14 @@ describe("the examples of the API documentation", () => {
     const [alice, bob] = await Promise.all([anvil.provider.getSigner(1), anvil.provider.getSigner(2)]);
     const [house, bobs] = [await Plimsoll.connect(addressBook, alice), await Plimsoll.connect(addressBook, bob)];
     const account = accountId(alice.address);
+    await deployPermit2By(alice);
     for (const trader of [house, bobs]) await fund(trader, trader === house ? alice : bob);
     const terms = { market: 0, limitPrice: "2000", nonce: 0n };
     const ask = await bobs.order({ ...terms, account: accountId(bob.address), size: "-10", resting: true });
     const bid = await house.order({ ...terms, account, size: "10" });
     await house.settleOrders([ask, bid], [{ maker: 0, taker: 1 }]);
     const { provider } = anvil;
-    const setPrice = setPriceOf(addressBook);
+    const [setPrice, passTime] = [setPriceOf(addressBook), passTimeOf(addressBook)];
     return { addressBook, addressBookFile, provider, alice, bob, house, account, setPrice, passTime };
 
     async function fund(trader: Sdk.Plimsoll, signer: JsonRpcSigner): Promise<void> {
@@ -143,9 +145,14 @@ describe("the examples of the API documentation", () => {
     };
   }
 
-  async function passTime(seconds: number): Promise<void> {
-    await anvil.provider.send("evm_increaseTime", [seconds]);
-    await anvil.provider.send("evm_mine", []);
+  function passTimeOf(addressBook: AddressBook) {
+    return async (seconds: number): Promise<void> => {
+      await anvil.provider.send("evm_increaseTime", [seconds]);
+      for (const { feed } of addressBook.underlyings) {
+        const aggregator = MockV3Aggregator__factory.connect(feed, await anvil.provider.getSigner(0));
+        await (await aggregator.updateAnswer(await aggregator.latestAnswer())).wait();
+      }
+    };
   }
 
   async function contextOf(name: string): Promise<object> {

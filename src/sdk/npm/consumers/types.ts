@@ -89,11 +89,11 @@ export async function client(house: Plimsoll, account: AccountId): Promise<void>
 
 export async function intents(signer: Parameters<typeof signIntent>[0], book: AddressBook): Promise<void> {
   const terms = { nonce: 1n, deadline: 2n, epoch: 0n };
-  await signIntent(signer, book, "Lend", { account: 1n, amount: 1n }, terms);
+  await signIntent(signer, book, { name: "Lend", account: 1n, amount: 1n }, terms);
   // @ts-expect-error a withdrawal says where to
-  await signIntent(signer, book, "Withdraw", { account: 1n, token: "0x", amount: 1n }, terms);
+  await signIntent(signer, book, { name: "Withdraw", account: 1n, token: "0x", amount: 1n }, terms);
   // @ts-expect-error there is no such intent
-  await signIntent(signer, book, "Borrow", { account: 1n, amount: 1n }, terms);
+  await signIntent(signer, book, { name: "Borrow", account: 1n, amount: 1n }, terms);
 }
 
 export function engine(account: AccountState, house: HouseState): WhatIf {
