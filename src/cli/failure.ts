@@ -8,7 +8,7 @@ import type { AddressBook } from "../sdk/addressBook.ts";
 import { UnknownSymbol } from "../sdk/calls.ts";
 import { WrongChain } from "../sdk/client.ts";
 import { decodeError } from "../sdk/errors.ts";
-import type { ContractError } from "../sdk/errors.ts";
+import type { ContractError, ContractErrorName } from "../sdk/errors.ts";
 import { InvalidOrder } from "../sdk/orders.ts";
 import { InvalidGrant } from "../sdk/sessionKeys.ts";
 import { formatAmount, formatWad, InvalidAmount, PriceNotPositive } from "../sdk/units.ts";
@@ -36,7 +36,7 @@ const SILENCE: readonly unknown[] = [
 ];
 
 /** What a contract's errors mean to who reads them; the others speak for themselves. */
-const MEANINGS: Readonly<Record<string, string>> = {
+const MEANINGS: Readonly<Partial<Record<ContractErrorName, string>>> = {
   InsufficientMargin: "the account would not have the equity that this needs",
   InsufficientCash: "the account has, can call back and can borrow less cash than this takes",
   InsufficientLiquidity: "borrowers hold what is lent: less can be paid out now",

@@ -2,9 +2,9 @@ import { FetchRequest, isError, JsonRpcProvider, Wallet } from "ethers";
 
 import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
-import { loadAddressBook } from "../sdk/node.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { Plimsoll, WrongChain } from "../sdk/client.ts";
+import { loadAddressBook } from "../sdk/node.ts";
 import { parseCliConfig } from "./config.ts";
 import type { CliConfig } from "./config.ts";
 import { ConfirmationRequired, Declined, NodeUnreachable, NoKey, NoMatcher } from "./errors.ts";

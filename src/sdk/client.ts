@@ -763,16 +763,18 @@ export class Plimsoll {
    * @example
    * ```ts
    * const isolated = isolatedAccountId(alice.address, 0);
-   * const bobs = await Plimsoll.connect(addressBook, bob);
-   * const matches = [{ maker: 0, taker: 1 }];
-   * for (const [size, nonce] of [["5", 7n], ["-5", 8n]] as const) {
-   *   const terms = { market: 0, limitPrice: "2000", nonce };
-   *   const his = size === "5" ? "-5" : "5";
-   *   const resting = await bobs.order({ ...terms, account: accountId(bob.address), size: his, resting: true });
-   *   const taking = await house.order({ ...terms, account: isolated, size });
-   *   if (size === "5") await house.openIsolated(isolated, "1000", [resting, taking], matches);
-   *   else await house.closeIsolated(isolated, [resting, taking], matches);
-   * }
+   * const [bobs, his] = [await Plimsoll.connect(addressBook, bob), accountId(bob.address)];
+   * const terms = { market: 0, limitPrice: "2000" };
+   * const opening = [
+   *   await bobs.order({ ...terms, account: his, size: "-5", nonce: 7n, resting: true }),
+   *   await house.order({ ...terms, account: isolated, size: "5", nonce: 7n }),
+   * ];
+   * await house.openIsolated(isolated, "1000", opening, [{ maker: 0, taker: 1 }]);
+   * const closing = [
+   *   await bobs.order({ ...terms, account: his, size: "5", nonce: 8n, resting: true }),
+   *   await house.order({ ...terms, account: isolated, size: "-5", nonce: 8n, reduceOnly: true }),
+   * ];
+   * await house.closeIsolated(isolated, closing, [{ maker: 0, taker: 1 }]);
    * console.log((await house.health(isolated)).equity); // → 0n
    * ```
    */

@@ -33,7 +33,7 @@ async function showAddresses({ book }: Session): Promise<Report> {
   const rows: [string, string][] = [
     ["chain", book.chainId.toString()],
     ["deployed at block", book.deployBlock.toString()],
-    ...Object.entries(book.contracts),
+    ...Object.entries({ ...book.contracts }),
     ...[book.cash, ...book.collaterals].map(({ symbol, token }): [string, string] => [symbol, token]),
     ...book.underlyings.map(({ name, feed }): [string, string] => [`${name} / USD feed`, feed]),
   ];
