@@ -195,10 +195,10 @@ async function settled({ clearingHouse: c }: Plimsoll, id: AccountId, range: Ran
 async function keyOf(house: Plimsoll, owner: string, key: string, usedAt: number | undefined): Promise<KnownKey> {
   const { grant, version, parent, live, tradedToday, loss } = await house.exchange.sessionKey(owner, key);
   const block = usedAt === undefined ? null : await house.provider.getBlock(usedAt);
-  const { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit } = grant;
+  const { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit, equityFloor } = grant;
   return {
     ...{ key, version, live, tradedToday, loss },
-    grant: { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit },
+    grant: { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit, equityFloor },
     parent: BigInt(parent) === 0n ? undefined : parent,
     lastUse: block === null ? undefined : { block: block.number, time: block.timestamp },
   };
