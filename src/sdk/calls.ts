@@ -343,3 +343,8 @@ export function unlockCall(book: AddressBook, owner: string): Call {
 export function requestExitCall(book: AddressBook, account: AccountId): Call {
   return toLedger(book, ledger.encodeFunctionData("requestExit", [account]));
 }
+
+/** Counts what goes into and out of an account from now on, from zero, or no longer: keys with a floor on equity need it. */
+export function trackFlowsCall(book: AddressBook, account: AccountId, on: boolean): Call {
+  return toLedger(book, ledger.encodeFunctionData("trackFlows", [account, on]));
+}

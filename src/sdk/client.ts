@@ -44,6 +44,7 @@ import {
   settleEachCall,
   settleForFeeCall,
   settleOrdersCall,
+  trackFlowsCall,
   transferCall,
   unlockCall,
   withdrawCall,
@@ -388,6 +389,14 @@ export class Plimsoll {
    */
   requestExit(account: AccountId): Promise<TransactionReceipt> {
     return this.send(requestExitCall(this.addressBook, account));
+  }
+
+  /**
+   * Counts what goes into and out of an account from now on, from zero, or no longer: keys with a floor on equity need it.
+   * @throws ContractError (NotOwner), NoSigner
+   */
+  trackFlows(account: AccountId, on = true): Promise<TransactionReceipt> {
+    return this.send(trackFlowsCall(this.addressBook, account, on));
   }
 
   /**

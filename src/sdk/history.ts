@@ -95,6 +95,18 @@ export async function keysOf(house: Plimsoll, owner: string): Promise<KnownKey[]
   return Promise.all(keys.map((key) => keyOf(house, owner, key, lastUse.get(key))));
 }
 
+/** Addresses on an owner's list of payees, and since when each is good [s]. */
+export async function payeesOf(house: Plimsoll, owner: string): Promise<{ payee: string; since: bigint }[]> {
+  const { clearingHouse } = house;
+  const { PayeeAllowed } = clearingHouse.filters;
+  const allowed = await history(house, (...range) => clearingHouse.queryFilter(PayeeAllowed(owner), ...range));
+  const payees = [...new Set(allowed.map((e) => e.args.payee))];
+  const known = await Promise.all(
+    payees.map(async (payee) => ({ payee, since: await clearingHouse.payeeSince(owner, payee) })),
+  );
+  return known.filter(({ since }) => since !== 0n);
+}
+
 /** Members of the roles of the house's access manager, as they stand. */
 export async function roleMembers(house: Plimsoll): Promise<RoleMember[]> {
   const manager = AccessManager__factory.connect(house.addressBook.contracts.accessManager, house.provider);
