@@ -21,7 +21,7 @@ struct Grant {
     uint40 expiry; // [s] last second at which the key works
     uint24 priceBand; // [ppm] largest distance of its fills from the index price
     uint48 dailyNotional; // [whole USD] most that it may trade in a day (UTC); 2^48 − 1 = no limit
-    uint48 lossLimit; // [whole USD] most that its fills may lose against the index, fees included; 2^48 − 1 = no limit
+    uint48 lossLimit; // [whole USD] most that its fills may lose against the index, all fees included; 2^48 − 1 = no limit
     uint48 equityFloor; // [whole USD] least equity, net of what went in and out, that its fills leave an account; zero = none
 }
 
@@ -32,7 +32,7 @@ struct KeyState {
     address parent; // key that granted it; zero: the owner
     bool live; // neither expired nor revoked, and no key above it is
     uint256 tradedToday; // [1e-6 USD]
-    int256 loss; // [1e-9 USD] Σ (price − index) · Δsize + fees over its fills
+    int256 loss; // [1e-9 USD] Σ (price − index) · Δsize + fees of both kinds over its fills
     uint256 lastDay; // [days since 1970] of its last fill
 }
 
