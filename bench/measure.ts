@@ -21,6 +21,7 @@ const EVERYTHING = {
   priceBand: 1_000_000,
   dailyNotional: 2 ** 48 - 2,
   lossLimit: 2 ** 48 - 2,
+  equityFloor: 0,
 };
 
 /**

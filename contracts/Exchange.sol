@@ -373,16 +373,23 @@ contract Exchange is IExchange, Intents, EIP712 {
     }
 
     function _useMaker(address key, Fill memory fill, FillReceipt receipt) private {
-        _use(fill.maker.ownerOf(), key, -fill.size, fill.price, receipt.indexPrice(), receipt.makerFee());
+        _use(fill.maker, key, -fill.size, fill.price, receipt.indexPrice(), receipt.makerFee());
     }
 
     function _useTaker(address key, Fill memory fill, FillReceipt receipt) private {
-        _use(fill.taker.ownerOf(), key, fill.size, fill.price, receipt.indexPrice(), receipt.takerFee());
+        _use(fill.taker, key, fill.size, fill.price, receipt.indexPrice(), receipt.takerFee());
     }
 
     /// @inheritdoc Intents
     function _ledger() internal view override returns (IClearingHouse) {
         return clearingHouse;
+    }
+
+    /// @inheritdoc SessionKeys
+    function _netEquityOf(AccountId account) internal view override returns (int256) {
+        (int256 flow, bool tracked) = clearingHouse.netFlow(account);
+        if (!tracked) revert FlowsNotTracked(account);
+        return clearingHouse.assess(account).equity - flow;
     }
 
     /// @inheritdoc SessionKeys
@@ -445,7 +452,7 @@ contract Exchange is IExchange, Intents, EIP712 {
     /// @dev A fee is a loss for the key that has signed it.
     function _noteFee(Order calldata order, Remainder memory rest, AccountId feeTo) private {
         emit ExecutionFeePaid(order.account, feeTo, order.nonce, rest.fee);
-        if (rest.key != address(0)) _use(order.account.ownerOf(), rest.key, 0, 0, 0, rest.fee);
+        if (rest.key != address(0)) _use(order.account, rest.key, 0, 0, 0, rest.fee);
     }
 
     // ---------------------------------------------------------------- filled amounts

@@ -14,7 +14,7 @@ abstract contract SessionKeys is ISessionKeys {
     using SafeCast for int256;
 
     bytes32 private constant GRANT_TYPEHASH = keccak256(
-        "Grant(address owner,address key,uint8 scopes,uint64 markets,uint32 accounts,uint40 expiry,uint24 priceBand,uint48 dailyNotional,uint48 lossLimit,uint256 version,uint256 epoch)"
+        "Grant(address owner,address key,uint8 scopes,uint64 markets,uint32 accounts,uint40 expiry,uint24 priceBand,uint48 dailyNotional,uint48 lossLimit,uint48 equityFloor,uint256 version,uint256 epoch)"
     );
     bytes32 private constant REVOKE_TYPEHASH = keccak256("Revoke(address owner,address key,uint256 version)");
     uint256 internal constant ANY_MARKET = type(uint256).max; // no market is listed under it
@@ -24,8 +24,8 @@ abstract contract SessionKeys is ISessionKeys {
     uint256 private constant TRADED_UNIT = 1e12; // [wad] in which traded notional is kept
     uint256 private constant LOSS_UNIT = 1e9; // [wad] in which losses are kept
 
-    /// @dev Three words: 64 + 32 + 40 + 32 + 24 + 8 + 8 + 32 = 240, 48 + 64 + 16 + 48 + 80 = 256, and 160 + 32 = 192 bits of keys that a
-    /// key has granted. `version` never goes back, so a grant that is made again does not revive the keys below the old one.
+    /// @dev Three words: 64 + 32 + 40 + 32 + 24 + 8 + 8 + 32 + 8 = 248, 48 + 64 + 16 + 48 + 80 = 256, and 160 + 32 + 48 = 240 bits of keys
+    /// that a key has granted or that have a floor. `version` never goes back, so a grant that is made again does not revive the keys below the old one.
     struct Key {
         uint64 markets;
         uint32 accounts;
@@ -35,6 +35,7 @@ abstract contract SessionKeys is ISessionKeys {
         uint8 scopes;
         uint8 depth; // keys above it
         uint32 version;
+        bool hasFloor;
         uint48 dailyNotional;
         uint64 traded; // on `day`
         uint16 day;
@@ -42,6 +43,7 @@ abstract contract SessionKeys is ISessionKeys {
         int80 loss;
         address parent;
         uint32 parentVersion;
+        uint48 equityFloor; // read only if `hasFloor`
     }
 
     mapping(address owner => mapping(address key => Key)) private _keys;
@@ -56,6 +58,9 @@ abstract contract SessionKeys is ISessionKeys {
 
     /// @dev The epoch that grants of `owner` must carry.
     function _epochOf(address owner) internal view virtual returns (uint32);
+
+    /// @dev Equity [wad] of an account less the net flow into it, which must be counted.
+    function _netEquityOf(AccountId account) internal view virtual returns (int256);
 
     /// @inheritdoc ISessionKeys
     function grant(address owner, address key, Grant calldata g) external {
@@ -87,7 +92,16 @@ abstract contract SessionKeys is ISessionKeys {
     /// @inheritdoc ISessionKeys
     function sessionKey(address owner, address key) external view returns (KeyState memory state) {
         Key memory k = _keys[owner][key];
-        state.grant = Grant(k.scopes, k.markets, k.accounts, k.expiry, k.priceBand, k.dailyNotional, k.lossLimit);
+        state.grant = Grant(
+            k.scopes,
+            k.markets,
+            k.accounts,
+            k.expiry,
+            k.priceBand,
+            k.dailyNotional,
+            k.lossLimit,
+            k.equityFloor
+        );
         (state.version, state.parent, state.live) = (k.version, k.parent, _isLive(owner, key));
         state.tradedToday = k.day == block.timestamp / 1 days ? k.traded : 0;
         (state.loss, state.lastDay) = (k.loss, k.day);
@@ -111,6 +125,7 @@ abstract contract SessionKeys is ISessionKeys {
         (k.markets, k.accounts, k.scopes, k.priceBand) = (g.markets, g.accounts, g.scopes, g.priceBand);
         (k.expiry, k.epoch) = (g.expiry, _epochOf(owner));
         (k.dailyNotional, k.lossLimit) = (g.dailyNotional, g.lossLimit);
+        (k.equityFloor, k.hasFloor) = (g.equityFloor, g.equityFloor != 0);
         (k.traded, k.day, k.loss) = (0, 0, 0);
         ++k.version;
         emit KeyGranted(owner, key, parent, g);
@@ -143,7 +158,8 @@ abstract contract SessionKeys is ISessionKeys {
     }
 
     /// @dev Counts a fill of `delta` [wad] at `price` against the limits of `key` and every key above it, rounded against them.
-    function _use(address owner, address key, int256 delta, uint256 price, uint256 index, uint256 fee) internal {
+    function _use(AccountId account, address key, int256 delta, uint256 price, uint256 index, uint256 fee) internal {
+        address owner = account.ownerOf();
         uint256 distance = price > index ? price - index : index - price;
         uint256 notional = Fixed.divUp(Fixed.abs(delta) * price, WAD * TRADED_UNIT);
         int256 loss = _divUp((int256(price) - int256(index)) * delta + int256(fee * WAD), int256(WAD * LOSS_UNIT));
@@ -156,10 +172,16 @@ abstract contract SessionKeys is ISessionKeys {
             if (k.dailyNotional != UNLIMITED && traded > limit) revert KeyNotionalLimit(a, traded, limit);
             limit = uint256(k.lossLimit) * (WAD / LOSS_UNIT);
             if (k.lossLimit != UNLIMITED && lost > int256(limit)) revert KeyLossLimit(a, lost, limit);
+            if (k.hasFloor) _requireFloor(a, account, k.equityFloor);
             (k.traded, k.day, k.loss) = (traded.toUint64(), uint16(block.timestamp / 1 days), int256(lost).toInt80());
             emit KeyUsed(owner, a, traded, lost);
             a = _above(owner, k);
         }
+    }
+
+    function _requireFloor(address key, AccountId account, uint256 floor) private view {
+        int256 equity = _netEquityOf(account);
+        if (equity < int256(floor * WAD)) revert KeyEquityFloor(key, account, equity, floor * WAD);
     }
 
     // ---------------------------------------------------------------- keys above keys
@@ -178,6 +200,7 @@ abstract contract SessionKeys is ISessionKeys {
         if (g.priceBand > p.priceBand) revert GrantTooWide("priceBand", g.priceBand, p.priceBand);
         if (g.dailyNotional > p.dailyNotional) revert GrantTooWide("dailyNotional", g.dailyNotional, p.dailyNotional);
         if (g.lossLimit > p.lossLimit) revert GrantTooWide("lossLimit", g.lossLimit, p.lossLimit);
+        if (g.equityFloor < p.equityFloor) revert GrantTooWide("equityFloor", g.equityFloor, p.equityFloor);
         (k.parent, k.parentVersion, k.depth) = (parent, p.version, p.depth + 1);
     }
 

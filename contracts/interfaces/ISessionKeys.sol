@@ -21,7 +21,8 @@ struct Grant {
     uint40 expiry; // [s] last second at which the key works
     uint24 priceBand; // [ppm] largest distance of its fills from the index price
     uint48 dailyNotional; // [whole USD] most that it may trade in a day (UTC); 2^48 − 1 = no limit
-    uint48 lossLimit; // [whole USD] most that its fills may lose against the index, fees included; 2^48 − 1 = no limit
+    uint48 lossLimit; // [whole USD] most that its fills may lose against the index, all fees included; 2^48 − 1 = no limit
+    uint48 equityFloor; // [whole USD] least equity, net of what went in and out, that its fills leave an account; zero = none
 }
 
 /// @notice What a key has used of its grant, and where it comes from.
@@ -31,7 +32,7 @@ struct KeyState {
     address parent; // key that granted it; zero: the owner
     bool live; // neither expired nor revoked, and no key above it is
     uint256 tradedToday; // [1e-6 USD]
-    int256 loss; // [1e-9 USD] Σ (price − index) · Δsize + fees over its fills
+    int256 loss; // [1e-9 USD] Σ (price − index) · Δsize + fees of both kinds over its fills
     uint256 lastDay; // [days since 1970] of its last fill
 }
 
@@ -58,7 +59,11 @@ interface ISessionKeys {
     error KeyNotionalLimit(address key, uint256 tradedToday, uint256 limit);
     /// @dev Both [1e-9 USD].
     error KeyLossLimit(address key, int256 loss, uint256 limit);
-    /// @dev `field` of the grant is more than its granter has, or is out of bounds.
+    /// @dev Both [wad]. Equity less the net flow since `trackFlows`.
+    error KeyEquityFloor(address key, AccountId account, int256 netEquity, uint256 floor);
+    /// @dev A key with a floor has traded with an account whose net flow is not counted (`IClearingHouse.trackFlows`).
+    error FlowsNotTracked(AccountId account);
+    /// @dev `field` of the grant is more than its granter has (less, if it is the floor), or is out of bounds.
     error GrantTooWide(bytes32 field, uint256 value, uint256 maximum);
     /// @dev The owner has not signed this at this epoch and, of a grant or a revocation, this version of the key.
     error InvalidAuthorisation(address owner, uint256 epoch, uint256 version);

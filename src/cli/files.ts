@@ -38,7 +38,7 @@ const order = z.object({
 
 const grant = z.strictObject({
   ...{ scopes: integer, markets: integer, accounts: integer, expiry: integer, priceBand: integer },
-  ...{ dailyNotional: integer, lossLimit: integer },
+  ...{ dailyNotional: integer, lossLimit: integer, equityFloor: integer },
 });
 
 const keyPaper = z.discriminatedUnion("kind", [

@@ -39,6 +39,7 @@ export function rightsOf(key: KnownKey, keys: readonly KnownKey[]): Rights {
     priceBand: least(own.priceBand, above.priceBand),
     dailyNotional: least(own.dailyNotional, above.dailyNotional),
     lossLimit: least(own.lossLimit, above.lossLimit),
+    equityFloor: own.equityFloor > above.equityFloor ? own.equityFloor : above.equityFloor,
     notionalLeft: leastLeft(own.notionalLeft, above.notionalLeft),
     lossLeft: leastLeft(own.lossLeft, above.lossLeft),
   };
@@ -54,6 +55,7 @@ export function grantFacts(grant: Grant, book: AddressBook): [name: string, valu
     ["price band", grant.priceBand === MAX_BAND ? "the market's" : `${percentOfPpm(grant.priceBand)} of the index`],
     ["daily notional", limitText(grant.dailyNotional)],
     ["loss limit", limitText(grant.lossLimit)],
+    ["equity floor", grant.equityFloor === 0n ? "none" : usd(grant.equityFloor, 0)],
   ];
 }
 
@@ -74,6 +76,7 @@ export function grantJson(grant: Grant, book: AddressBook): object {
     priceBand: grant.priceBand === MAX_BAND ? null : formatAmount(grant.priceBand, 6),
     dailyNotional: grant.dailyNotional === UNLIMITED ? null : grant.dailyNotional,
     lossLimit: grant.lossLimit === UNLIMITED ? null : grant.lossLimit,
+    equityFloor: grant.equityFloor === 0n ? null : grant.equityFloor,
   };
 }
 

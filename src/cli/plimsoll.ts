@@ -4,6 +4,7 @@ import { accountCommands } from "./commands/account.ts";
 import { adminCommands } from "./commands/admin.ts";
 import { cancelCommands } from "./commands/cancel.ts";
 import { fundsCommands } from "./commands/funds.ts";
+import { guardCommands } from "./commands/guard.ts";
 import { intentCommands } from "./commands/intent.ts";
 import { keyCommands } from "./commands/key.ts";
 import { lendingCommands } from "./commands/lending.ts";
@@ -21,7 +22,7 @@ import type { Shell } from "./shell.ts";
 
 const GROUPS: readonly Group[] = [
   ...[accountCommands, fundsCommands, lendingCommands, orderCommands, cancelCommands, positionCommands],
-  ...[riskCommands, keyCommands, marketCommands, adminCommands, intentCommands],
+  ...[riskCommands, keyCommands, guardCommands, marketCommands, adminCommands, intentCommands],
 ];
 
 const HELP_WIDTH = 116; // [columns]

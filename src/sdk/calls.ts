@@ -649,6 +649,23 @@ export function requestExitCall(book: AddressBook, account: AccountId): Call {
 }
 
 /**
+ * Counts what goes into and out of an account from now on, from zero, or no longer. Keys with a floor on equity need it.
+ *
+ * @param book where the house is deployed
+ * @param account of the sender
+ * @param on whether it is counted
+ * @returns the call, to be sent or batched
+ *
+ * @example
+ * ```ts
+ * await house.send(trackFlowsCall(addressBook, account, true));
+ * ```
+ */
+export function trackFlowsCall(book: AddressBook, account: AccountId, on: boolean): Call {
+  return toLedger(book, ledger.encodeFunctionData("trackFlows", [account, on]));
+}
+
+/**
  * Takes over a slice of an account.
  *
  * @param book where the house is deployed

@@ -46,6 +46,7 @@ import {
   settleEachCall,
   settleForFeeCall,
   settleOrdersCall,
+  trackFlowsCall,
   transferCall,
   unlockCall,
   withdrawCall,
@@ -710,6 +711,25 @@ export class Plimsoll {
    */
   requestExit(account: AccountId): Promise<TransactionReceipt> {
     return this.send(requestExitCall(this.addressBook, account));
+  }
+
+  /**
+   * Counts what goes into and out of an account from now on, from zero, or no longer. Keys with a floor on equity need it.
+   *
+   * @param account of the signer
+   * @param on whether it is counted
+   * @returns the receipt
+   * @throws {@link ContractError} `NotOwner`
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.trackFlows(account);
+   * await house.grantKey({ owner: alice.address, key: bob.address }, { scopes: ["trade"], equityFloor: 9_000 });
+   * ```
+   */
+  trackFlows(account: AccountId, on = true): Promise<TransactionReceipt> {
+    return this.send(trackFlowsCall(this.addressBook, account, on));
   }
 
   /**

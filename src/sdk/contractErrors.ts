@@ -45,6 +45,7 @@ export const CONTRACT_ERRORS = [
   "error FeedParameterOutOfBounds(bytes32 name, uint256 value, uint256 min, uint256 max)",
   "error FeedUnreadable(uint256 underlying, address aggregator)",
   "error FillTooSmall(uint256 market, uint256 size, uint256 minimum)",
+  "error FlowsNotTracked(uint256 account)",
   "error FractionTooSmall(uint256 fraction, uint256 required)",
   "error GainTooLow(uint256 gain, uint256 minGain)",
   "error GrantTooWide(bytes32 field, uint256 value, uint256 maximum)",
@@ -64,6 +65,7 @@ export const CONTRACT_ERRORS = [
   "error InvalidSignature(uint256 account, uint256 nonce)",
   "error IsolatedMarket(uint256 account, uint256 market)",
   "error IsolatedTaker(uint256 taker)",
+  "error KeyEquityFloor(address key, uint256 account, int256 netEquity, uint256 floor)",
   "error KeyExpired(address key, uint256 expiry, uint256 now_)",
   "error KeyIsRevoked(address owner, address key)",
   "error KeyLacksAccount(address key, uint256 account)",
@@ -431,6 +433,11 @@ export interface ContractErrorArgs {
     /** uint256 */
     readonly minimum: bigint;
   };
+  /** A key with a floor has traded with an account whose net flow is not counted (`IClearingHouse.trackFlows`). */
+  readonly FlowsNotTracked: {
+    /** uint256 */
+    readonly account: bigint;
+  };
   /** Fraction too small. */
   readonly FractionTooSmall: {
     /** uint256 */
@@ -445,7 +452,7 @@ export interface ContractErrorArgs {
     /** uint256 */
     readonly minGain: bigint;
   };
-  /** `field` of the grant is more than its granter has, or is out of bounds. */
+  /** `field` of the grant is more than its granter has (less, if it is the floor), or is out of bounds. */
   readonly GrantTooWide: {
     /** bytes32 */
     readonly field: string;
@@ -568,6 +575,17 @@ export interface ContractErrorArgs {
   readonly IsolatedTaker: {
     /** uint256 */
     readonly taker: bigint;
+  };
+  /** Both [wad]. Equity less the net flow since `trackFlows`. */
+  readonly KeyEquityFloor: {
+    /** address */
+    readonly key: string;
+    /** uint256 */
+    readonly account: bigint;
+    /** int256 */
+    readonly netEquity: bigint;
+    /** uint256 */
+    readonly floor: bigint;
   };
   /** Key expired. */
   readonly KeyExpired: {

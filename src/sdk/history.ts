@@ -54,6 +54,14 @@ export interface KnownKey {
   readonly lastUse: KeyUse | undefined;
 }
 
+/** An address on an owner's list of payees. */
+export interface Payee {
+  /** address that may be paid */
+  readonly payee: string;
+  /** [s] from which on it is good */
+  readonly since: bigint;
+}
+
 /** Who has a role in the house's access manager. */
 export interface RoleMember {
   /** 0 = admin */
@@ -173,6 +181,30 @@ export async function keysOf(house: Plimsoll, owner: string): Promise<KnownKey[]
 }
 
 /**
+ * Who is on an owner's list of payees.
+ *
+ * @param house client of the house
+ * @param owner who is asked about
+ * @returns payees in the order in which they were first allowed
+ *
+ * @example
+ * ```ts
+ * await house.allowPayee(bob.address);
+ * console.log((await payeesOf(house, alice.address)).map(({ payee }) => payee === bob.address)); // → [ true ]
+ * ```
+ */
+export async function payeesOf(house: Plimsoll, owner: string): Promise<Payee[]> {
+  const { clearingHouse } = house;
+  const { PayeeAllowed } = clearingHouse.filters;
+  const allowed = await history(house, (...range) => clearingHouse.queryFilter(PayeeAllowed(owner), ...range));
+  const payees = [...new Set(allowed.map((e) => e.args.payee))];
+  const known = await Promise.all(
+    payees.map(async (payee) => ({ payee, since: await clearingHouse.payeeSince(owner, payee) })),
+  );
+  return known.filter(({ since }) => since !== 0n);
+}
+
+/**
  * Who governs the house: members of the roles of its access manager, as they stand.
  *
  * @param house client of the house
@@ -283,10 +315,10 @@ async function settled({ clearingHouse: c }: Plimsoll, id: AccountId, range: Ran
 async function keyOf(house: Plimsoll, owner: string, key: string, usedAt: number | undefined): Promise<KnownKey> {
   const { grant, version, parent, live, tradedToday, loss } = await house.exchange.sessionKey(owner, key);
   const block = usedAt === undefined ? null : await house.provider.getBlock(usedAt);
-  const { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit } = grant;
+  const { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit, equityFloor } = grant;
   return {
     ...{ key, version, live, tradedToday, loss },
-    grant: { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit },
+    grant: { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit, equityFloor },
     parent: BigInt(parent) === 0n ? undefined : parent,
     lastUse: block === null ? undefined : { block: block.number, time: block.timestamp },
   };

@@ -68,6 +68,7 @@ export {
   settleEachCall,
   settleForFeeCall,
   settleOrdersCall,
+  trackFlowsCall,
   transferCall,
   unlockCall,
   withdrawCall,
@@ -89,8 +90,8 @@ export type {
 export type { ContractErrorArgs } from "./contractErrors.ts";
 export { ContractError, decodeError, withTypedErrors } from "./errors.ts";
 export type { ContractErrorClass, ContractErrorName, ContractErrorOf } from "./errors.ts";
-export { accountsOf, interestSoFar, keysOf, roleMembers, statementOf } from "./history.ts";
-export type { KeyUse, KnownKey, RoleMember, StatementEntry } from "./history.ts";
+export { accountsOf, interestSoFar, keysOf, payeesOf, roleMembers, statementOf } from "./history.ts";
+export type { KeyUse, KnownKey, Payee, RoleMember, StatementEntry } from "./history.ts";
 export { signIntent } from "./intents.ts";
 export type {
   Authorisation,

@@ -47,6 +47,8 @@ export interface Grant {
   dailyNotional: bigint;
   /** [whole USD] most that its fills may lose against the index, fees included */
   lossLimit: bigint;
+  /** [whole USD] least equity, net of what went in and out since `trackFlows`, that its fills leave an account; zero for none */
+  equityFloor: bigint;
 }
 
 /** A grant in words: what is left out is not limited, but a key trades with the main account and lives for a day unless said otherwise. */
@@ -65,6 +67,8 @@ export interface GrantTerms {
   dailyNotional?: number;
   /** [whole USD] most that its fills may lose against the index, fees included; not limited if left out */
   lossLimit?: number;
+  /** [whole USD] least equity, net of what went in and out, that its fills leave an account; none if left out */
+  equityFloor?: number;
 }
 
 /** A grant that the exchange would refuse whatever the chain's state. */
@@ -107,6 +111,7 @@ export function buildGrant(terms: GrantTerms): Grant {
     priceBand: whole("priceBand", terms.priceBand ?? PPM, PPM),
     dailyNotional: terms.dailyNotional === undefined ? UNLIMITED : whole("dailyNotional", terms.dailyNotional, MOST),
     lossLimit: terms.lossLimit === undefined ? UNLIMITED : whole("lossLimit", terms.lossLimit, MOST),
+    equityFloor: whole("equityFloor", terms.equityFloor ?? 0, MOST),
   };
 }
 
@@ -137,6 +142,7 @@ const GRANT_TYPES = {
     { name: "priceBand", type: "uint24" },
     { name: "dailyNotional", type: "uint48" },
     { name: "lossLimit", type: "uint48" },
+    { name: "equityFloor", type: "uint48" },
     { name: "version", type: "uint256" },
     { name: "epoch", type: "uint256" },
   ],

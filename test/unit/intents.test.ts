@@ -174,7 +174,7 @@ describe("intents", () => {
 
       it("AUTH-2 REV-1 a key needs the scope and the account, and stops when it is revoked", async () => {
         const h = await house();
-        const limits = { priceBand: 0n, dailyNotional: UNLIMITED, lossLimit: UNLIMITED };
+        const limits = { priceBand: 0n, dailyNotional: UNLIMITED, lossLimit: UNLIMITED, equityFloor: 0n };
         const grant = { markets: 0n, accounts: 3n, expiry: h.terms.deadline + 9_000n, ...limits };
         const ex = h.exchange.connect(h.alice);
         const byKey = await sign(h, h.carol);
@@ -209,7 +209,7 @@ describe("intents", () => {
 
   it("AUTH-2 what a key withdraws goes to the owner, and it moves nothing into an account that is not its own", async () => {
     const h = await house();
-    const limits = { priceBand: 0n, dailyNotional: UNLIMITED, lossLimit: UNLIMITED };
+    const limits = { priceBand: 0n, dailyNotional: UNLIMITED, lossLimit: UNLIMITED, equityFloor: 0n };
     const grant = { markets: 0n, accounts: 1n, expiry: h.terms.deadline, ...limits };
     const scopes = SCOPES.transfer | SCOPES.withdraw;
     await h.exchange.connect(h.alice).grant(h.alice, h.carol, { ...grant, scopes });

@@ -292,7 +292,7 @@ describe("orders", () => {
     await ex.setDeadMan(h.alice, now + 200n, second.order.nonce);
     await settle(h, ask, second);
     // Renewed in time, by a key that trades, it leaves all as it is; only the owner can switch it off.
-    const limits = { priceBand: 5_000n, dailyNotional: UNLIMITED, lossLimit: UNLIMITED };
+    const limits = { priceBand: 5_000n, dailyNotional: UNLIMITED, lossLimit: UNLIMITED, equityFloor: 0n };
     const grant = { scopes: SCOPES.trade, markets: 1n, accounts: 1n, expiry: now + 1_000n, ...limits };
     await ex.grant(h.alice, h.keeper, grant);
     const bot = h.exchange.connect(h.keeper);

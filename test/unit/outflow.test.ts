@@ -59,7 +59,7 @@ describe("outflow", () => {
     await out(h, h.bob, "300")();
   });
 
-  it("AUTH-5 going in and out uses nothing up, whoever does it and however large", async () => {
+  it("AUTH-5 ATTACK-27 going in and out uses nothing up, whoever does it and however large", async () => {
     const h = await house();
     await (
       await flows(h, "700")
@@ -113,7 +113,7 @@ describe("outflow", () => {
     await refused(h, leave, "OutflowLimited", [h.token, wad("1000"), wad("5000")]);
   });
 
-  it("FSA-5 it covers the cash of its request only, lent cash included, and each unit once", async () => {
+  it("FSA-5 ATTACK-27 it covers the cash of its request only, lent cash included, and each unit once", async () => {
     const h = await house();
     const [ch, id, second] = [h.clearingHouse.connect(h.alice), main(h.alice), accountId(h.alice.address, 1n)];
     await ch.lend(id, usdc("1500"));

@@ -37,6 +37,7 @@ const grantOf = (h: House, changes: Partial<Grant> = {}): Grant => ({
   priceBand: 5_000n,
   dailyNotional: 100_000n,
   lossLimit: 10n,
+  equityFloor: 0n,
   ...changes,
 });
 
@@ -207,6 +208,10 @@ describe("session keys", () => {
       const args = [h.ethers.encodeBytes32String(field), value, maximum];
       await refused(h, () => give(h, child, { ...own, ...changes }, key), "GrantTooWide", args, ex);
     }
+    await give(h, key, { ...own, equityFloor: 5n });
+    const lower = [h.ethers.encodeBytes32String("equityFloor"), 4n, 5n];
+    await refused(h, () => give(h, child, { ...own, equityFloor: 4n }, key), "GrantTooWide", lower, ex);
+    await give(h, key, own);
     await give(h, child, own, key);
     await give(h, grandchild, { ...own, lossLimit: 9n }, child);
     const deep = [h.ethers.encodeBytes32String("depth"), 3n, 2n];
@@ -383,5 +388,37 @@ describe("session keys", () => {
       await sign(h, { owner: key, account: id, size: "1", price: "2000" }),
     ];
     await expect(h.exchange.settle(byKey, [{ maker: 0, taker: 1 }])).to.emit(h.exchange, "KeyUsed");
+  });
+
+  it("AUTH-2 a floor on equity holds net of what goes in and out, and needs that to be counted", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    const [id, ch] = [main(h.alice), h.clearingHouse.connect(h.alice)];
+    await give(h, key, { equityFloor: 99_995n, lossLimit: UNLIMITED });
+    await tradeRefused(h, key, { size: "1" }, "FlowsNotTracked", [id]);
+    await refused(h, () => h.clearingHouse.connect(h.bob).trackFlows(id, true), "NotOwner", [id, h.bob.address]);
+    await expect(ch.trackFlows(id, true)).to.emit(h.clearingHouse, "FlowsTracked").withArgs(id, true);
+    await ch.withdraw(id, h.usdc, 30_000n * 10n ** 6n, h.alice);
+    await h.fund(h.alice, { cash: "5000" });
+    await ch.transfer(id, accountId(h.alice.address, 1n), h.usdc, 1_000n * 10n ** 6n);
+    expect(await ch.netFlow(id)).to.deep.equal([-wad("26000"), true]);
+    // 100,000 less 0.05 % of 2,000 for each unit: 4 cost 4, and one more 5
+    await trade(h, key, { size: "4" });
+    await trade(h, key, { size: "1" });
+    await tradeRefused(h, key, { size: "0.01" }, "KeyEquityFloor", [key.address, id, wad("99994.99"), wad("99995")]);
+    // A profit of 5 · 10 makes room, which what is withdrawn of it does not take away.
+    await h.setPrice(ETH, "2010");
+    await h.clearingHouse.settle(ETH, [main(h.bob), id]);
+    await ch.withdraw(id, h.usdc, 40n * 10n ** 6n, h.alice);
+    await trade(h, key, { size: "1", price: "2010" });
+    // Collateral that comes in has no price in this: it ends the counting, and the key with it.
+    await h.fund(h.alice, { weth: "1" });
+    expect(await ch.netFlow(id)).to.deep.equal([-wad("26040"), false]);
+    await tradeRefused(h, key, { size: "1", price: "2010" }, "FlowsNotTracked", [id]);
+    await ch.trackFlows(id, true);
+    expect(await ch.netFlow(id)).to.deep.equal([0n, true]);
+    await expect(ch.withdraw(id, h.weth, wad("1"), h.alice))
+      .to.emit(ch, "FlowsTracked")
+      .withArgs(id, false);
   });
 });

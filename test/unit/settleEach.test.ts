@@ -33,7 +33,9 @@ describe("settleEach", () => {
     const ex = h.exchange;
     const now = BigInt(await h.networkHelpers.time.latest());
     const key = { scopes: SCOPES.trade, markets: 1n, accounts: 1n, expiry: NEVER - 1n, priceBand: 5_000n };
-    await ex.connect(h.bob).grant(h.bob, h.dave, { ...key, dailyNotional: 1_000n, lossLimit: UNLIMITED });
+    await ex
+      .connect(h.bob)
+      .grant(h.bob, h.dave, { ...key, dailyNotional: 1_000n, lossLimit: UNLIMITED, equityFloor: 0n });
     const cancelled = await ask(h, "1");
     await ex.connect(h.bob).cancel(main(h.bob), [cancelled.order.nonce]);
     const forged = { ...(await ask(h, "1")), signature: `0x${"00".repeat(65)}` };

@@ -269,7 +269,7 @@ describe("execution fees", () => {
     const h = await long("10000");
     const ex = h.exchange;
     const expiry = BigInt(await h.networkHelpers.time.latest()) + 1_000n;
-    const limits = { priceBand: 5_000n, dailyNotional: UNLIMITED, lossLimit: 10n };
+    const limits = { priceBand: 5_000n, dailyNotional: UNLIMITED, lossLimit: 10n, equityFloor: 0n };
     await ex
       .connect(h.alice)
       .grant(h.alice, h.dave, { scopes: SCOPES.trade, markets: 1n, accounts: 1n, expiry, ...limits });

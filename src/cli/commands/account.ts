@@ -6,8 +6,10 @@ import { collateralPrice } from "../../risk/prices.ts";
 import { accountParts, ownerOf } from "../../sdk/accountId.ts";
 import type { AccountId } from "../../sdk/accountId.ts";
 import type { Plimsoll, View } from "../../sdk/client.ts";
+import { requestExitCall, trackFlowsCall } from "../../sdk/calls.ts";
 import { accountsOf, keysOf, statementOf } from "../../sdk/history.ts";
 import type { KnownKey, StatementEntry } from "../../sdk/history.ts";
+import { InvalidValue } from "../errors.ts";
 import { decimal, multiple, price, shortAddress, shortHash, size, time, usd, usdUp } from "../format.ts";
 import { collateralName, marketName, symbolOf } from "../names.ts";
 import { facts, paragraphs, table } from "../output.ts";
@@ -15,6 +17,7 @@ import type { Report } from "../output.ts";
 import type { Perform } from "../program.ts";
 import type { Session } from "../session.ts";
 import { assess, standingFacts, standingJson, stateName } from "../standing.ts";
+import { transact } from "../transact.ts";
 
 const LAST_SERIAL = 31n; // a grant's bit 31 stands for all accounts from there on
 
@@ -26,6 +29,34 @@ export function accountCommands(program: Command, perform: Perform): void {
     .action(perform(listAccounts));
   group.command("show").description("what an account holds and how it stands").action(perform(showAccount));
   group.command("statement").description("what has happened to an account").action(perform(showStatement));
+  group
+    .command("exit")
+    .description("announce that a flat account leaves: a day later no limit on outflow holds it up")
+    .action(perform(requestExit));
+  group
+    .command("track <on|off>")
+    .description("count what goes in and out, from zero: session keys with a floor on equity need it")
+    .action(perform(trackFlows));
+}
+
+async function requestExit(session: Session): Promise<Report> {
+  const house = await session.signingHouse();
+  const id = await session.account();
+  const title = `announce the exit of ${session.accountName(id)}`;
+  const { text, data } = await transact(session, house, { title, call: requestExitCall(session.book, id) });
+  const [cash, from, until] = await house.clearingHouse.exitRequest(id);
+  return {
+    data: { ...(data as object), cash: decimal(cash), from: Number(from), until: Number(until) },
+    text: paragraphs(text, `Good for ${usd(cash)} of cash and the collateral from ${time(from)} to ${time(until)}.`),
+  };
+}
+
+async function trackFlows(session: Session, text: string): Promise<Report> {
+  if (text !== "on" && text !== "off") throw new InvalidValue("track", text, "on or off");
+  const house = await session.signingHouse();
+  const id = await session.account();
+  const title = `count what goes in and out of ${session.accountName(id)}: ${text}`;
+  return transact(session, house, { title, call: trackFlowsCall(session.book, id, text === "on") });
 }
 
 async function listAccounts(session: Session): Promise<Report> {

@@ -1,14 +1,15 @@
 import type { Command } from "commander";
+import { MaxUint256 } from "ethers";
 
 import { moveIn, moveOut, ownCash } from "../../risk/moves.ts";
 import type { Movable } from "../../risk/moves.ts";
 import type { Books } from "../../risk/types.ts";
 import { ownerOf } from "../../sdk/accountId.ts";
 import type { AddressBook } from "../../sdk/addressBook.ts";
-import { depositCall, transferCall, withdrawCall } from "../../sdk/calls.ts";
+import { ALL, depositCall, transferCall, withdrawCall } from "../../sdk/calls.ts";
 import type { Asset } from "../../sdk/calls.ts";
 import type { Plimsoll } from "../../sdk/client.ts";
-import { formatAmount, parseAmount, toWadDown } from "../../sdk/units.ts";
+import { formatAmount, fromWadDown, parseAmount, toWadDown } from "../../sdk/units.ts";
 import { MockERC20__factory } from "../../../types/index.ts";
 import { InsufficientTokens, InvalidValue } from "../errors.ts";
 import { ownOrIntent } from "../authority.ts";
@@ -28,12 +29,12 @@ export function fundsCommands(program: Command, perform: Perform): void {
     .action(perform(deposit));
   program
     .command("withdraw <amount> [asset]")
-    .description("take cash or collateral out of an account; cash beyond its own is borrowed")
+    .description('take cash or collateral out of an account, or "all"; cash beyond its own is borrowed')
     .option("--to <address>", "recipient; the owner")
     .action(perform(withdraw));
   program
     .command("transfer <amount> [asset]")
-    .description("move cash or collateral to another account of the owner")
+    .description('move cash or collateral, or "all" of it, to another account of the owner')
     .requiredOption("--to <account>", "receiving account, named as in --account")
     .action(perform(transfer));
 }
@@ -69,15 +70,16 @@ async function withdraw(
   options: { to?: string },
 ): Promise<Report> {
   const asset = parseAsset(symbol, session.book);
-  const moved = parsePositive(amount, asset);
+  const units = parseLeaving(amount, asset);
   const house = await session.signingHouse();
   const id = await session.account();
   const to = options.to === undefined ? ownerOf(id) : parseAddress("recipient", options.to);
   const call = await ownOrIntent(session, house, withdrawCall(session.book, id, asset.symbol, amount, to), {
-    ...{ name: "Withdraw", account: id, token: asset.token, amount: moved, to },
+    ...{ name: "Withdraw", account: id, token: asset.token, amount: units, to },
   });
   await house.rehearse(call);
   const { account, house: state } = await house.view(id);
+  const moved = leaving({ account, house: state }, session.book, asset, units);
   const after = hypothetical({ account, house: state }, (books) =>
     moveOut(books, movable(session.book, asset), wad(moved, asset)),
   );
@@ -102,15 +104,16 @@ async function transfer(
   options: { to: string },
 ): Promise<Report> {
   const asset = parseAsset(symbol, session.book);
-  const moved = parsePositive(amount, asset);
+  const units = parseLeaving(amount, asset);
   const house = await session.signingHouse();
   const [from, to] = await Promise.all([session.account(), session.account(options.to)]);
   const call = await ownOrIntent(session, house, transferCall(session.book, from, to, asset.symbol, amount), {
-    ...{ name: "Transfer", from, to, token: asset.token, amount: moved },
+    ...{ name: "Transfer", from, to, token: asset.token, amount: units },
   });
   await house.rehearse(call);
   const [source, target] = await Promise.all([house.view(from), house.view(to)]);
   const what = movable(session.book, asset);
+  const moved = leaving(source, session.book, asset, units);
   const sent = hypothetical(source, (books) => moveOut(books, what, wad(moved, asset)));
   const received = hypothetical(target, (books) => moveIn(books, what, wad(moved, asset)));
   return transact(session, house, {
@@ -149,6 +152,19 @@ export function parsePositive(amount: string, { decimals }: Pick<Asset, "decimal
   const units = parseAmount(amount, decimals);
   if (units <= 0n) throw new InvalidValue("amount", amount, "give a positive decimal number");
   return units;
+}
+
+/** A positive amount, or all there is. */
+function parseLeaving(amount: string, asset: Asset): bigint {
+  return amount === ALL ? MaxUint256 : parsePositive(amount, asset);
+}
+
+/** The units that leave: of cash "all" is what is lent too. */
+function leaving(books: Books, book: AddressBook, asset: Asset, units: bigint): bigint {
+  if (units !== MaxUint256) return units;
+  const what = movable(book, asset);
+  const all = what === "cash" ? ownCash(books) : (books.account.collaterals.get(what) ?? 0n);
+  return fromWadDown(all, asset.decimals);
 }
 
 /** @throws InsufficientTokens */

@@ -59,6 +59,7 @@ interface GrantOptions {
   readonly priceBand?: string;
   readonly dailyNotional?: string;
   readonly lossLimit?: string;
+  readonly equityFloor?: string;
   readonly sign?: string;
 }
 
@@ -73,6 +74,10 @@ function grantCommands(group: Command, perform: Perform): void {
     .option("--price-band <percent>", "largest distance of its fills from the index")
     .option("--daily-notional <usd>", "most that it may trade in a day (UTC), whole USD")
     .option("--loss-limit <usd>", "most that its fills may lose against the index, fees included, whole USD")
+    .option(
+      "--equity-floor <usd>",
+      "least equity, net of what goes in and out, that its fills leave (account track first)",
+    )
     .option("--sign <file>", "sign it into a file that anybody may submit, instead of sending it")
     .action(perform(grant));
   group
@@ -182,7 +187,7 @@ async function signGrantTo(session: Session, house: Plimsoll, file: string, name
 }
 
 function grantOf({ book }: Session, options: GrantOptions): Grant {
-  const { markets, accounts, priceBand, dailyNotional, lossLimit } = options;
+  const { markets, accounts, priceBand, dailyNotional, lossLimit, equityFloor } = options;
   return buildGrant({
     scopes: options.scopes.map(parseScope),
     expiry: Math.floor(Date.now() / 1000) + parseDuration("lifetime", options.lifetime),
@@ -191,6 +196,7 @@ function grantOf({ book }: Session, options: GrantOptions): Grant {
     ...(priceBand !== undefined && { priceBand: parsePercent("price band", priceBand) }),
     ...(dailyNotional !== undefined && { dailyNotional: whole("daily notional", dailyNotional) }),
     ...(lossLimit !== undefined && { lossLimit: whole("loss limit", lossLimit) }),
+    ...(equityFloor !== undefined && { equityFloor: whole("equity floor", equityFloor) }),
   });
 }
 
