@@ -475,7 +475,7 @@ contract Handler is House {
         if (size == 0) return;
         size = (size / int256(1 + (_roll(seed, 2) % 2)) / 1e9) * 1e9 + (size > 0 ? int256(1e9) : int256(-1e9));
         AccountId other = _roll(seed, 3) % 2 == 0 ? _ids[WHALE] : _trader(seed, 4);
-        _trade(other, id, market, size, _priceNear(market, seed), ((_roll(seed, 7) % 4) << 5) | 2);
+        _trade(other, id, market, size, _priceNear(market, seed), 2);
     }
 
     /// @dev A position of somebody below IM if there is one, else of anybody.
