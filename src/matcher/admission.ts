@@ -2,8 +2,7 @@ import { MAX_PRICE, PPM } from "../risk/fixed.ts";
 import { RiskError } from "../risk/errors.ts";
 import { accountParts } from "../sdk/accountId.ts";
 import type { Order, SignedOrder } from "../sdk/orders.ts";
-import { accountKey, CANCELLED } from "./book.ts";
-import type { BookOrder } from "./book.ts";
+import { accountKey, CANCELLED } from "./bookOrder.ts";
 import type { ChainView } from "./chain.ts";
 import type { Engine } from "./engine.ts";
 import { RateLimiter } from "./rates.ts";
@@ -155,7 +154,7 @@ export class Admission {
     this.#checkLife(order, owner, now);
     const market = this.#checkMarket(order);
     this.#checkCount(order);
-    const known = this.#engine.book.accounts.get(accountKey(order.account));
+    const known = this.#engine.book.accounts.get(order.account);
     const filled = known?.slots.get(order.nonce)?.chain ?? this.#chain.filled(order.account, order.nonce);
     if (filled === CANCELLED) throw new Refusal("AlreadyFilled", "this nonce was cancelled", { nonce: order.nonce });
     if (!order.reduceOnly) this.#checkMargin(order, market);
@@ -201,11 +200,11 @@ export class Admission {
   #checkCount(order: Order): void {
     const { maxOpenOrders, maxPerNonce, maxTotalOrders } = this.#policy;
     const { book } = this.#engine;
-    const account = book.accounts.get(accountKey(order.account));
+    const account = book.accounts.get(order.account);
     const counts: [string, number, number][] = [
-      ["of the account", account?.live.size ?? 0, maxOpenOrders],
+      ["of the account", account?.open ?? 0, maxOpenOrders],
       ["of this nonce", account?.slots.get(order.nonce)?.orders.length ?? 0, maxPerNonce],
-      ["of all accounts", book.orders.size, maxTotalOrders],
+      ["of all accounts", book.openCount, maxTotalOrders],
     ];
     for (const [whose, open, maximum] of counts) {
       if (open >= maximum) throw new Refusal("TooManyOrders", `too many open orders ${whose}`, { open, maximum });
@@ -238,8 +237,8 @@ export class Admission {
   /** Who has to have signed an instruction. */
   #instructor(instruction: Instruction): string {
     if (instruction.kind !== "cancel") return instruction.owner.toLowerCase();
-    const order: BookOrder | undefined = this.#engine.book.orders.get(instruction.order);
-    if (order === undefined) throw new Refusal("UnknownOrder", "no such order is open");
+    const order = this.#engine.book.orders.get(instruction.order);
+    if (order?.state !== "open") throw new Refusal("UnknownOrder", "no such order is open");
     return order.account.owner.address;
   }
 

@@ -8,7 +8,8 @@ import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
 import { decodeError } from "../sdk/errors.ts";
-import { accountKey, CANCELLED } from "./book.ts";
+import { AccountMap } from "./accountMap.ts";
+import { accountKey, CANCELLED } from "./bookOrder.ts";
 import type { Cursor } from "./engine.ts";
 import type { MarketTerms, OwnerFact, SlotFact } from "./types.ts";
 
@@ -66,8 +67,7 @@ export class ChainMirror implements ChainView {
   readonly #mirror: Mirror;
   readonly #lookback: number;
   readonly #maxSlots: number;
-  #accounts:
-    { readonly source: unknown; readonly count: number; readonly byKey: Map<string, AccountState> } | undefined;
+  #accounts: { readonly source: unknown; readonly byId: AccountMap<AccountState> } | undefined;
   #terms = new Map<number, MarketTerms>();
   #fees = new Map<number, bigint>();
   #owners = new Map<string, { epoch: bigint; lowestNonce: bigint }>();
@@ -106,7 +106,7 @@ export class ChainMirror implements ChainView {
   }
 
   account(id: AccountId): AccountState {
-    return this.#accounts?.byKey.get(accountKey(id)) ?? EMPTY;
+    return this.#accounts?.byId.get(id) ?? EMPTY;
   }
 
   owner(address: string): { readonly epoch: bigint; readonly lowestNonce: bigint } {
@@ -256,12 +256,11 @@ export class ChainMirror implements ChainView {
     }
   }
 
-  /** Accounts by a text: a map of account ids would hash all main accounts alike. */
+  /** The mirror keeps accounts in a plain map, which is slow by account id. */
   #indexAccounts(): void {
     const source = this.#mirror.accounts;
-    if (this.#accounts?.source === source && this.#accounts.count === source.size) return;
-    const byKey = new Map([...source].map(([id, account]) => [accountKey(id), account as AccountState]));
-    this.#accounts = { source, count: source.size, byKey };
+    if (this.#accounts?.source === source && this.#accounts.byId.size === source.size) return;
+    this.#accounts = { source, byId: new AccountMap<AccountState>(source) };
   }
 }
 

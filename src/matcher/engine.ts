@@ -1,8 +1,10 @@
 import { hash } from "node:crypto";
 
 import type { SignedOrder } from "../sdk/orders.ts";
-import { accountKey, CANCELLED, newOrder, OrderBook, positionOf } from "./book.ts";
-import type { AccountOrders, BookLimits, BookOrder, Fill, OrderState, Slot } from "./book.ts";
+import { OrderBook } from "./book.ts";
+import type { BookLimits } from "./book.ts";
+import { accountKey, CANCELLED, newOrder, openOrders, positionOf } from "./bookOrder.ts";
+import type { AccountOrders, BookOrder, Fill, OrderState, Slot } from "./bookOrder.ts";
 import { decode, encode } from "./types.ts";
 import type { CancelReason, Command, EngineEvent, MarketTerms, RejectReason, Sent, SlotFact } from "./types.ts";
 
@@ -62,7 +64,7 @@ interface Snapshot {
   readonly markets: readonly MarketTerms[];
   readonly slots: readonly SlotFact[];
   readonly positions: readonly { readonly account: bigint; readonly market: number; readonly size: bigint }[];
-  readonly orders: readonly OrderRecord[]; // live ones in the order of their arrival here, then others
+  readonly orders: readonly OrderRecord[]; // live ones first
   readonly closed: readonly string[];
   readonly fills: readonly (Omit<Fill, "maker" | "taker"> & { readonly maker: string; readonly taker: string })[];
   readonly deadlines: readonly (readonly [string, number, number])[];
@@ -246,7 +248,7 @@ export class Engine {
     for (const terms of command.markets) book.setTerms(terms);
     const moved = new Set<AccountOrders>();
     const move = (id: bigint, change: (account: AccountOrders) => void) => {
-      const account = book.accounts.get(accountKey(id));
+      const account = book.accounts.get(id);
       if (account === undefined) return;
       change(account);
       moved.add(account);
@@ -279,8 +281,8 @@ export class Engine {
     const accounts = [...book.owners.values()].flatMap((owner) => [...owner.accounts]);
     const waiting = [...book.fills.values()].flatMap(({ maker, taker }) => [maker, taker]);
     const ended = book.ended;
-    const closed = ended.flatMap((hash) => book.closed.get(hash) ?? []);
-    const orders = new Set<BookOrder>([...book.orders.values(), ...waiting, ...closed]);
+    const closed = ended.flatMap((hash) => book.orders.get(hash) ?? []);
+    const orders = new Set<BookOrder>([...accounts.flatMap(openOrders), ...waiting, ...closed]);
     const snapshot: Snapshot = {
       version: SNAPSHOT_VERSION,
       sequence: this.#sequence,
@@ -335,7 +337,7 @@ function restoreBook(book: OrderBook, s: Snapshot): void {
   for (const terms of s.markets) book.setTerms(terms);
   for (const { account, nonce, filled } of s.slots) book.openSlot(account, nonce, filled);
   for (const { account, market, size } of s.positions) {
-    const known = book.accounts.get(accountKey(account));
+    const known = book.accounts.get(account);
     if (known !== undefined) positionOf(known, market).chain = size;
   }
   const orders = new Map(s.orders.map((record) => [record.hash, orderOf(book, record)]));
@@ -350,7 +352,7 @@ function restoreBook(book: OrderBook, s: Snapshot): void {
   book.ended = s.closed;
   for (const hash of s.closed) {
     const order = orders.get(hash);
-    if (order !== undefined && order.state !== "open") book.closed.set(hash, order);
+    if (order !== undefined && order.state !== "open") book.orders.set(hash, order);
   }
   book.events = [];
 }
@@ -368,7 +370,7 @@ function recordOf(order: BookOrder): OrderRecord {
 function orderOf(book: OrderBook, record: OrderRecord): BookOrder {
   const { hash, signed, placed, arrival, filled, settled, killed, failures, state, reason, detail } = record;
   const { account, nonce, market: id } = signed.order;
-  const slot = book.accounts.get(accountKey(account))?.slots.get(nonce) ?? looseSlot(account, nonce);
+  const slot = book.accounts.get(account)?.slots.get(nonce) ?? looseSlot(account, nonce);
   const market = book.markets.get(Number(id));
   if (market === undefined) throw new UnknownSnapshot(`market ${id.toString()}`);
   const order = newOrder(hash, signed, slot, market, placed, arrival);
@@ -379,7 +381,7 @@ function looseSlot(id: bigint, nonce: bigint): Slot {
   const key = accountKey(id);
   const owner = { address: `0x${key.slice(0, 40)}`, accounts: new Set<AccountOrders>() };
   const account: AccountOrders = {
-    ...{ id, key, owner, slots: new Map(), live: new Set(), fills: new Set(), positions: new Map(), reducing: 0 },
+    ...{ id, key, owner, slots: new Map(), fills: new Set(), positions: new Map(), open: 0, reducing: 0 },
   };
   return { account, nonce, chain: CANCELLED, pending: 0n, fills: 0, orders: [] };
 }

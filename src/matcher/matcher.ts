@@ -7,7 +7,9 @@ import type { AddressBook } from "../sdk/addressBook.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
 import { Admission, rejection } from "./admission.ts";
 import type { AdmissionPolicy } from "./admission.ts";
-import type { BookLimits, BookOrder } from "./book.ts";
+import type { BookLimits } from "./book.ts";
+import { openOrders } from "./bookOrder.ts";
+import type { BookOrder } from "./bookOrder.ts";
 import { ChainMirror } from "./chain.ts";
 import type { ChainNews } from "./chain.ts";
 import type { Applied, Engine } from "./engine.ts";
@@ -165,7 +167,7 @@ export class Matcher {
 
   /** An order that is open, or has ended not too long ago. */
   find(hash: string): BookOrder | undefined {
-    return this.engine.book.orders.get(hash) ?? this.engine.book.closed.get(hash);
+    return this.engine.book.orders.get(hash);
   }
 
   /** Resolves once everything carried out so far is on the disk. */
@@ -201,7 +203,7 @@ export class Matcher {
     this.metrics.commands.inc({ type });
     for (const event of events) this.metrics.events.inc({ type: event.type });
     this.metrics.durable.observe((performance.now() - began) / 1000);
-    this.metrics.openOrders.set(this.engine.book.orders.size);
+    this.metrics.openOrders.set(this.engine.book.openCount);
     this.metrics.waitingFills.set(this.engine.book.fills.size);
   }
 
@@ -286,12 +288,13 @@ export class Matcher {
 
   /** Cancels orders that their accounts can no longer margin, the newest first; some accounts after each block, in turn. */
   async #review(): Promise<void> {
-    const accounts = [...this.engine.book.accounts.values()].filter(({ live }) => live.size > 0);
+    const accounts = [...this.engine.book.accounts.values()].filter(({ open }) => open > 0);
     const done: Promise<unknown>[] = [];
     for (let i = 0; i < Math.min(REVIEWED, accounts.length); ++i) {
       const account = accounts[(this.#reviewed + i) % accounts.length];
       if (account === undefined) continue;
-      const orders = [...account.live].filter(({ signed }) => !signed.order.reduceOnly).reverse();
+      const orders = openOrders(account).filter(({ signed }) => !signed.order.reduceOnly);
+      orders.sort((a, b) => b.arrival - a.arrival);
       for (const { hash } of orders) {
         if (this.#admission.isCovered(account.id)) break;
         done.push(this.submit({ type: "cancel", time: this.now(), hash, reason: "margin" }));

@@ -5,8 +5,8 @@ import { surchargeOf } from "../risk/surcharge.ts";
 import type { AccountState, Assessment, HouseState, MarketState } from "../risk/types.ts";
 import { applyFill } from "../risk/whatIf.ts";
 import type { AccountId } from "../sdk/accountId.ts";
-import { accountKey } from "./book.ts";
 import type { OrderBook } from "./book.ts";
+import { openOrders } from "./bookOrder.ts";
 import type { ChainView } from "./chain.ts";
 
 /** What an account's orders could make of it. Amounts are [wad]. */
@@ -45,7 +45,7 @@ export function reserve(id: AccountId, book: OrderBook, chain: ChainView, added?
   const before = chain.account(id);
   let account = before;
   const open = new Map<number, Sides>();
-  const known = book.accounts.get(accountKey(id));
+  const known = book.accounts.get(id);
   for (const fill of known?.fills ?? []) {
     const order = fill.maker.account.id === id ? fill.maker : fill.taker;
     const size = order.buys ? fill.size : -fill.size;
@@ -56,7 +56,7 @@ export function reserve(id: AccountId, book: OrderBook, chain: ChainView, added?
       feeRate: chain.feeOf(fill.market),
     });
   }
-  for (const { signed, market, buys, open: size, price } of known?.live ?? []) {
+  for (const { signed, market, buys, open: size, price } of known === undefined ? [] : openOrders(known)) {
     if (!signed.order.reduceOnly) add(open, house, { market: market.id, size: buys ? size : -size, price });
   }
   if (added !== undefined) add(open, house, added);

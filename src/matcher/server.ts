@@ -9,7 +9,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import type { z } from "zod";
 
 import { formatWad } from "../sdk/units.ts";
-import { accountKey } from "./book.ts";
+import { accountKey, openOrders } from "./bookOrder.ts";
 import type { Applied } from "./engine.ts";
 import type { Matcher } from "./matcher.ts";
 import { RateLimiter } from "./rates.ts";
@@ -141,8 +141,8 @@ export class MatcherServer {
     });
     http.get("/accounts/:account/orders", async (request) => {
       await matcher.barrier();
-      const key = accountKey(parameter(request, "account", PARAMETERS.account));
-      return { orders: [...(engine.book.accounts.get(key)?.live ?? [])].map(orderView) };
+      const account = engine.book.accounts.get(parameter(request, "account", PARAMETERS.account));
+      return { orders: account === undefined ? [] : openOrders(account).map(orderView) };
     });
     http.get("/markets", () => ({
       markets: [...engine.book.markets.values()].map(({ terms: { market, index, priceBand, minFill } }) => ({
@@ -169,7 +169,7 @@ export class MatcherServer {
           sequence: engine.sequence,
           logHash: `0x${engine.hash.toString("hex")}`,
         },
-        ...{ block: matcher.chain.head, openOrders: engine.book.orders.size, waitingFills: engine.book.fills.size },
+        ...{ block: matcher.chain.head, openOrders: engine.book.openCount, waitingFills: engine.book.fills.size },
       };
     });
     http.get("/metrics", async (_request, reply) => {

@@ -11,7 +11,7 @@ import type { Call, Match } from "../sdk/calls.ts";
 import { decodeError } from "../sdk/errors.ts";
 import type { ContractError } from "../sdk/errors.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
-import type { BookOrder, Fill } from "./book.ts";
+import type { BookOrder, Fill } from "./bookOrder.ts";
 import type { Engine } from "./engine.ts";
 import type { Command, FailedFact, Sent } from "./types.ts";
 

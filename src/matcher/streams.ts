@@ -1,6 +1,6 @@
 import { formatWad } from "../sdk/units.ts";
-import { accountKey } from "./book.ts";
 import type { OrderBook } from "./book.ts";
+import { accountKey, openOrders } from "./bookOrder.ts";
 import type { Applied } from "./engine.ts";
 import { ascending, BTree, descending } from "./ladder.ts";
 import type { Tree } from "./ladder.ts";
@@ -62,7 +62,7 @@ export class Streams {
     const updates: { readonly fill: number; readonly state: "settled" | "failed"; readonly note: string }[] = [];
     const orders = new Map<string, OrderView>();
     const note = (hash: string) => {
-      const order = this.#book.orders.get(hash) ?? this.#book.closed.get(hash);
+      const order = this.#book.orders.get(hash);
       if (order !== undefined && this.#channels.has(`orders.${order.account.key}`)) orders.set(hash, orderView(order));
     };
     for (const event of events) {
@@ -145,17 +145,16 @@ export class Streams {
   }
 
   #openOrders(key: string): object {
-    return { orders: [...(this.#book.accounts.get(key)?.live ?? [])].map(orderView) };
+    const account = this.#book.accounts.get(BigInt(`0x${key}`));
+    return { orders: account === undefined ? [] : openOrders(account).map(orderView) };
   }
 
   #changedLevels(): Change[] {
     const changes = new Map<string, Change>();
-    for (const { market, buys, price } of this.#book.touched) {
+    for (const { ladder, price } of this.#book.touched) {
+      const { market, buys } = ladder;
       const key = `${market}${buys ? "b" : "a"}${price.toString()}`;
-      if (changes.has(key)) continue;
-      const known = this.#book.markets.get(market);
-      const size = (buys ? known?.bids : known?.asks)?.at(price)?.size ?? 0n;
-      changes.set(key, { market, buys, price, size });
+      if (!changes.has(key)) changes.set(key, { market, buys, price, size: ladder.at(price)?.size ?? 0n });
     }
     return [...changes.values()];
   }

@@ -3,7 +3,7 @@ import { Signature, toBeHex, Wallet } from "ethers";
 
 import { Admission } from "../../src/matcher/admission.ts";
 import type { AdmissionPolicy } from "../../src/matcher/admission.ts";
-import { CANCELLED } from "../../src/matcher/book.ts";
+import { CANCELLED } from "../../src/matcher/bookOrder.ts";
 import { Refusal } from "../../src/matcher/refusals.ts";
 import { recoverSigner, signInstruction, Signing } from "../../src/matcher/signing.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";

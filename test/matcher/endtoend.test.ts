@@ -121,7 +121,7 @@ describe("matcher on a chain", () => {
     await until(async () => (await positionOf(bob!)) === before + parseWad("5"), "for bob");
     await settled();
     expect(await positionOf(dave)).to.equal(0n);
-    const [failed] = [...served.matcher.engine.book.closed.values()].filter(
+    const [failed] = [...served.matcher.engine.book.orders.values()].filter(
       ({ account }) => account.id === dave.account,
     );
     expect(failed?.reason).to.equal("settlementFailed");

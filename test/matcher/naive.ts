@@ -1,4 +1,4 @@
-import { isOver } from "../../src/matcher/book.ts";
+import { isOver } from "../../src/matcher/bookOrder.ts";
 import type { MarketTerms, PlaceCommand } from "../../src/matcher/types.ts";
 
 const PPM = 10n ** 6n;

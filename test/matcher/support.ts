@@ -122,15 +122,15 @@ export function checkBook(book: OrderBook): void {
       }
     }
   }
-  for (const { slots, live, fills } of book.accounts.values()) {
+  for (const { slots, open, fills } of book.accounts.values()) {
     let count = 0;
     for (const { orders, pending, fills: waiting } of slots.values()) {
       count += orders.length;
       expect(waiting > 0 || pending === 0n).to.equal(true);
       for (const { size, filled } of orders) expect(filled <= size, "OB-1 never more than the order").to.equal(true);
     }
-    expect(live.size).to.equal(count);
+    expect(open).to.equal(count);
     for (const fill of fills) expect(book.fills.get(fill.id)).to.equal(fill);
   }
-  expect([...book.accounts.values()].reduce((sum, { live }) => sum + live.size, 0)).to.equal(book.orders.size);
+  expect([...book.accounts.values()].reduce((sum, { open }) => sum + open, 0)).to.equal(book.openCount);
 }
