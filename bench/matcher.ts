@@ -97,7 +97,7 @@ function randomPlace(next: () => number, accounts: readonly bigint[], i: number)
     resting: !takes,
   };
   const hash = `0x${i.toString(16).padStart(64, "0")}`;
-  return { type: "place", time: NOW, hash, signed: { order, signature: "0x" }, filled: 0n, position: 0n };
+  return { type: "place", time: NOW, hash, signed: { order, signature: "0x" }, filled: 0n, position: 0n, deadMan: 0 };
 }
 
 function signedOrders(count: number): { orders: SignedOrder[]; signing: Signing } {

@@ -5,6 +5,7 @@ import {
   crosses,
   isDust,
   isOver,
+  lastSecondOf,
   max0,
   newOrder,
   openOf,
@@ -12,13 +13,30 @@ import {
   positionOf,
   used,
 } from "./bookOrder.ts";
-import type { AccountOrders, BookOrder, Fill, MarketBook, OrderState, OwnerOrders, Slot } from "./bookOrder.ts";
+import type {
+  AccountOrders,
+  BookOrder,
+  Fill,
+  MarketBook,
+  OrderState,
+  OwnerOrders,
+  SigningKey,
+  Slot,
+} from "./bookOrder.ts";
 import { Expiries } from "./expiries.ts";
 import { Ladder } from "./ladder.ts";
 import type { Level } from "./ladder.ts";
 import { planOf } from "./matching.ts";
 import type { Step } from "./matching.ts";
-import type { CancelReason, EngineEvent, FailedFact, MarketTerms, PlaceCommand, RejectReason } from "./types.ts";
+import type {
+  CancelReason,
+  EngineEvent,
+  FailedFact,
+  KeyFact,
+  MarketTerms,
+  PlaceCommand,
+  RejectReason,
+} from "./types.ts";
 
 /** Filled amounts are kept in these units on the chain [wad]. */
 const LOT = 10n ** 9n;
@@ -87,23 +105,61 @@ export class OrderBook {
   /** Ends every order whose last second is over at `time` [ms]. */
   expire(time: number): void {
     for (let second = this.nextExpiry; second !== undefined && isOver(second, time); second = this.nextExpiry) {
-      for (const order of this.#expiries.at(second)) this.#close(order, "expired");
+      for (const order of this.#expiries.at(second)) this.#lapse(order, time);
+    }
+  }
+
+  #lapse(order: BookOrder, time: number): void {
+    if (isOver(order.expiry, time)) this.#close(order, "expired");
+    else
+      this.#close(order, "cancelled", isOver(order.key?.terms.expiry ?? Infinity, time) ? "keyExpired" : "ownerSilent");
+  }
+
+  // ---------------------------------------------------------------- owners and their keys
+
+  /** Says after which second [s] all orders of an owner are void; 0 = never. */
+  setDeadMan(owner: OwnerOrders, deadMan: number): void {
+    if (owner.deadMan === deadMan) return;
+    owner.deadMan = deadMan;
+    this.#reschedule(owner);
+  }
+
+  /** Says what an owner has granted to a key. */
+  setKey(owner: OwnerOrders, { key: address, ...terms }: KeyFact): SigningKey {
+    const known = owner.keys.get(address);
+    if (known === undefined) {
+      const key = { address, terms };
+      owner.keys.set(address, key);
+      return key;
+    }
+    const isMoved = known.terms.expiry !== terms.expiry;
+    known.terms = terms;
+    if (isMoved) this.#reschedule(owner);
+    return known;
+  }
+
+  #reschedule(owner: OwnerOrders): void {
+    for (const order of [...owner.accounts].flatMap(openOrders)) {
+      this.#expiries.remove(order);
+      this.#expiries.add(order);
     }
   }
 
   // ---------------------------------------------------------------- orders
 
   /** Takes an order: matches it, then rests what is left or kills it. Returns why not, if it does not take it. */
-  place({ hash, signed, filled, position, time }: PlaceCommand): RejectReason | undefined {
+  place({ hash, signed, filled, position, deadMan, key: fact, time }: PlaceCommand): RejectReason | undefined {
     const { order } = signed;
     if (this.orders.has(hash)) return "duplicate";
     const market = this.markets.get(Number(order.market));
     if (market === undefined) return "unknownMarket";
-    if (isOver(Number(order.expiry), time)) return "expired";
     const slot = this.openSlot(order.account, order.nonce, filled);
-    positionOf(slot.account, market.id).chain = position;
-    const placed = newOrder(hash, signed, slot, market, time, ++this.arrivals);
-    const refusal = this.#refusal(placed);
+    const { account } = slot;
+    this.setDeadMan(account.owner, deadMan);
+    positionOf(account, market.id).chain = position;
+    const key = fact === undefined ? undefined : this.setKey(account.owner, fact);
+    const placed = newOrder({ hash, signed, slot, key, market, placed: time, arrival: ++this.arrivals });
+    const refusal = isOver(lastSecondOf(placed), time) ? "expired" : this.#refusal(placed);
     if (refusal !== undefined) {
       this.#release(slot);
       return refusal;
@@ -303,7 +359,6 @@ export class OrderBook {
   #insert(order: BookOrder): void {
     sideOf(order).insert(order);
     if (order.level !== undefined) this.touched.push(order.level);
-    order.lastSecond = order.expiry;
     this.#expiries.add(order);
   }
 
@@ -395,7 +450,7 @@ export class OrderBook {
     const key = accountKey(id);
     const address = `0x${key.slice(0, 40)}`;
     let owner = this.owners.get(address);
-    if (owner === undefined) this.owners.set(address, (owner = { address, accounts: new Set() }));
+    if (owner === undefined) this.owners.set(address, (owner = newOwner(address)));
     const account: AccountOrders = {
       ...{ id, key, owner, slots: new Map(), fills: new Set(), positions: new Map(), open: 0, reducing: 0 },
     };
@@ -431,6 +486,10 @@ export class OrderBook {
 /** Whether an order that has ended comes back when one of its fills fails. */
 function canReturn({ state, reason }: BookOrder): boolean {
   return state === "filled" || reason === "immediateOrCancel";
+}
+
+function newOwner(address: string): OwnerOrders {
+  return { address, accounts: new Set(), keys: new Map(), deadMan: 0 };
 }
 
 function sideOf({ buys, market }: BookOrder): Ladder {

@@ -1,7 +1,7 @@
 import { abs, min } from "../risk/fixed.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
 import type { Ladder, Level } from "./ladder.ts";
-import type { CancelReason, MarketTerms } from "./types.ts";
+import type { CancelReason, KeyFact, MarketTerms } from "./types.ts";
 
 // What the order book is made of. Amounts and prices are [wad].
 
@@ -48,6 +48,14 @@ export interface AccountOrders {
 export interface OwnerOrders {
   readonly address: string; // lower case
   readonly accounts: Set<AccountOrders>;
+  readonly keys: Map<string, SigningKey>; // that have signed orders
+  deadMan: number; // [s] his orders are void after it; 0 = never
+}
+
+/** A session key as the orders that it has signed share it: `KeyFact`. */
+export interface SigningKey {
+  readonly address: string;
+  terms: Omit<KeyFact, "key">;
 }
 
 /** An order in the book, or one that was. */
@@ -56,6 +64,7 @@ export interface BookOrder {
   readonly signed: SignedOrder;
   readonly account: AccountOrders;
   readonly slot: Slot;
+  readonly key: SigningKey | undefined; // that signed it; its owner has if there is none
   readonly market: MarketBook;
   readonly buys: boolean;
   readonly size: bigint; // without its sign
@@ -97,26 +106,28 @@ export function accountKey(account: bigint): string {
 }
 
 /** An order that is in no book yet. */
-export function newOrder(
-  hash: string,
-  signed: SignedOrder,
-  slot: Slot,
-  market: MarketBook,
-  time: number,
-  arrival: number,
-): BookOrder {
+export function newOrder({
+  hash,
+  signed,
+  slot,
+  key,
+  market,
+  placed,
+  arrival,
+}: Pick<BookOrder, "hash" | "signed" | "slot" | "key" | "market" | "placed" | "arrival">): BookOrder {
   const { size, limitPrice, expiry } = signed.order;
   const order: BookOrder = {
     hash,
     signed,
     account: slot.account,
     slot,
+    key,
     market,
     buys: size > 0n,
     size: abs(size),
     price: limitPrice,
     expiry: Number(expiry),
-    placed: time,
+    placed,
     arrival,
     open: 0n,
     filled: 0n,
@@ -136,9 +147,15 @@ export function newOrder(
   return order;
 }
 
-/** Whether the last second [s] at which an order can fill is over at `time` [ms]. */
+/** Whether a last second [s] is over at `time` [ms]. */
 export function isOver(second: number, time: number): boolean {
   return Math.floor(time / 1000) > second;
+}
+
+/** Last second [s] at which an order, the key that signed it and its owner's dead-man switch let it fill. */
+export function lastSecondOf({ expiry, key, account }: BookOrder): number {
+  const { deadMan } = account.owner;
+  return Math.min(expiry, key?.terms.expiry ?? Infinity, deadMan === 0 ? Infinity : deadMan);
 }
 
 /** The size of an account's position in a market. */

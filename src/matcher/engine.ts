@@ -4,12 +4,21 @@ import type { SignedOrder } from "../sdk/orders.ts";
 import { OrderBook } from "./book.ts";
 import type { BookLimits } from "./book.ts";
 import { accountKey, CANCELLED, newOrder, openOrders, positionOf } from "./bookOrder.ts";
-import type { AccountOrders, BookOrder, Fill, OrderState, Slot } from "./bookOrder.ts";
+import type { AccountOrders, BookOrder, Fill, OrderState, SigningKey, Slot } from "./bookOrder.ts";
 import { decode, encode } from "./types.ts";
-import type { CancelReason, Command, EngineEvent, MarketTerms, RejectReason, Sent, SlotFact } from "./types.ts";
+import type {
+  CancelReason,
+  Command,
+  EngineEvent,
+  MarketTerms,
+  OwnerFact,
+  RejectReason,
+  Sent,
+  SlotFact,
+} from "./types.ts";
 
 const STAMP_LIFETIME = 300_000; // [ms] for which an owner's last instruction is remembered; older ones are refused anyway
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
 
 /** What a command did. */
 export interface Applied {
@@ -41,6 +50,7 @@ export class UnknownSnapshot extends Error {
 interface OrderRecord {
   readonly hash: string;
   readonly signed: SignedOrder;
+  readonly key?: string;
   readonly placed: number;
   readonly arrival: number;
   readonly filled: bigint;
@@ -63,6 +73,7 @@ interface Snapshot {
   readonly fillCount: number;
   readonly markets: readonly MarketTerms[];
   readonly slots: readonly SlotFact[];
+  readonly owners: readonly Omit<OwnerFact, "epoch" | "lowestNonce">[];
   readonly positions: readonly { readonly account: bigint; readonly market: number; readonly size: bigint }[];
   readonly orders: readonly OrderRecord[]; // live ones first
   readonly closed: readonly string[];
@@ -267,10 +278,18 @@ export class Engine {
       move(account, (known) => (positionOf(known, market).chain = size));
     }
     for (const account of moved) book.refreshAccount(account);
-    for (const { owner, epoch, lowestNonce } of command.owners) {
-      book.cancelOf(owner, "epochOver", ({ signed }) => signed.order.epoch !== epoch);
-      book.cancelOf(owner, "nonceTooLow", ({ signed }) => signed.order.nonce < lowestNonce);
-    }
+    for (const fact of command.owners) this.#followOwner(fact);
+    book.expire(this.#time);
+  }
+
+  #followOwner({ owner: address, epoch, lowestNonce, deadMan, keys }: OwnerFact): void {
+    const { book } = this;
+    book.cancelOf(address, "epochOver", ({ signed }) => signed.order.epoch !== epoch);
+    book.cancelOf(address, "nonceTooLow", ({ signed }) => signed.order.nonce < lowestNonce);
+    const owner = book.owners.get(address);
+    if (owner === undefined) return;
+    book.setDeadMan(owner, deadMan);
+    for (const fact of keys) book.setKey(owner, fact);
   }
 
   // ---------------------------------------------------------------- snapshots
@@ -296,6 +315,9 @@ export class Engine {
       slots: accounts.flatMap(({ id, slots }) =>
         [...slots.values()].map(({ nonce, chain }) => ({ account: id, nonce, filled: chain })),
       ),
+      owners: [...book.owners.values()].map(({ address, deadMan, keys }) => ({
+        ...{ owner: address, deadMan, keys: [...keys.values()].map((key) => ({ key: key.address, ...key.terms })) },
+      })),
       positions: accounts.flatMap(({ id, positions }) =>
         [...positions].map(([market, { chain }]) => ({ account: id, market, size: chain })),
       ),
@@ -336,6 +358,12 @@ function restoreBook(book: OrderBook, s: Snapshot): void {
   book.fillCount = s.fillCount;
   for (const terms of s.markets) book.setTerms(terms);
   for (const { account, nonce, filled } of s.slots) book.openSlot(account, nonce, filled);
+  for (const { owner: address, deadMan, keys } of s.owners) {
+    const owner = book.owners.get(address);
+    if (owner === undefined) continue;
+    book.setDeadMan(owner, deadMan);
+    for (const key of keys) book.setKey(owner, key);
+  }
   for (const { account, market, size } of s.positions) {
     const known = book.accounts.get(account);
     if (known !== undefined) positionOf(known, market).chain = size;
@@ -358,9 +386,10 @@ function restoreBook(book: OrderBook, s: Snapshot): void {
 }
 
 function recordOf(order: BookOrder): OrderRecord {
-  const { hash, signed, placed, arrival, filled, settled, killed, failures, state, reason, detail } = order;
+  const { hash, signed, key, placed, arrival, filled, settled, killed, failures, state, reason, detail } = order;
   return {
     ...{ hash, signed, placed, arrival, filled, settled, killed, failures, state },
+    ...(key !== undefined && { key: key.address }),
     ...(reason !== undefined && { reason }),
     ...(detail !== undefined && { detail }),
   };
@@ -371,15 +400,21 @@ function orderOf(book: OrderBook, record: OrderRecord): BookOrder {
   const { hash, signed, placed, arrival, filled, settled, killed, failures, state, reason, detail } = record;
   const { account, nonce, market: id } = signed.order;
   const slot = book.accounts.get(account)?.slots.get(nonce) ?? looseSlot(account, nonce);
+  const key = record.key === undefined ? undefined : keyOf(slot, record.key);
   const market = book.markets.get(Number(id));
   if (market === undefined) throw new UnknownSnapshot(`market ${id.toString()}`);
-  const order = newOrder(hash, signed, slot, market, placed, arrival);
+  const order = newOrder({ hash, signed, slot, key, market, placed, arrival });
   return Object.assign(order, { filled, settled, killed, failures, state, reason, detail });
+}
+
+/** The key of an order that has ended and whose owner has no other orders grants nothing. */
+function keyOf({ account }: Slot, address: string): SigningKey {
+  return account.owner.keys.get(address) ?? { address, terms: { above: [], expiry: 0, priceBand: 0n } };
 }
 
 function looseSlot(id: bigint, nonce: bigint): Slot {
   const key = accountKey(id);
-  const owner = { address: `0x${key.slice(0, 40)}`, accounts: new Set<AccountOrders>() };
+  const owner = { address: `0x${key.slice(0, 40)}`, accounts: new Set<AccountOrders>(), keys: new Map(), deadMan: 0 };
   const account: AccountOrders = {
     ...{ id, key, owner, slots: new Map(), fills: new Set(), positions: new Map(), open: 0, reducing: 0 },
   };

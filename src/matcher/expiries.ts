@@ -1,3 +1,4 @@
+import { lastSecondOf } from "./bookOrder.ts";
 import type { BookOrder } from "./bookOrder.ts";
 import { BTree } from "./ladder.ts";
 
@@ -16,6 +17,7 @@ export class Expiries {
   }
 
   add(order: BookOrder): void {
+    order.lastSecond = lastSecondOf(order);
     const same = this.#seconds.get(order.lastSecond);
     order.placeInSecond = same?.length ?? 0;
     if (same === undefined) this.#seconds.set(order.lastSecond, [order]);

@@ -59,11 +59,18 @@ function meet(taker: BookOrder, left: bigint, maker: BookOrder, open: bigint): S
   // Beyond the band on the side that would hurt the maker, his order is stale; on the other side nothing better can follow.
   if (price * PPM < index * (PPM - priceBand)) return maker.buys ? { stop: "priceBand" } : { maker, drop: "priceBand" };
   if (price * PPM > index * (PPM + priceBand)) return maker.buys ? { maker, drop: "priceBand" } : { stop: "priceBand" };
+  if (isBeyondBand(maker, price, index)) return { maker, drop: "keyPriceBand" };
+  if (isBeyondBand(taker, price, index)) return { stop: "keyPriceBand" };
   const size = min(left, open);
   if (size < minFill && !closes(maker, size) && !closes(taker, size)) {
     return open <= left ? { maker, drop: "belowMinFill" } : { stop: "belowMinFill" };
   }
   return { maker, size, price };
+}
+
+/** Whether the key that signed an order may not trade at this price. */
+function isBeyondBand({ key }: BookOrder, price: bigint, index: bigint): boolean {
+  return key !== undefined && abs(price - index) * PPM > index * key.terms.priceBand;
 }
 
 /** Whether a fill of this size closes the position of a reduce-only order whole. */

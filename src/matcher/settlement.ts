@@ -314,19 +314,28 @@ function groupsOf(fills: readonly Fill[]): Group[] {
   return groups;
 }
 
-/** Whose fault a refusal is, by the account, nonce, epoch or expiry that the error names. */
+/** Whose fault a refusal is, by the session key, owner, account, nonce, epoch or expiry that the error names. */
 export function faultOf({ name, args }: ContractError, { maker, taker }: Fill): FailedFact["fault"] {
   const blame = (isTo: (order: BookOrder) => boolean): FailedFact["fault"] => {
     const [ofMaker, ofTaker] = [isTo(maker), isTo(taker)];
     return ofMaker && ofTaker ? "both" : ofMaker ? "maker" : ofTaker ? "taker" : "neither";
   };
   const { account, nonce, epoch, expiry } = args;
+  const [owner, key] = [args.owner, args.key].map((address) => (address as string | undefined)?.toLowerCase());
+  const isOf = (order: BookOrder) => owner === undefined || order.account.owner.address === owner;
+  if (key !== undefined) return blame((order) => isOf(order) && isSignedBelow(order, key));
+  if (name === "OwnerSilent") return blame(isOf);
   if (name === "OrderExpired") return blame(({ signed }) => signed.order.expiry === expiry);
   if (name === "OrderEpochMismatch") return blame(({ signed }) => signed.order.epoch === epoch);
   if (name === "OrderNonceTooLow") return blame(({ signed }) => signed.order.nonce === nonce);
   if (account !== undefined) return blame(({ signed }) => signed.order.account === account);
   // Beyond the caps of the market or its band nobody's order is wrong: the one that came last gives way.
   return name === "OpenInterestCap" ? "taker" : "neither";
+}
+
+/** Whether a session key has signed an order, or one above the key that has. */
+function isSignedBelow({ key: signer }: BookOrder, key: string): boolean {
+  return signer !== undefined && (signer.address === key || signer.terms.above.includes(key));
 }
 
 /** A transaction's fees raised so far that a node takes it in the place of one that is open. */

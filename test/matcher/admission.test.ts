@@ -84,7 +84,7 @@ describe("admission", () => {
   });
 
   it("OB-1 refuses what the exchange would refuse, each with its numbers", async () => {
-    chain.owners.set(alice.address.toLowerCase(), { epoch: 2n, lowestNonce: 10n });
+    chain.owners.set(alice.address.toLowerCase(), { epoch: 2n, lowestNonce: 10n, deadMan: 0 });
     const ok = { epoch: 2n, nonce: 10n };
     await admit(ok);
     chain.filledOf.set(`${account}:11`, CANCELLED);

@@ -101,6 +101,7 @@ describe("order book", () => {
       signed: again.signed,
       filled: 0n,
       position: 0n,
+      deadMan: 0,
     });
     expect(rejected).to.equal("duplicate");
   });

@@ -59,7 +59,7 @@ export function placeOrder(
   const text = Object.values(order).join(":");
   const hash = `0x${Buffer.from(text).toString("hex")}`;
   const signed = { order, signature: "0x" };
-  return { type: "place", time, hash, signed, filled: parseWad(filled), position: parseWad(position) };
+  return { type: "place", time, hash, signed, filled: parseWad(filled), position: parseWad(position), deadMan: 0 };
 }
 
 /** A chain command with these facts. */
