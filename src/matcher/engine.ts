@@ -5,6 +5,7 @@ import { OrderBook } from "./book.ts";
 import type { BookLimits } from "./book.ts";
 import { accountKey, CANCELLED, newOrder, openOrders, positionOf } from "./bookOrder.ts";
 import type { AccountOrders, BookOrder, Fill, OrderState, SigningKey, Slot } from "./bookOrder.ts";
+import { Tape } from "./tape.ts";
 import { decode, encode } from "./types.ts";
 import type {
   CancelReason,
@@ -16,6 +17,7 @@ import type {
   Sent,
   SlotFact,
 } from "./types.ts";
+import type { FillView } from "./views.ts";
 
 const STAMP_LIFETIME = 300_000; // [ms] for which an owner's last instruction is remembered; older ones are refused anyway
 const SNAPSHOT_VERSION = 2;
@@ -27,6 +29,8 @@ export interface Applied {
   /** Number of its first event; the others follow. */
   readonly firstEvent: number;
   readonly events: readonly EngineEvent[];
+  /** Fills that are new or have changed. */
+  readonly fills: readonly FillView[];
   readonly rejected: RejectReason | undefined;
 }
 
@@ -78,6 +82,7 @@ interface Snapshot {
   readonly orders: readonly OrderRecord[]; // live ones first
   readonly closed: readonly string[];
   readonly fills: readonly (Omit<Fill, "maker" | "taker"> & { readonly maker: string; readonly taker: string })[];
+  readonly tape: readonly FillView[];
   readonly deadlines: readonly (readonly [string, number, number])[];
   readonly stamps: readonly (readonly [string, number])[];
   readonly sent: readonly Sent[];
@@ -90,6 +95,7 @@ interface Snapshot {
  */
 export class Engine {
   readonly book: OrderBook;
+  #tape = new Tape();
   #sequence = 0;
   #eventCount = 0;
   #hash: Buffer = Buffer.alloc(32);
@@ -126,6 +132,11 @@ export class Engine {
 
   get cursor(): Cursor | undefined {
     return this.#cursor;
+  }
+
+  /** The last fills of every market. */
+  get recentFills(): FillView[] {
+    return this.#tape.all();
   }
 
   /** Transactions whose outcome is not known, all of one nonce. */
@@ -165,7 +176,8 @@ export class Engine {
     this.#sequence += 1;
     this.#eventCount += events.length;
     this.#hash = hash("sha256", Buffer.concat([this.#hash, Buffer.from(text + encode(events))]), "buffer");
-    return { sequence: this.#sequence, firstEvent, events, rejected };
+    const fills = this.#tape.record(events, book);
+    return { sequence: this.#sequence, firstEvent, events, fills, rejected };
   }
 
   #perform(command: Command): RejectReason | undefined {
@@ -324,6 +336,7 @@ export class Engine {
       orders: [...orders].map(recordOf),
       closed: ended,
       fills: [...book.fills.values()].map((fill) => ({ ...fill, maker: fill.maker.hash, taker: fill.taker.hash })),
+      tape: this.recentFills,
       deadlines: [...this.#deadlines].map(([owner, { timeout, at }]) => [owner, timeout, at] as const),
       stamps: [...this.#stamps],
       sent: this.#sent,
@@ -347,6 +360,7 @@ export class Engine {
     engine.#deadlines = new Map(s.deadlines.map(([owner, timeout, at]) => [owner, { timeout, at }]));
     engine.#stamps = new Map(s.stamps);
     engine.#sent = [...s.sent];
+    engine.#tape = new Tape(s.tape);
     engine.#findNextDeadline();
     restoreBook(engine.book, s);
     return engine;

@@ -101,7 +101,7 @@ export class Matcher {
     this.metrics = o.metrics ?? createMatcherMetrics();
     this.chain = new ChainMirror(provider, book, policy.lookback, policy.maxSlots);
     this.#admission = new Admission(engine, this.chain, new Signing(book), policy.admission);
-    this.streams = new Streams(engine.book);
+    this.streams = new Streams(engine.book, engine.recentFills);
     const ports = {
       engine,
       submit: (command: Command) => this.submit(command),

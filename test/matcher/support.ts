@@ -4,6 +4,7 @@ import { accountId } from "../../src/sdk/accountId.ts";
 import { parsePrice, parseWad } from "../../src/sdk/units.ts";
 import type { Order } from "../../src/sdk/orders.ts";
 import type { BookLimits, OrderBook } from "../../src/matcher/book.ts";
+import { lastSecondOf } from "../../src/matcher/bookOrder.ts";
 import { Engine } from "../../src/matcher/engine.ts";
 import type { Applied } from "../../src/matcher/engine.ts";
 import type { Command, EngineEvent, MarketTerms, PlaceCommand } from "../../src/matcher/types.ts";
@@ -116,6 +117,7 @@ export function checkBook(book: OrderBook): void {
         for (let order = level.first; order !== undefined; order = order.next) {
           expect(order.arrival > arrival, "OB-4 first come first").to.equal(true);
           expect(order.open > 0n && order.state === "open").to.equal(true);
+          expect(order.lastSecond, "OB-1 ends in time").to.equal(lastSecondOf(order));
           [size, count, arrival] = [size + order.open, count + 1, order.arrival];
         }
         expect([size, count]).to.deep.equal([level.size, level.count]);
