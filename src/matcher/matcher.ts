@@ -240,7 +240,10 @@ export class Matcher {
     const news = await this.chain.sync();
     const { book } = this.engine;
     const concerned = first || news.reorganised ? [...book.owners.keys()] : [...news.owners];
-    if (news.reorganised) this.#logger.warn({ block: news.cursor.block }, "the chain was reorganised");
+    if (news.reorganised) {
+      this.#logger.warn({ block: news.cursor.block }, "the chain was reorganised");
+      this.settlement.reorganised();
+    }
     const { markets, slots, positions, settled } = this.#facts(news);
     const owners = concerned.flatMap((owner) => this.#ownerFact(owner) ?? []);
     const command: Command = {

@@ -101,6 +101,12 @@ class JournalWallet extends Wallet {
     await this.#ports.submit({ type: "send", time: this.#ports.now(), ...sent });
     return this.#provider.broadcastTransaction(raw);
   }
+
+  /** Uses up a nonce with a transaction that does nothing, which therefore needs no journal. */
+  async sendNothing(nonce: number): Promise<void> {
+    const request = await this.populateTransaction({ to: this.address, data: "0x", nonce });
+    await this.#provider.broadcastTransaction(await this.signTransaction(request));
+  }
 }
 
 /** Brings fills to the exchange, in order, each once. */
@@ -109,7 +115,7 @@ export class Settlement {
   readonly #book: AddressBook;
   readonly #policy: SettlementPolicy;
   readonly #wallet: JournalWallet;
-  readonly #sender: Sender;
+  #sender: Sender;
   readonly #provider: JsonRpcProvider;
   readonly #logger: Logger;
   #missing = 0; // looks in a row that found the nonce used up and no receipt: somebody else uses the key
@@ -141,6 +147,11 @@ export class Settlement {
     this.#sender = new Sender(this.#wallet, provider, policy);
   }
 
+  /** The chain was reorganised: the nonce that comes next has to be asked for again. */
+  reorganised(): void {
+    this.#sender = new Sender(this.#wallet, this.#provider, this.#policy);
+  }
+
   /** Who pays for gas. */
   get address(): string {
     return this.#wallet.address;
@@ -167,7 +178,9 @@ export class Settlement {
   async #resolve(): Promise<boolean> {
     const last = this.#ports.engine.sent.at(-1);
     if (last === undefined) return true;
-    if ((await this.#provider.getTransactionCount(this.address, "latest")) <= last.nonce) {
+    const next = await this.#provider.getTransactionCount(this.address, "latest");
+    if (next < last.nonce) await this.#fillGap(next);
+    if (next <= last.nonce) {
       await this.#broadcastAgain(last);
       return true;
     }
@@ -183,6 +196,16 @@ export class Settlement {
     this.#missing = 0;
     await this.#ports.submit({ type: "unsend", time: this.#ports.now() });
     return true;
+  }
+
+  /** A reorganisation has taken back a transaction, and no node brings it again: without another in its place none after it is mined. */
+  async #fillGap(nonce: number): Promise<void> {
+    this.#logger.warn({ nonce }, "a transaction before the last one is gone");
+    try {
+      await this.#wallet.sendNothing(nonce);
+    } catch (error) {
+      this.#logger.debug({ nonce, reason: shortMessage(error) }, "the nonce is taken after all");
+    }
   }
 
   /** After a restart the node may never have got it. */
