@@ -156,7 +156,7 @@ export class OrderBook {
     const slot = this.openSlot(order.account, order.nonce, filled);
     const { account } = slot;
     this.setDeadMan(account.owner, deadMan);
-    positionOf(account, market.id).chain = position;
+    if (order.reduceOnly) positionOf(account, market.id).chain = position; // no other order asks for it
     const key = fact === undefined ? undefined : this.setKey(account.owner, fact);
     const placed = newOrder({ hash, signed, slot, key, market, placed: time, arrival: ++this.arrivals });
     const refusal = isOver(lastSecondOf(placed), time) ? "expired" : this.#refusal(placed);
