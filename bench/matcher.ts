@@ -21,6 +21,7 @@ import { Venue } from "../test/matcher/venue.ts";
 
 const table = new Table({ head: ["what", "operations", "per second of one core", "per second of the clock"] });
 const CHUNK = 20_000;
+const RUNS = 4; // of what takes little memory: the best one counts, since other programs share the machine
 const MID = parsePrice("2000");
 const TICK = parsePrice("0.01");
 const POLICY = {
@@ -28,10 +29,21 @@ const POLICY = {
   ...{ ownerRate: { perSecond: 1e9, burst: 1e9 }, stampWindow: 30_000 },
 };
 
-function measure(what: string, count: number, work: () => void): void {
+/** CPU time [us] and clock [ms]. */
+interface Cost {
+  readonly user: number;
+  readonly clock: number;
+}
+
+function measure(work: () => void): Cost {
   const [cpu, began] = [process.cpuUsage(), performance.now()];
   work();
-  report(what, count, process.cpuUsage(cpu).user, began);
+  return { user: process.cpuUsage(cpu).user, clock: performance.now() - began };
+}
+
+function addBest(what: string, count: number, run: () => Cost): void {
+  const [best] = Array.from({ length: RUNS }, run).sort((a, b) => a.user - b.user);
+  if (best !== undefined) add(what, count, best.user, best.clock);
 }
 
 function report(what: string, count: number, user: number, began: number): void {
@@ -57,7 +69,7 @@ const ORDER: Order = {
 };
 
 /** Resting orders in 2,000 levels around the price, some that take, and as many cancellations. */
-function books(count: number): void {
+function books(count: number): Cost {
   const engine = newEngine(LIMITS);
   const { book } = engine;
   const next = random();
@@ -67,20 +79,21 @@ function books(count: number): void {
   let clock = 0;
   for (let done = 0; done < count; done += CHUNK) {
     const commands = Array.from({ length: CHUNK }, (_, i) => randomPlace(next, accounts, done + i));
-    const [cpu, began] = [process.cpuUsage(), performance.now()];
-    for (const [i, command] of commands.entries()) {
-      book.place(command);
-      recent.push(command.hash);
-      book.cancel(recent[done + i - CHUNK] ?? "", "requested");
-      if (i % 64 !== 0) continue;
-      book.events = [];
-      book.touched = [];
-      for (const [id, { size }] of book.fills) book.settle(id, size, "0x");
-    }
-    user += process.cpuUsage(cpu).user;
-    clock += performance.now() - began;
+    const cost = measure(() => {
+      for (const [i, command] of commands.entries()) {
+        book.place(command);
+        recent.push(command.hash);
+        book.cancel(recent[done + i - CHUNK] ?? "", "requested");
+        if (i % 64 !== 0) continue;
+        book.events = [];
+        book.touched = [];
+        for (const [id, { size }] of book.fills) book.settle(id, size, "0x");
+      }
+    });
+    user += cost.user;
+    clock += cost.clock;
   }
-  add("book: place, match, cancel", 2 * count, user, clock);
+  return { user, clock };
 }
 
 function randomPlace(next: () => number, accounts: readonly bigint[], i: number): PlaceCommand {
@@ -98,7 +111,7 @@ function randomPlace(next: () => number, accounts: readonly bigint[], i: number)
     resting: !takes,
   };
   const hash = `0x${i.toString(16).padStart(64, "0")}`;
-  return { type: "place", time: NOW, hash, signed: { order, signature: "0x" }, filled: 0n, position: 0n };
+  return { type: "place", time: NOW, hash, signed: { order, signature: "0x" }, filled: 0n, position: 0n, deadMan: 0 };
 }
 
 function signedOrders(count: number): { orders: SignedOrder[]; signing: Signing } {
@@ -124,18 +137,20 @@ function signedOrders(count: number): { orders: SignedOrder[]; signing: Signing 
 async function admission(count: number): Promise<void> {
   const { orders, signing } = signedOrders(count);
   for (const depth of [1, 20]) {
-    const engine = newEngine(LIMITS);
-    const admits = new Admission(engine, new FakeChain("100000000"), signing, POLICY);
     const used = orders.slice(0, 100 * depth);
-    measure(`admission: signature, checks, margin; up to ${depth} open orders an account`, used.length * 10, () => {
-      for (let round = 0; round < 10; ++round) {
-        for (const signed of used) {
-          const command = admits.admit(signed, NOW) as PlaceCommand;
-          if (round === 0) engine.book.place(command);
+    addBest(`admission: signature, checks, margin; up to ${depth} open orders an account`, used.length * 10, () => {
+      const engine = newEngine(LIMITS);
+      const admits = new Admission(engine, new FakeChain("100000000"), signing, POLICY);
+      return measure(() => {
+        for (let round = 0; round < 10; ++round) {
+          for (const signed of used) {
+            const command = admits.admit(signed, NOW) as PlaceCommand;
+            if (round === 0) engine.book.place(command);
+          }
+          engine.book.events = [];
+          engine.book.touched = [];
         }
-        engine.book.events = [];
-        engine.book.touched = [];
-      }
+      });
     });
   }
   const folder = mkdtempSync(path.join(tmpdir(), "bench-"));
@@ -218,9 +233,7 @@ function send(agent: Agent, url: string, body: string): Promise<string> {
   });
 }
 
-books(100_000); // warms up
-table.splice(0);
-books(500_000);
+addBest("book: place, match, cancel", 1_000_000, () => books(500_000));
 await admission(10_000);
 await http(8000);
 console.log(table.toString());

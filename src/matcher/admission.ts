@@ -2,22 +2,27 @@ import { MAX_PRICE, PPM } from "../risk/fixed.ts";
 import { RiskError } from "../risk/errors.ts";
 import { accountParts } from "../sdk/accountId.ts";
 import type { Order, SignedOrder } from "../sdk/orders.ts";
-import { accountKey, CANCELLED } from "./book.ts";
-import type { BookOrder } from "./book.ts";
+import { SCOPES } from "../sdk/sessionKeys.ts";
+import { orderScopes, limitsRefusal, rightsRefusal } from "./authority.ts";
+import type { KeyTrade } from "./authority.ts";
+import { accountKey, CANCELLED } from "./bookOrder.ts";
 import type { ChainView } from "./chain.ts";
 import type { Engine } from "./engine.ts";
+import { keyFact } from "./keys.ts";
 import { RateLimiter } from "./rates.ts";
 import type { Rate } from "./rates.ts";
 import { Refusal } from "./refusals.ts";
+import type { RefusalName } from "./refusals.ts";
 import { reserve } from "./reserve.ts";
 import { ALL, recoverSigner } from "./signing.ts";
 import type { Instruction, Signing } from "./signing.ts";
-import type { Command, PlaceCommand, RejectReason } from "./types.ts";
+import type { CancelReason, Command, PlaceCommand, RejectReason } from "./types.ts";
 
 const LOT = 10n ** 9n; // [wad] sizes are multiples of it
 const MAX_SIZE = ((1n << 64n) - 2n) * LOT; // [wad]
 const MAX_NONCE = (1n << 64n) - 1n;
 const ISOLATED = 1n << 95n;
+const OWNER_SHIFT = 96n; // of an account id
 const MAX_TIMEOUT = 24 * 3600_000; // [ms] of a heartbeat
 
 /** What an order must satisfy beyond what the exchange asks. */
@@ -49,6 +54,14 @@ const REJECTIONS: Readonly<Record<RejectReason, (order: Order) => Refusal>> = {
   belowMinFill: ({ size }) => new Refusal("BelowMinFill", "smaller than the smallest fill", { size }),
 };
 
+/** Why open orders end whose keys have become unable to have them settled. */
+const KEY_ENDINGS: Partial<Record<RefusalName, CancelReason>> = {
+  KeyIsRevoked: "keyRevoked",
+  KeyExpired: "keyExpired",
+  KeyNotionalLimit: "keyLimit",
+  KeyLossLimit: "keyLimit",
+};
+
 /** A refusal for what the book has rejected. */
 export function rejection(reason: RejectReason, order: Order): Refusal {
   return REJECTIONS[reason](order);
@@ -71,8 +84,8 @@ export class Admission {
   }
 
   /**
-   * Checks an order whole, signature first, so that nobody can use up another owner's rate. Answers at once unless a contract wallet
-   * has to be asked.
+   * Checks an order whole, signature first, so that nobody can use up another owner's rate. Answers at once if the owner's own key
+   * has signed.
    * @param now [ms]
    * @throws Refusal
    */
@@ -81,8 +94,11 @@ export class Admission {
     const digest = this.signing.hashOrder(signed.order);
     const owner = ownerKey(signed.order.account);
     const hash = `0x${digest.toString("hex")}`;
-    if (recoverSigner(digest, signed.signature) === owner) return this.#check(signed, hash, owner, now);
-    return this.#askWallet(owner, hash, signed.signature).then(() => this.#check(signed, hash, owner, now));
+    const signer = recoverSigner(digest, signed.signature);
+    if (signer === owner) return this.#check(signed, hash, owner, now);
+    return this.#authorOf(owner, hash, signed.signature, signer).then((key) =>
+      this.#check(signed, hash, owner, now, key),
+    );
   }
 
   /**
@@ -93,8 +109,10 @@ export class Admission {
   async instruct(instruction: Instruction, signature: string, now: number): Promise<Command> {
     const owner = this.#instructor(instruction);
     const digest = this.signing.hashInstruction(instruction);
-    if (recoverSigner(digest, signature) !== owner) {
-      await this.#askWallet(owner, `0x${digest.toString("hex")}`, signature);
+    const signer = recoverSigner(digest, signature);
+    if (signer !== owner) {
+      const key = await this.#authorOf(owner, `0x${digest.toString("hex")}`, signature, signer);
+      if (key !== undefined) this.#checkKeyInstructs(owner, key, instruction, now);
     }
     if (instruction.kind === "cancel")
       return { type: "cancel", time: now, hash: instruction.order, reason: "requested" };
@@ -127,6 +145,16 @@ export class Admission {
     }
   }
 
+  /** Why an open order that a session key has signed can no longer be settled; `undefined` if it can. @param now [ms] */
+  lossOfAuthority(hash: string, now: number): CancelReason | undefined {
+    const order = this.#engine.book.orders.get(hash);
+    if (order?.key === undefined) return undefined;
+    const { account, key, open, buys, market, price, signed } = order;
+    const trade = { market: market.id, size: buys ? open : -open, price, resting: false }; // the index may come near again
+    const refusal = this.#keyRefusal(account.owner.address, key.address, signed.order, trade, now);
+    return refusal === undefined ? undefined : (KEY_ENDINGS[refusal.error] ?? "keyNarrowed");
+  }
+
   // ---------------------------------------------------------------- orders
 
   /** What can be wrong with an order whoever has signed it. */
@@ -153,19 +181,42 @@ export class Admission {
     if (nonce > MAX_NONCE) throw new Refusal("NonceInvalid", "the nonce is too high", { nonce, maximum: MAX_NONCE });
   }
 
-  #check(signed: SignedOrder, hash: string, owner: string, now: number): PlaceCommand {
+  /** @param key that has signed; the owner has if there is none */
+  #check(signed: SignedOrder, hash: string, owner: string, now: number, key?: string): PlaceCommand {
     const { order } = signed;
+    if (key !== undefined) this.#checkKey(owner, key, order, now);
     this.#checkRate(owner, now);
     this.#checkLife(order, owner, now);
     const market = this.#checkMarket(order);
     this.#checkCount(order);
-    const known = this.#engine.book.accounts.get(accountKey(order.account));
+    const known = this.#engine.book.accounts.get(order.account);
     const filled = known?.slots.get(order.nonce)?.chain ?? this.#chain.filled(order.account, order.nonce);
     if (filled === CANCELLED) throw new Refusal("AlreadyFilled", "this nonce was cancelled", { nonce: order.nonce });
     if (!order.reduceOnly) this.#checkMargin(order, market);
     const position =
       known?.positions.get(market)?.chain ?? this.#chain.account(order.account).positions.get(market)?.size ?? 0n;
-    return { type: "place", time: now, hash, signed, filled, position };
+    const { deadMan } = this.#chain.owner(owner);
+    const fact = key === undefined ? undefined : keyFact(this.#chain.keys.lineOf(owner, key));
+    return {
+      ...{ type: "place", time: now, hash, signed, filled, position, deadMan },
+      ...(fact !== undefined && { key: fact }),
+    };
+  }
+
+  #checkKey(owner: string, key: string, order: Order, now: number): void {
+    const { size, limitPrice: price, resting } = order;
+    const refusal = this.#keyRefusal(owner, key, order, { market: Number(order.market), size, price, resting }, now);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #keyRefusal(owner: string, key: string, order: Order, trade: KeyTrade, time: number): Refusal | undefined {
+    const line = this.#chain.keys.lineOf(owner, key);
+    const now = Math.floor(time / 1000);
+    const action = { scopes: orderScopes(order), account: order.account, market: trade.market };
+    return (
+      rightsRefusal(line, action, { epoch: this.#chain.owner(owner).epoch, now }) ??
+      limitsRefusal(line, trade, { chain: this.#chain, owner: this.#engine.book.owners.get(owner), now })
+    );
   }
 
   #checkLife(order: Order, owner: string, now: number): void {
@@ -182,6 +233,10 @@ export class Admission {
     }
     if (nonce < state.lowestNonce) {
       throw new Refusal("NonceTooLow", "the owner has cancelled this nonce", { nonce, lowest: state.lowestNonce });
+    }
+    const { deadMan } = state;
+    if (deadMan !== 0 && second > deadMan) {
+      throw new Refusal("OwnerSilent", "the owner has not renewed his dead-man switch", { deadMan, now: second });
     }
   }
 
@@ -205,11 +260,11 @@ export class Admission {
   #checkCount(order: Order): void {
     const { maxOpenOrders, maxPerNonce, maxTotalOrders } = this.#policy;
     const { book } = this.#engine;
-    const account = book.accounts.get(accountKey(order.account));
+    const account = book.accounts.get(order.account);
     const counts: [string, number, number][] = [
-      ["of the account", account?.live.size ?? 0, maxOpenOrders],
+      ["of the account", account?.open ?? 0, maxOpenOrders],
       ["of this nonce", account?.slots.get(order.nonce)?.orders.length ?? 0, maxPerNonce],
-      ["of all accounts", book.orders.size, maxTotalOrders],
+      ["of all accounts", book.openCount, maxTotalOrders],
     ];
     for (const [whose, open, maximum] of counts) {
       if (open >= maximum) throw new Refusal("TooManyOrders", `too many open orders ${whose}`, { open, maximum });
@@ -242,8 +297,8 @@ export class Admission {
   /** Who has to have signed an instruction. */
   #instructor(instruction: Instruction): string {
     if (instruction.kind !== "cancel") return instruction.owner.toLowerCase();
-    const order: BookOrder | undefined = this.#engine.book.orders.get(instruction.order);
-    if (order === undefined) throw new Refusal("UnknownOrder", "no such order is open");
+    const order = this.#engine.book.orders.get(instruction.order);
+    if (order?.state !== "open") throw new Refusal("UnknownOrder", "no such order is open");
     return order.account.owner.address;
   }
 
@@ -260,9 +315,38 @@ export class Admission {
     }
   }
 
-  async #askWallet(owner: string, hash: string, signature: string): Promise<void> {
-    if (!(await this.#chain.acceptsSignature(owner, hash, signature))) {
-      throw new Refusal("InvalidSignature", "neither the owner's key nor his contract wallet has signed this");
+  /**
+   * Who has signed in an owner's name, if not his own key: `undefined` stands for his contract wallet, which is asked before his session
+   * keys, as on the chain.
+   * @throws Refusal
+   */
+  async #authorOf(
+    owner: string,
+    hash: string,
+    signature: string,
+    signer: string | undefined,
+  ): Promise<string | undefined> {
+    if (await this.#chain.acceptsSignature(owner, hash, signature)) return undefined;
+    if (signer !== undefined && this.#chain.keys.get(owner, signer) !== undefined) return signer;
+    throw new Refusal("InvalidSignature", "neither the owner's key, his contract wallet nor a session key signed this");
+  }
+
+  /** What a session key may tell the matcher is what it may tell the exchange: to cancel, or to renew the dead-man switch. */
+  #checkKeyInstructs(owner: string, key: string, instruction: Instruction, time: number): void {
+    const main = BigInt(owner) << OWNER_SHIFT;
+    const account =
+      instruction.kind === "cancel"
+        ? this.#engine.book.orders.get(instruction.order)?.account.id
+        : instruction.kind === "cancelMany" && instruction.account !== ALL
+          ? instruction.account
+          : main;
+    const isBeat = instruction.kind === "heartbeat";
+    const action = { scopes: isBeat ? SCOPES.trade : SCOPES.cancel, account: account ?? main };
+    const at = { epoch: this.#chain.owner(owner).epoch, now: Math.floor(time / 1000) };
+    const refusal = rightsRefusal(this.#chain.keys.lineOf(owner, key), action, at);
+    if (refusal !== undefined) throw refusal;
+    if (isBeat && instruction.timeout === 0) {
+      throw new Refusal("KeyLacksScope", "only the owner may switch his dead man's switch off", { key });
     }
   }
 }

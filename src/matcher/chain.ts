@@ -1,4 +1,5 @@
-import type { Log, Provider } from "ethers";
+import { ZeroAddress } from "ethers";
+import type { Log, LogDescription, Provider } from "ethers";
 
 import { IClearingHouse__factory, Exchange__factory } from "../../types/index.ts";
 import { Mirror } from "../keeper/mirror.ts";
@@ -8,9 +9,12 @@ import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
 import { decodeError } from "../sdk/errors.ts";
-import { accountKey, CANCELLED } from "./book.ts";
+import type { Grant } from "../sdk/sessionKeys.ts";
+import { AccountMap } from "./accountMap.ts";
+import { accountKey, CANCELLED } from "./bookOrder.ts";
 import type { Cursor } from "./engine.ts";
-import type { MarketTerms, OwnerFact, SlotFact } from "./types.ts";
+import { SessionKeys } from "./keys.ts";
+import type { MarketTerms, SlotFact } from "./types.ts";
 
 const BLOCKS_PER_QUERY = 10_000;
 const LOT = 10n ** 9n; // [wad]
@@ -27,12 +31,21 @@ export interface ChainView {
   feeOf(market: number): bigint;
   /** An account; empty if nothing was ever heard of it. */
   account(id: AccountId): AccountState;
-  /** Epoch and lowest nonce of an owner, in lower case. */
-  owner(address: string): { readonly epoch: bigint; readonly lowestNonce: bigint };
+  /** What an owner, in lower case, has said about all his orders. */
+  owner(address: string): OwnerState;
+  /** Every session key. */
+  readonly keys: SessionKeys;
   /** Filled amount of a nonce [wad], `CANCELLED` if it was cancelled. */
   filled(account: AccountId, nonce: bigint): bigint;
   /** Whether a contract wallet accepts a signature; asks the chain. */
   acceptsSignature(owner: string, hash: string, signature: string): Promise<boolean>;
+}
+
+/** What of an owner's orders the exchange accepts. */
+export interface OwnerState {
+  readonly epoch: bigint;
+  readonly lowestNonce: bigint;
+  readonly deadMan: number; // [s] they are void after it; 0 = never
 }
 
 /** A fill that the exchange reports. */
@@ -46,7 +59,8 @@ export interface ChainNews {
   readonly cursor: Cursor;
   readonly matched: readonly MatchedEvent[]; // in order
   readonly slots: readonly SlotFact[];
-  readonly owners: readonly OwnerFact[];
+  /** Whose epoch, lowest nonce, dead-man switch or session keys have changed; in lower case. */
+  readonly owners: ReadonlySet<string>;
   /** A block that was read is gone: what was told before may be wrong. */
   readonly reorganised: boolean;
 }
@@ -54,10 +68,19 @@ export interface ChainNews {
 const EMPTY: AccountState = {
   ...{ cash: 0n, lentShares: 0n, debtShares: 0n, positions: new Map(), collaterals: new Map() },
 };
-const FRESH = { epoch: 0n, lowestNonce: 0n };
+const FRESH: OwnerState = { epoch: 0n, lowestNonce: 0n, deadMan: 0 };
+const DAY = 86_400; // [s]
 const exchange = Exchange__factory.createInterface();
-/** What owners have said about all their orders holds for ever, so it is read from the deployment on. */
-const OWNER_TOPICS = [[exchange.getEvent("NoncesCancelled").topicHash, exchange.getEvent("AllRevoked").topicHash]];
+const KEY_USED = exchange.getEvent("KeyUsed").topicHash;
+/** What owners have said about all their orders and about their keys holds for ever, so it is read from the deployment on. */
+const OWNER_TOPICS = [
+  [
+    ...(["NoncesCancelled", "AllRevoked", "DeadManSet", "KeyGranted", "KeyRevoked"] as const).map(
+      (name) => exchange.getEvent(name).topicHash,
+    ),
+    KEY_USED,
+  ],
+];
 
 /** The chain as events and views tell it: accounts and house from the mirror, orders from the exchange's events. */
 export class ChainMirror implements ChainView {
@@ -66,11 +89,11 @@ export class ChainMirror implements ChainView {
   readonly #mirror: Mirror;
   readonly #lookback: number;
   readonly #maxSlots: number;
-  #accounts:
-    { readonly source: unknown; readonly count: number; readonly byKey: Map<string, AccountState> } | undefined;
+  #accounts: { readonly source: unknown; readonly byId: AccountMap<AccountState> } | undefined;
   #terms = new Map<number, MarketTerms>();
   #fees = new Map<number, bigint>();
-  #owners = new Map<string, { epoch: bigint; lowestNonce: bigint }>();
+  #owners = new Map<string, OwnerState>();
+  #keys = new SessionKeys();
   #filled = new Map<string, Map<bigint, bigint>>();
   #slotCount = 0;
   #code = new Map<string, { readonly contract: boolean; readonly until: number }>();
@@ -106,11 +129,15 @@ export class ChainMirror implements ChainView {
   }
 
   account(id: AccountId): AccountState {
-    return this.#accounts?.byKey.get(accountKey(id)) ?? EMPTY;
+    return this.#accounts?.byId.get(id) ?? EMPTY;
   }
 
-  owner(address: string): { readonly epoch: bigint; readonly lowestNonce: bigint } {
+  owner(address: string): OwnerState {
     return this.#owners.get(address) ?? FRESH;
+  }
+
+  get keys(): SessionKeys {
+    return this.#keys;
   }
 
   filled(account: AccountId, nonce: bigint): bigint {
@@ -144,8 +171,9 @@ export class ChainMirror implements ChainView {
     const from = Math.max(known, this.#book.deployBlock, head - this.#lookback);
     const old = known === 0 ? await this.#readLogs(this.#book.deployBlock, from - 1, OWNER_TOPICS) : [];
     const logs = [...old, ...(await this.#readLogs(from, head))];
+    const times = await this.#timesOfUse(logs);
     if (reorganised) this.#forget();
-    const news = this.#take(logs);
+    const news = this.#take(logs, times);
     this.#indexAccounts();
     this.#head = { block: head, hash };
     return { ...news, cursor: this.#head, reorganised };
@@ -163,6 +191,7 @@ export class ChainMirror implements ChainView {
 
   #forget(): void {
     this.#owners = new Map();
+    this.#keys = new SessionKeys();
     this.#filled = new Map();
     this.#slotCount = 0;
   }
@@ -180,6 +209,18 @@ export class ChainMirror implements ChainView {
     return logs;
   }
 
+  /** [s] When each key was last used, by block: what it has traded counts until midnight. */
+  async #timesOfUse(logs: readonly Log[]): Promise<ReadonlyMap<number, number>> {
+    const uses = logs.filter(({ topics }) => topics[0] === KEY_USED);
+    const last = new Map(uses.map(({ topics, blockNumber }) => [topics.join(), blockNumber]));
+    const timeOf = async (number: number): Promise<[number, number]> => {
+      const block = await this.#provider.getBlock(number);
+      if (block === null) throw new NodeIncomplete(`block ${number}`);
+      return [number, block.timestamp];
+    };
+    return new Map(await Promise.all([...new Set(last.values())].map(timeOf)));
+  }
+
   async #readTerms(blockTag: number): Promise<void> {
     const clearingHouse = IClearingHouse__factory.connect(this.#book.contracts.clearingHouse, this.#provider);
     await Promise.all(
@@ -193,10 +234,13 @@ export class ChainMirror implements ChainView {
   }
 
   /** Takes events into the index. The exchange rounds what an order fills in one settlement up to whole lots. */
-  #take(logs: readonly Log[]): Pick<ChainNews, "matched" | "slots" | "owners"> {
+  #take(
+    logs: readonly Log[],
+    timesOfUse: ReadonlyMap<number, number>,
+  ): Pick<ChainNews, "matched" | "slots" | "owners"> {
     const matched: MatchedEvent[] = [];
     const slots = new Map<string, SlotFact>();
-    const owners = new Map<string, OwnerFact>();
+    const owners = new Set<string>();
     let parts = new Map<string, { account: bigint; nonce: bigint; size: bigint }>();
     let transaction: string | undefined;
     const finish = () => {
@@ -228,18 +272,42 @@ export class ChainMirror implements ChainView {
           break;
         }
         case "NoncesCancelled":
-        case "AllRevoked": {
-          const [address, value] = event.args as unknown as [string, bigint];
-          const owner = address.toLowerCase();
-          const field = event.name === "AllRevoked" ? { epoch: value } : { lowestNonce: value };
-          const state = { ...this.owner(owner), ...field };
-          this.#owners.set(owner, state);
-          owners.set(owner, { owner, ...state });
-        }
+        case "AllRevoked":
+        case "DeadManSet":
+          owners.add(this.#takeOwner(event));
+          break;
+        case "KeyGranted":
+        case "KeyRevoked":
+        case "KeyUsed":
+          owners.add(this.#takeKey(event, timesOfUse.get(log.blockNumber) ?? 0));
       }
     }
     finish();
-    return { matched, slots: [...slots.values()], owners: [...owners.values()] };
+    return { matched, slots: [...slots.values()], owners };
+  }
+
+  #takeOwner({ name, args }: LogDescription): string {
+    const [address, value] = args as unknown as [string, bigint];
+    const owner = address.toLowerCase();
+    const known = this.owner(owner);
+    if (name === "AllRevoked") this.#owners.set(owner, { ...known, epoch: value });
+    else if (name === "NoncesCancelled") this.#owners.set(owner, { ...known, lowestNonce: value });
+    else this.#owners.set(owner, { ...known, deadMan: Number(value) });
+    return owner;
+  }
+
+  #takeKey({ name, args }: LogDescription, time: number): string {
+    const [owner, key] = [String(args.owner).toLowerCase(), String(args.key).toLowerCase()];
+    if (name === "KeyRevoked") this.#keys.revoked(owner, key);
+    else if (name === "KeyUsed") {
+      const { tradedToday: traded, loss } = args as unknown as { tradedToday: bigint; loss: bigint };
+      this.#keys.used(owner, key, { traded, loss, day: Math.floor(time / DAY) });
+    } else {
+      const { parent, grant } = args as unknown as { parent: string; grant: Grant };
+      const above = parent === ZeroAddress ? undefined : parent.toLowerCase();
+      this.#keys.granted({ owner, key, parent: above, grant, epoch: this.owner(owner).epoch });
+    }
+    return owner;
   }
 
   #setFilled(facts: Map<string, SlotFact>, fact: SlotFact): void {
@@ -256,12 +324,11 @@ export class ChainMirror implements ChainView {
     }
   }
 
-  /** Accounts by a text: a map of account ids would hash all main accounts alike. */
+  /** The mirror keeps accounts in a plain map, which is slow by account id. */
   #indexAccounts(): void {
     const source = this.#mirror.accounts;
-    if (this.#accounts?.source === source && this.#accounts.count === source.size) return;
-    const byKey = new Map([...source].map(([id, account]) => [accountKey(id), account as AccountState]));
-    this.#accounts = { source, count: source.size, byKey };
+    if (this.#accounts?.source === source && this.#accounts.byId.size === source.size) return;
+    this.#accounts = { source, byId: new AccountMap<AccountState>(source) };
   }
 }
 

@@ -1,13 +1,26 @@
 import { hash } from "node:crypto";
 
 import type { SignedOrder } from "../sdk/orders.ts";
-import { accountKey, CANCELLED, newOrder, OrderBook, positionOf } from "./book.ts";
-import type { AccountOrders, BookLimits, BookOrder, Fill, OrderState, Slot } from "./book.ts";
+import { OrderBook } from "./book.ts";
+import type { BookLimits } from "./book.ts";
+import { accountKey, CANCELLED, newOrder, openOrders, positionOf } from "./bookOrder.ts";
+import type { AccountOrders, BookOrder, Fill, OrderState, SigningKey, Slot } from "./bookOrder.ts";
+import { Tape } from "./tape.ts";
 import { decode, encode } from "./types.ts";
-import type { CancelReason, Command, EngineEvent, MarketTerms, RejectReason, Sent, SlotFact } from "./types.ts";
+import type {
+  CancelReason,
+  Command,
+  EngineEvent,
+  MarketTerms,
+  OwnerFact,
+  RejectReason,
+  Sent,
+  SlotFact,
+} from "./types.ts";
+import type { FillView } from "./views.ts";
 
 const STAMP_LIFETIME = 300_000; // [ms] for which an owner's last instruction is remembered; older ones are refused anyway
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
 
 /** What a command did. */
 export interface Applied {
@@ -16,6 +29,8 @@ export interface Applied {
   /** Number of its first event; the others follow. */
   readonly firstEvent: number;
   readonly events: readonly EngineEvent[];
+  /** Fills that are new or have changed. */
+  readonly fills: readonly FillView[];
   readonly rejected: RejectReason | undefined;
 }
 
@@ -39,6 +54,7 @@ export class UnknownSnapshot extends Error {
 interface OrderRecord {
   readonly hash: string;
   readonly signed: SignedOrder;
+  readonly key?: string;
   readonly placed: number;
   readonly arrival: number;
   readonly filled: bigint;
@@ -61,10 +77,12 @@ interface Snapshot {
   readonly fillCount: number;
   readonly markets: readonly MarketTerms[];
   readonly slots: readonly SlotFact[];
+  readonly owners: readonly Omit<OwnerFact, "epoch" | "lowestNonce">[];
   readonly positions: readonly { readonly account: bigint; readonly market: number; readonly size: bigint }[];
-  readonly orders: readonly OrderRecord[]; // live ones in the order of their arrival here, then others
+  readonly orders: readonly OrderRecord[]; // live ones first
   readonly closed: readonly string[];
   readonly fills: readonly (Omit<Fill, "maker" | "taker"> & { readonly maker: string; readonly taker: string })[];
+  readonly tape: readonly FillView[];
   readonly deadlines: readonly (readonly [string, number, number])[];
   readonly stamps: readonly (readonly [string, number])[];
   readonly sent: readonly Sent[];
@@ -77,6 +95,7 @@ interface Snapshot {
  */
 export class Engine {
   readonly book: OrderBook;
+  #tape = new Tape();
   #sequence = 0;
   #eventCount = 0;
   #hash: Buffer = Buffer.alloc(32);
@@ -113,6 +132,11 @@ export class Engine {
 
   get cursor(): Cursor | undefined {
     return this.#cursor;
+  }
+
+  /** The last fills of every market. */
+  get recentFills(): FillView[] {
+    return this.#tape.all();
   }
 
   /** Transactions whose outcome is not known, all of one nonce. */
@@ -152,7 +176,8 @@ export class Engine {
     this.#sequence += 1;
     this.#eventCount += events.length;
     this.#hash = hash("sha256", Buffer.concat([this.#hash, Buffer.from(text + encode(events))]), "buffer");
-    return { sequence: this.#sequence, firstEvent, events, rejected };
+    const fills = this.#tape.record(events, book);
+    return { sequence: this.#sequence, firstEvent, events, fills, rejected };
   }
 
   #perform(command: Command): RejectReason | undefined {
@@ -246,7 +271,7 @@ export class Engine {
     for (const terms of command.markets) book.setTerms(terms);
     const moved = new Set<AccountOrders>();
     const move = (id: bigint, change: (account: AccountOrders) => void) => {
-      const account = book.accounts.get(accountKey(id));
+      const account = book.accounts.get(id);
       if (account === undefined) return;
       change(account);
       moved.add(account);
@@ -265,10 +290,18 @@ export class Engine {
       move(account, (known) => (positionOf(known, market).chain = size));
     }
     for (const account of moved) book.refreshAccount(account);
-    for (const { owner, epoch, lowestNonce } of command.owners) {
-      book.cancelOf(owner, "epochOver", ({ signed }) => signed.order.epoch !== epoch);
-      book.cancelOf(owner, "nonceTooLow", ({ signed }) => signed.order.nonce < lowestNonce);
-    }
+    for (const fact of command.owners) this.#followOwner(fact);
+    book.expire(this.#time);
+  }
+
+  #followOwner({ owner: address, epoch, lowestNonce, deadMan, keys }: OwnerFact): void {
+    const { book } = this;
+    book.cancelOf(address, "epochOver", ({ signed }) => signed.order.epoch !== epoch);
+    book.cancelOf(address, "nonceTooLow", ({ signed }) => signed.order.nonce < lowestNonce);
+    const owner = book.owners.get(address);
+    if (owner === undefined) return;
+    book.setDeadMan(owner, deadMan);
+    for (const fact of keys) book.setKey(owner, fact);
   }
 
   // ---------------------------------------------------------------- snapshots
@@ -279,8 +312,8 @@ export class Engine {
     const accounts = [...book.owners.values()].flatMap((owner) => [...owner.accounts]);
     const waiting = [...book.fills.values()].flatMap(({ maker, taker }) => [maker, taker]);
     const ended = book.ended;
-    const closed = ended.flatMap((hash) => book.closed.get(hash) ?? []);
-    const orders = new Set<BookOrder>([...book.orders.values(), ...waiting, ...closed]);
+    const closed = ended.flatMap((hash) => book.orders.get(hash) ?? []);
+    const orders = new Set<BookOrder>([...accounts.flatMap(openOrders), ...waiting, ...closed]);
     const snapshot: Snapshot = {
       version: SNAPSHOT_VERSION,
       sequence: this.#sequence,
@@ -294,12 +327,16 @@ export class Engine {
       slots: accounts.flatMap(({ id, slots }) =>
         [...slots.values()].map(({ nonce, chain }) => ({ account: id, nonce, filled: chain })),
       ),
+      owners: [...book.owners.values()].map(({ address, deadMan, keys }) => ({
+        ...{ owner: address, deadMan, keys: [...keys.values()].map((key) => ({ key: key.address, ...key.terms })) },
+      })),
       positions: accounts.flatMap(({ id, positions }) =>
         [...positions].map(([market, { chain }]) => ({ account: id, market, size: chain })),
       ),
       orders: [...orders].map(recordOf),
       closed: ended,
       fills: [...book.fills.values()].map((fill) => ({ ...fill, maker: fill.maker.hash, taker: fill.taker.hash })),
+      tape: this.recentFills,
       deadlines: [...this.#deadlines].map(([owner, { timeout, at }]) => [owner, timeout, at] as const),
       stamps: [...this.#stamps],
       sent: this.#sent,
@@ -323,6 +360,7 @@ export class Engine {
     engine.#deadlines = new Map(s.deadlines.map(([owner, timeout, at]) => [owner, { timeout, at }]));
     engine.#stamps = new Map(s.stamps);
     engine.#sent = [...s.sent];
+    engine.#tape = new Tape(s.tape);
     engine.#findNextDeadline();
     restoreBook(engine.book, s);
     return engine;
@@ -334,8 +372,14 @@ function restoreBook(book: OrderBook, s: Snapshot): void {
   book.fillCount = s.fillCount;
   for (const terms of s.markets) book.setTerms(terms);
   for (const { account, nonce, filled } of s.slots) book.openSlot(account, nonce, filled);
+  for (const { owner: address, deadMan, keys } of s.owners) {
+    const owner = book.owners.get(address);
+    if (owner === undefined) continue;
+    book.setDeadMan(owner, deadMan);
+    for (const key of keys) book.setKey(owner, key);
+  }
   for (const { account, market, size } of s.positions) {
-    const known = book.accounts.get(accountKey(account));
+    const known = book.accounts.get(account);
     if (known !== undefined) positionOf(known, market).chain = size;
   }
   const orders = new Map(s.orders.map((record) => [record.hash, orderOf(book, record)]));
@@ -350,15 +394,16 @@ function restoreBook(book: OrderBook, s: Snapshot): void {
   book.ended = s.closed;
   for (const hash of s.closed) {
     const order = orders.get(hash);
-    if (order !== undefined && order.state !== "open") book.closed.set(hash, order);
+    if (order !== undefined && order.state !== "open") book.orders.set(hash, order);
   }
   book.events = [];
 }
 
 function recordOf(order: BookOrder): OrderRecord {
-  const { hash, signed, placed, arrival, filled, settled, killed, failures, state, reason, detail } = order;
+  const { hash, signed, key, placed, arrival, filled, settled, killed, failures, state, reason, detail } = order;
   return {
     ...{ hash, signed, placed, arrival, filled, settled, killed, failures, state },
+    ...(key !== undefined && { key: key.address }),
     ...(reason !== undefined && { reason }),
     ...(detail !== undefined && { detail }),
   };
@@ -368,18 +413,24 @@ function recordOf(order: BookOrder): OrderRecord {
 function orderOf(book: OrderBook, record: OrderRecord): BookOrder {
   const { hash, signed, placed, arrival, filled, settled, killed, failures, state, reason, detail } = record;
   const { account, nonce, market: id } = signed.order;
-  const slot = book.accounts.get(accountKey(account))?.slots.get(nonce) ?? looseSlot(account, nonce);
+  const slot = book.accounts.get(account)?.slots.get(nonce) ?? looseSlot(account, nonce);
+  const key = record.key === undefined ? undefined : keyOf(slot, record.key);
   const market = book.markets.get(Number(id));
   if (market === undefined) throw new UnknownSnapshot(`market ${id.toString()}`);
-  const order = newOrder(hash, signed, slot, market, placed, arrival);
+  const order = newOrder({ hash, signed, slot, key, market, placed, arrival });
   return Object.assign(order, { filled, settled, killed, failures, state, reason, detail });
+}
+
+/** The key of an order that has ended and whose owner has no other orders grants nothing. */
+function keyOf({ account }: Slot, address: string): SigningKey {
+  return account.owner.keys.get(address) ?? { address, terms: { above: [], expiry: 0, priceBand: 0n } };
 }
 
 function looseSlot(id: bigint, nonce: bigint): Slot {
   const key = accountKey(id);
-  const owner = { address: `0x${key.slice(0, 40)}`, accounts: new Set<AccountOrders>() };
+  const owner = { address: `0x${key.slice(0, 40)}`, accounts: new Set<AccountOrders>(), keys: new Map(), deadMan: 0 };
   const account: AccountOrders = {
-    ...{ id, key, owner, slots: new Map(), live: new Set(), fills: new Set(), positions: new Map(), reducing: 0 },
+    ...{ id, key, owner, slots: new Map(), fills: new Set(), positions: new Map(), open: 0, reducing: 0 },
   };
   return { account, nonce, chain: CANCELLED, pending: 0n, fills: 0, orders: [] };
 }

@@ -1,12 +1,13 @@
 import sortedBtree from "sorted-btree";
 
-import type { BookOrder } from "./book.ts";
+import type { BookOrder } from "./bookOrder.ts";
 
 export const BTree = sortedBtree.default;
 export type Tree<K, V> = InstanceType<typeof BTree<K, V>>;
 
 /** The resting orders of one price, first come first served. */
 export interface Level {
+  readonly ladder: Ladder;
   readonly price: bigint; // [wad]
   size: bigint; // [wad] what is open of all of them
   count: number;
@@ -25,11 +26,15 @@ export const descending = (a: bigint, b: bigint): number => (a > b ? -1 : a < b 
  * holds exactly, and comparing such bigints costs less than the map look-ups around it.
  */
 export class Ladder {
+  readonly market: number;
+  readonly buys: boolean;
   readonly #levels: Tree<bigint, Level>;
   #best: Level | undefined;
 
-  constructor(side: "bids" | "asks") {
-    this.#levels = new BTree<bigint, Level>(undefined, side === "bids" ? descending : ascending);
+  constructor(market: number, buys: boolean) {
+    this.market = market;
+    this.buys = buys;
+    this.#levels = new BTree<bigint, Level>(undefined, buys ? descending : ascending);
   }
 
   get best(): Level | undefined {
@@ -56,12 +61,7 @@ export class Ladder {
 
   /** Puts an order behind those of its price that came before it. */
   insert(order: BookOrder): void {
-    let level = this.#levels.get(order.price);
-    if (level === undefined) {
-      level = { price: order.price, size: 0n, count: 0, first: undefined, last: undefined };
-      this.#levels.set(order.price, level);
-      this.#best = this.#levels.get(this.#levels.minKey() ?? order.price);
-    }
+    const level = this.#levels.get(order.price) ?? this.#open(order.price);
     let before = level.last;
     while (before !== undefined && before.arrival > order.arrival) before = before.previous;
     order.previous = before;
@@ -85,7 +85,18 @@ export class Ladder {
     order.level = order.previous = order.next = undefined;
     level.size -= order.open;
     level.count -= 1;
-    if (level.count !== 0) return;
+    if (level.count === 0) this.#drop(level);
+  }
+
+  #open(price: bigint): Level {
+    const level: Level = { ladder: this, price, size: 0n, count: 0, first: undefined, last: undefined };
+    this.#levels.set(price, level);
+    const best = this.#best?.price;
+    if (best === undefined || (this.buys ? price > best : price < best)) this.#best = level;
+    return level;
+  }
+
+  #drop(level: Level): void {
     this.#levels.delete(level.price);
     if (level !== this.#best) return;
     const best = this.#levels.minKey();

@@ -7,10 +7,13 @@ import type { AddressBook } from "../sdk/addressBook.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
 import { Admission, rejection } from "./admission.ts";
 import type { AdmissionPolicy } from "./admission.ts";
-import type { BookLimits, BookOrder } from "./book.ts";
+import type { BookLimits } from "./book.ts";
+import { openOrders } from "./bookOrder.ts";
+import type { BookOrder } from "./bookOrder.ts";
 import { ChainMirror } from "./chain.ts";
 import type { ChainNews } from "./chain.ts";
 import type { Applied, Engine } from "./engine.ts";
+import { keyFact } from "./keys.ts";
 import { CommandLog } from "./log.ts";
 import { createMatcherMetrics } from "./metrics.ts";
 import type { MatcherMetrics } from "./metrics.ts";
@@ -21,7 +24,7 @@ import { Signing } from "./signing.ts";
 import type { Instruction } from "./signing.ts";
 import { Streams } from "./streams.ts";
 import { encode } from "./types.ts";
-import type { Command, PositionFact, SettledFact, SlotFact } from "./types.ts";
+import type { Command, OwnerFact, PositionFact, SettledFact, SlotFact } from "./types.ts";
 import { orderView } from "./views.ts";
 import type { OrderView } from "./views.ts";
 
@@ -98,7 +101,7 @@ export class Matcher {
     this.metrics = o.metrics ?? createMatcherMetrics();
     this.chain = new ChainMirror(provider, book, policy.lookback, policy.maxSlots);
     this.#admission = new Admission(engine, this.chain, new Signing(book), policy.admission);
-    this.streams = new Streams(engine.book);
+    this.streams = new Streams(engine.book, engine.recentFills);
     const ports = {
       engine,
       submit: (command: Command) => this.submit(command),
@@ -165,7 +168,7 @@ export class Matcher {
 
   /** An order that is open, or has ended not too long ago. */
   find(hash: string): BookOrder | undefined {
-    return this.engine.book.orders.get(hash) ?? this.engine.book.closed.get(hash);
+    return this.engine.book.orders.get(hash);
   }
 
   /** Resolves once everything carried out so far is on the disk. */
@@ -201,7 +204,7 @@ export class Matcher {
     this.metrics.commands.inc({ type });
     for (const event of events) this.metrics.events.inc({ type: event.type });
     this.metrics.durable.observe((performance.now() - began) / 1000);
-    this.metrics.openOrders.set(this.engine.book.orders.size);
+    this.metrics.openOrders.set(this.engine.book.openCount);
     this.metrics.waitingFills.set(this.engine.book.fills.size);
   }
 
@@ -235,8 +238,14 @@ export class Matcher {
   async #sync(): Promise<void> {
     const first = this.#synced === 0;
     const news = await this.chain.sync();
-    if (news.reorganised) this.#logger.warn({ block: news.cursor.block }, "the chain was reorganised");
-    const { markets, slots, positions, owners, settled } = this.#facts(news, first);
+    const { book } = this.engine;
+    const concerned = first || news.reorganised ? [...book.owners.keys()] : [...news.owners];
+    if (news.reorganised) {
+      this.#logger.warn({ block: news.cursor.block }, "the chain was reorganised");
+      this.settlement.reorganised();
+    }
+    const { markets, slots, positions, settled } = this.#facts(news);
+    const owners = concerned.flatMap((owner) => this.#ownerFact(owner) ?? []);
     const command: Command = {
       ...{ type: "chain", time: this.now(), block: news.cursor.block, blockHash: news.cursor.hash },
       ...{ markets, slots, positions, owners, settled },
@@ -244,12 +253,31 @@ export class Matcher {
     this.#synced = Date.now();
     this.metrics.block.set(news.cursor.block);
     const facts = [markets, slots, positions, owners, settled];
-    if (facts.some((list) => list.length > 0)) await this.submit(command);
+    const done = facts.some((list) => list.length > 0) ? this.submit(command) : undefined;
+    await Promise.all([done, ...concerned.flatMap((owner) => this.#reviewKeys(owner))]);
     await this.#review();
   }
 
-  /** What of the news concerns the engine. At first every owner is news; after a reorganisation every nonce is too. */
-  #facts({ matched, slots, owners, reorganised }: ChainNews, first: boolean) {
+  /** What the chain says of an owner who has orders in the book. */
+  #ownerFact(owner: string): OwnerFact | undefined {
+    const known = this.engine.book.owners.get(owner);
+    if (known === undefined) return undefined;
+    const { keys } = this.chain;
+    const facts = [...known.keys.keys()].flatMap((key) => keyFact(keys.lineOf(owner, key)) ?? []);
+    return { owner, ...this.chain.owner(owner), keys: facts };
+  }
+
+  /** Cancels an owner's orders whose keys can no longer have them settled. */
+  #reviewKeys(owner: string): Promise<unknown>[] {
+    const { book } = this.engine;
+    return [...(book.owners.get(owner)?.accounts ?? [])].flatMap(openOrders).flatMap(({ hash }) => {
+      const reason = this.#admission.lossOfAuthority(hash, this.now());
+      return reason === undefined ? [] : this.submit({ type: "cancel", time: this.now(), hash, reason });
+    });
+  }
+
+  /** What of the news concerns the engine's markets, nonces and positions; after a reorganisation every nonce is news. */
+  #facts({ matched, slots, reorganised }: ChainNews) {
     const { book, sent } = this.engine;
     const { chain } = this;
     const changedTerms = [...chain.terms.values()].filter((terms) => {
@@ -270,8 +298,6 @@ export class Matcher {
         if (size !== known) positions.push({ account: account.id, market, size });
       }
     }
-    const bumped =
-      first || reorganised ? [...book.owners.keys()].map((owner) => ({ owner, ...chain.owner(owner) })) : owners;
     const settled: SettledFact[] = [];
     for (const { transaction, fills } of sent) {
       const sizes = matched.filter((event) => event.transaction === transaction);
@@ -280,18 +306,18 @@ export class Matcher {
         if (size !== undefined && book.fills.has(fill)) settled.push({ fill, size, transaction });
       });
     }
-    const concerned = bumped.filter(({ owner }) => book.owners.has(owner));
-    return { markets: changedTerms, slots: changedSlots, positions, owners: concerned, settled };
+    return { markets: changedTerms, slots: changedSlots, positions, settled };
   }
 
   /** Cancels orders that their accounts can no longer margin, the newest first; some accounts after each block, in turn. */
   async #review(): Promise<void> {
-    const accounts = [...this.engine.book.accounts.values()].filter(({ live }) => live.size > 0);
+    const accounts = [...this.engine.book.accounts.values()].filter(({ open }) => open > 0);
     const done: Promise<unknown>[] = [];
     for (let i = 0; i < Math.min(REVIEWED, accounts.length); ++i) {
       const account = accounts[(this.#reviewed + i) % accounts.length];
       if (account === undefined) continue;
-      const orders = [...account.live].filter(({ signed }) => !signed.order.reduceOnly).reverse();
+      const orders = openOrders(account).filter(({ signed }) => !signed.order.reduceOnly);
+      orders.sort((a, b) => b.arrival - a.arrival);
       for (const { hash } of orders) {
         if (this.#admission.isCovered(account.id)) break;
         done.push(this.submit({ type: "cancel", time: this.now(), hash, reason: "margin" }));

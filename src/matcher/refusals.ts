@@ -16,6 +16,15 @@ export const REFUSALS = {
   EpochMismatch: 422,
   Expired: 422,
   ExpiryTooFar: 422,
+  OwnerSilent: 422, // the owner has not renewed his dead-man switch on the chain
+  KeyIsRevoked: 422, // of the session key that signed, or of one above it, as the following
+  KeyExpired: 422,
+  KeyLacksScope: 422,
+  KeyLacksAccount: 422,
+  KeyLacksMarket: 422,
+  KeyPriceBand: 422,
+  KeyNotionalLimit: 422, // both numbers [1e-6 USD]
+  KeyLossLimit: 422, // both numbers [1e-9 USD]
   IsolatedMarket: 422,
   PriceOutOfRange: 422,
   BelowMinFill: 422,

@@ -1,12 +1,12 @@
-import { abs, clamp, divUp, PPM } from "../risk/fixed.ts";
+import { abs, clamp, divUp, MAX_PRICE, PPM } from "../risk/fixed.ts";
 import { assessAccount } from "../risk/account.ts";
 import { mayStand } from "../risk/health.ts";
 import { surchargeOf } from "../risk/surcharge.ts";
 import type { AccountState, Assessment, HouseState, MarketState } from "../risk/types.ts";
 import { applyFill } from "../risk/whatIf.ts";
 import type { AccountId } from "../sdk/accountId.ts";
-import { accountKey } from "./book.ts";
 import type { OrderBook } from "./book.ts";
+import { openOrders } from "./bookOrder.ts";
 import type { ChainView } from "./chain.ts";
 
 /** What an account's orders could make of it. Amounts are [wad]. */
@@ -22,10 +22,15 @@ export interface OpenSize {
   readonly price: bigint; // its limit
 }
 
-/** Size [wad] and what it costs [wad · wad] of all that could be bought, or sold, in a market. */
+/**
+ * Size [wad] and what it costs [wad · wad] of all that could be bought, or sold, in a market, each order at its limit, but not beyond the
+ * worst price that the exchange allows now, nor better than the index.
+ */
 interface Side {
   size: bigint;
   cost: bigint;
+  readonly lowest: bigint; // [wad]
+  readonly highest: bigint; // [wad]
 }
 
 interface Sides {
@@ -45,7 +50,7 @@ export function reserve(id: AccountId, book: OrderBook, chain: ChainView, added?
   const before = chain.account(id);
   let account = before;
   const open = new Map<number, Sides>();
-  const known = book.accounts.get(accountKey(id));
+  const known = book.accounts.get(id);
   for (const fill of known?.fills ?? []) {
     const order = fill.maker.account.id === id ? fill.maker : fill.taker;
     const size = order.buys ? fill.size : -fill.size;
@@ -56,7 +61,7 @@ export function reserve(id: AccountId, book: OrderBook, chain: ChainView, added?
       feeRate: chain.feeOf(fill.market),
     });
   }
-  for (const { signed, market, buys, open: size, price } of known?.live ?? []) {
+  for (const { signed, market, buys, open: size, price } of known === undefined ? [] : openOrders(known)) {
     if (!signed.order.reduceOnly) add(open, house, { market: market.id, size: buys ? size : -size, price });
   }
   if (added !== undefined) add(open, house, added);
@@ -82,19 +87,21 @@ export function reserve(id: AccountId, book: OrderBook, chain: ChainView, added?
 
 function add(open: Map<number, Sides>, house: HouseState, { market, size, price }: OpenSize): void {
   let sides = open.get(market);
-  if (sides === undefined) open.set(market, (sides = { buys: { size: 0n, cost: 0n }, sells: { size: 0n, cost: 0n } }));
+  if (sides === undefined) open.set(market, (sides = emptySides(house, market)));
   const side = size > 0n ? sides.buys : sides.sells;
-  side.size += abs(size);
-  side.cost += abs(size) * worstPrice(house, market, size > 0n, price);
+  const magnitude = abs(size);
+  side.size += magnitude;
+  side.cost += magnitude * clamp(price, side.lowest, side.highest);
 }
 
-/** The worst price [wad] that the exchange allows for an order now; the index for one that would be better. */
-function worstPrice(house: HouseState, market: number, buys: boolean, limit: bigint): bigint {
+function emptySides(house: HouseState, market: number): Sides {
   const state = house.markets.get(market);
   const index = state === undefined ? undefined : house.prices.get(state.underlying)?.price;
-  if (state === undefined || index === undefined) return limit;
-  const [low, high] = bandOf(state, index);
-  return buys ? clamp(limit, index, high) : clamp(limit, low, index);
+  const [low, high] = state === undefined || index === undefined ? [0n, MAX_PRICE] : bandOf(state, index);
+  return {
+    buys: { size: 0n, cost: 0n, lowest: index ?? low, highest: high },
+    sells: { size: 0n, cost: 0n, lowest: low, highest: index ?? high },
+  };
 }
 
 function bandOf({ priceBand }: MarketState, index: bigint): [bigint, bigint] {

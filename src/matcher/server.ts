@@ -9,7 +9,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import type { z } from "zod";
 
 import { formatWad } from "../sdk/units.ts";
-import { accountKey } from "./book.ts";
+import { accountKey, openOrders } from "./bookOrder.ts";
 import type { Applied } from "./engine.ts";
 import type { Matcher } from "./matcher.ts";
 import { RateLimiter } from "./rates.ts";
@@ -41,7 +41,7 @@ export interface ServerPolicy {
   readonly maxSubscriptions: number;
   /** [bytes] that may wait for a slow reader before he is cut off. */
   readonly maxBuffered: number;
-  /** Take a client's address from the header that a proxy in front has set. */
+  /** Take a client's address from what a proxy in front has added to `X-Forwarded-For`: its last entry. */
   readonly trustProxy: boolean;
 }
 
@@ -63,7 +63,11 @@ export class MatcherServer {
     this.#addresses = new RateLimiter(policy.addressRate);
     this.#http = Fastify({
       ...{ bodyLimit: MAX_BODY, requestTimeout: REQUEST_TIMEOUT, connectionTimeout: 60_000, logger: false },
-      ...{ trustProxy: policy.trustProxy, forceCloseConnections: true, return503OnClosing: true },
+      ...{
+        trustProxy: (_: string, hop: number) => policy.trustProxy && hop === 0,
+        forceCloseConnections: true,
+        return503OnClosing: true,
+      },
     });
     this.#route();
     this.#http.server.on("upgrade", (request, socket, head) => {
@@ -141,8 +145,8 @@ export class MatcherServer {
     });
     http.get("/accounts/:account/orders", async (request) => {
       await matcher.barrier();
-      const key = accountKey(parameter(request, "account", PARAMETERS.account));
-      return { orders: [...(engine.book.accounts.get(key)?.live ?? [])].map(orderView) };
+      const account = engine.book.accounts.get(parameter(request, "account", PARAMETERS.account));
+      return { orders: account === undefined ? [] : openOrders(account).map(orderView) };
     });
     http.get("/markets", () => ({
       markets: [...engine.book.markets.values()].map(({ terms: { market, index, priceBand, minFill } }) => ({
@@ -169,7 +173,7 @@ export class MatcherServer {
           sequence: engine.sequence,
           logHash: `0x${engine.hash.toString("hex")}`,
         },
-        ...{ block: matcher.chain.head, openOrders: engine.book.orders.size, waitingFills: engine.book.fills.size },
+        ...{ block: matcher.chain.head, openOrders: engine.book.openCount, waitingFills: engine.book.fills.size },
       };
     });
     http.get("/metrics", async (_request, reply) => {
@@ -207,7 +211,7 @@ export class MatcherServer {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { maxConnections, maxConnectionsPerAddress } = this.#policy;
-    const address = request.socket.remoteAddress ?? "";
+    const address = addressOf(request, this.#policy.trustProxy);
     const open = this.#perAddress.get(address) ?? 0;
     const status =
       request.url !== "/stream"
@@ -347,6 +351,12 @@ class Session {
 }
 
 // ---------------------------------------------------------------- input
+
+/** Where a connection comes from, as for requests: what a client himself has put into the header does not count. */
+function addressOf({ headers, socket }: IncomingMessage, trustProxy: boolean): string {
+  const forwarded = trustProxy ? String(headers["x-forwarded-for"] ?? "").split(",") : [];
+  return forwarded.at(-1)?.trim() || (socket.remoteAddress ?? "");
+}
 
 function cancelled({ sequence, events }: Applied): { sequence: number; cancelled: string[] } {
   return { sequence, cancelled: events.flatMap((event) => (event.type === "cancelled" ? [event.order] : [])) };

@@ -11,7 +11,7 @@ import type { Call, Match } from "../sdk/calls.ts";
 import { decodeError } from "../sdk/errors.ts";
 import type { ContractError } from "../sdk/errors.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
-import type { BookOrder, Fill } from "./book.ts";
+import type { BookOrder, Fill } from "./bookOrder.ts";
 import type { Engine } from "./engine.ts";
 import type { Command, FailedFact, Sent } from "./types.ts";
 
@@ -101,6 +101,12 @@ class JournalWallet extends Wallet {
     await this.#ports.submit({ type: "send", time: this.#ports.now(), ...sent });
     return this.#provider.broadcastTransaction(raw);
   }
+
+  /** Uses up a nonce with a transaction that does nothing, which therefore needs no journal. */
+  async sendNothing(nonce: number): Promise<void> {
+    const request = await this.populateTransaction({ to: this.address, data: "0x", nonce });
+    await this.#provider.broadcastTransaction(await this.signTransaction(request));
+  }
 }
 
 /** Brings fills to the exchange, in order, each once. */
@@ -109,7 +115,7 @@ export class Settlement {
   readonly #book: AddressBook;
   readonly #policy: SettlementPolicy;
   readonly #wallet: JournalWallet;
-  readonly #sender: Sender;
+  #sender: Sender;
   readonly #provider: JsonRpcProvider;
   readonly #logger: Logger;
   #missing = 0; // looks in a row that found the nonce used up and no receipt: somebody else uses the key
@@ -141,6 +147,11 @@ export class Settlement {
     this.#sender = new Sender(this.#wallet, provider, policy);
   }
 
+  /** The chain was reorganised: the nonce that comes next has to be asked for again. */
+  reorganised(): void {
+    this.#sender = new Sender(this.#wallet, this.#provider, this.#policy);
+  }
+
   /** Who pays for gas. */
   get address(): string {
     return this.#wallet.address;
@@ -167,7 +178,9 @@ export class Settlement {
   async #resolve(): Promise<boolean> {
     const last = this.#ports.engine.sent.at(-1);
     if (last === undefined) return true;
-    if ((await this.#provider.getTransactionCount(this.address, "latest")) <= last.nonce) {
+    const next = await this.#provider.getTransactionCount(this.address, "latest");
+    if (next < last.nonce) await this.#fillGap(next);
+    if (next <= last.nonce) {
       await this.#broadcastAgain(last);
       return true;
     }
@@ -183,6 +196,16 @@ export class Settlement {
     this.#missing = 0;
     await this.#ports.submit({ type: "unsend", time: this.#ports.now() });
     return true;
+  }
+
+  /** A reorganisation has taken back a transaction, and no node brings it again: without another in its place none after it is mined. */
+  async #fillGap(nonce: number): Promise<void> {
+    this.#logger.warn({ nonce }, "a transaction before the last one is gone");
+    try {
+      await this.#wallet.sendNothing(nonce);
+    } catch (error) {
+      this.#logger.debug({ nonce, reason: shortMessage(error) }, "the nonce is taken after all");
+    }
   }
 
   /** After a restart the node may never have got it. */
@@ -320,19 +343,28 @@ interface Refusal {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** Whose fault a refusal is, by the account, nonce, epoch or expiry that the error names. */
+/** Whose fault a refusal is, by the session key, owner, account, nonce, epoch or expiry that the error names. */
 export function faultOf({ name, args }: Refusal, { maker, taker }: Fill): FailedFact["fault"] {
   const blame = (isTo: (order: BookOrder) => boolean): FailedFact["fault"] => {
     const [ofMaker, ofTaker] = [isTo(maker), isTo(taker)];
     return ofMaker && ofTaker ? "both" : ofMaker ? "maker" : ofTaker ? "taker" : "neither";
   };
   const { account, nonce, epoch, expiry } = args;
+  const [owner, key] = [args.owner, args.key].map((address) => (address as string | undefined)?.toLowerCase());
+  const isOf = (order: BookOrder) => owner === undefined || order.account.owner.address === owner;
+  if (key !== undefined) return blame((order) => isOf(order) && isSignedBelow(order, key));
+  if (name === "OwnerSilent") return blame(isOf);
   if (name === "OrderExpired") return blame(({ signed }) => signed.order.expiry === expiry);
   if (name === "OrderEpochMismatch") return blame(({ signed }) => signed.order.epoch === epoch);
   if (name === "OrderNonceTooLow") return blame(({ signed }) => signed.order.nonce === nonce);
   if (account !== undefined) return blame(({ signed }) => signed.order.account === account);
   // Beyond the caps of the market or its band nobody's order is wrong: the one that came last gives way.
   return name === "OpenInterestCap" ? "taker" : "neither";
+}
+
+/** Whether a session key has signed an order, or one above the key that has. */
+function isSignedBelow({ key: signer }: BookOrder, key: string): boolean {
+  return signer !== undefined && (signer.address === key || signer.terms.above.includes(key));
 }
 
 /** A transaction's fees raised so far that a node takes it in the place of one that is open. */

@@ -1,13 +1,13 @@
 import { formatWad } from "../sdk/units.ts";
-import { accountKey } from "./book.ts";
 import type { OrderBook } from "./book.ts";
+import { accountKey, openOrders } from "./bookOrder.ts";
 import type { Applied } from "./engine.ts";
 import { ascending, BTree, descending } from "./ladder.ts";
 import type { Tree } from "./ladder.ts";
-import { fillView, orderView } from "./views.ts";
+import { Tape } from "./tape.ts";
+import { orderView } from "./views.ts";
 import type { FillView, OrderView } from "./views.ts";
 
-const KEPT_FILLS = 1000; // per market
 const SNAPSHOT_FILLS = 100;
 const MAX_LEVELS = 1000; // of a side in a snapshot
 
@@ -43,26 +43,25 @@ export class Streams {
   readonly #book: OrderBook;
   readonly #channels = new Map<string, Channel>();
   readonly #levels = new Map<number, Sides>();
-  readonly #fills = new Map<number, FillView[]>();
+  readonly #tape: Tape;
 
-  constructor(book: OrderBook) {
+  /** @param fills the last ones of every market */
+  constructor(book: OrderBook, fills: readonly FillView[]) {
     this.#book = book;
+    this.#tape = new Tape(fills);
     for (const { id, bids, asks } of book.markets.values()) {
       const sides = this.#sidesOf(id);
       for (const { price, size } of bids.depth(Infinity)) sides.bids.set(price, size);
       for (const { price, size } of asks.depth(Infinity)) sides.asks.set(price, size);
     }
-    for (const fill of book.fills.values()) this.#fillsOf(fill.market).push(fillView(fill));
   }
 
   /** Notes what a command has done; the function returned tells everybody and is to be called once the command is on the disk. */
-  capture({ events }: Applied): () => void {
+  capture({ events, fills }: Applied): () => void {
     const changes = this.#changedLevels();
-    const fills: FillView[] = [];
-    const updates: { readonly fill: number; readonly state: "settled" | "failed"; readonly note: string }[] = [];
     const orders = new Map<string, OrderView>();
     const note = (hash: string) => {
-      const order = this.#book.orders.get(hash) ?? this.#book.closed.get(hash);
+      const order = this.#book.orders.get(hash);
       if (order !== undefined && this.#channels.has(`orders.${order.account.key}`)) orders.set(hash, orderView(order));
     };
     for (const event of events) {
@@ -70,16 +69,11 @@ export class Streams {
         note(event.maker);
         note(event.taker);
       } else note(event.order);
-      const fill = event.type === "filled" ? this.#book.fills.get(event.fill) : undefined;
-      if (fill !== undefined) fills.push(fillView(fill));
-      if (event.type === "settled") updates.push({ fill: event.fill, state: "settled", note: event.transaction });
-      if (event.type === "failed") updates.push({ fill: event.fill, state: "failed", note: event.reason });
     }
-    if (changes.length + fills.length + updates.length + orders.size === 0) return () => undefined;
+    if (changes.length + fills.length + orders.size === 0) return () => undefined;
     return () => {
       this.#publishLevels(changes);
       this.#publishFills(fills);
-      for (const update of updates) this.#publishUpdate(update);
       for (const view of orders.values()) {
         this.#publish(`orders.${accountKey(BigInt(view.account))}`, { orders: [view] });
       }
@@ -100,9 +94,9 @@ export class Streams {
     return { bids: best(bids), asks: best(asks) };
   }
 
-  /** The last fills of a market since the matcher was started, newest last. */
+  /** The last fills of a market, newest last. */
   recentFills(market: number, count: number): FillView[] {
-    return this.#fillsOf(market).slice(-count);
+    return this.#tape.recent(market, count);
   }
 
   /** Number of the last message of a channel; 0 if nobody follows it. */
@@ -145,17 +139,16 @@ export class Streams {
   }
 
   #openOrders(key: string): object {
-    return { orders: [...(this.#book.accounts.get(key)?.live ?? [])].map(orderView) };
+    const account = this.#book.accounts.get(BigInt(`0x${key}`));
+    return { orders: account === undefined ? [] : openOrders(account).map(orderView) };
   }
 
   #changedLevels(): Change[] {
     const changes = new Map<string, Change>();
-    for (const { market, buys, price } of this.#book.touched) {
+    for (const { ladder, price } of this.#book.touched) {
+      const { market, buys } = ladder;
       const key = `${market}${buys ? "b" : "a"}${price.toString()}`;
-      if (changes.has(key)) continue;
-      const known = this.#book.markets.get(market);
-      const size = (buys ? known?.bids : known?.asks)?.at(price)?.size ?? 0n;
-      changes.set(key, { market, buys, price, size });
+      if (!changes.has(key)) changes.set(key, { market, buys, price, size: ladder.at(price)?.size ?? 0n });
     }
     return [...changes.values()];
   }
@@ -176,22 +169,8 @@ export class Streams {
 
   #publishFills(fills: readonly FillView[]): void {
     for (const fill of fills) {
-      const kept = this.#fillsOf(fill.market);
-      kept.push(fill);
-      if (kept.length > KEPT_FILLS) kept.splice(0, kept.length - KEPT_FILLS);
+      this.#tape.put(fill);
       this.#publish(`fills.${fill.market}`, { fills: [fill] });
-    }
-  }
-
-  #publishUpdate(update: { readonly fill: number; readonly state: "settled" | "failed"; readonly note: string }): void {
-    for (const [market, kept] of this.#fills) {
-      const at = kept.findIndex(({ fill }) => fill === update.fill);
-      const known = kept[at];
-      if (known === undefined) continue;
-      const { state, note } = update;
-      const changed = { ...known, state, ...(state === "settled" ? { transaction: note } : { reason: note }) };
-      kept[at] = changed;
-      this.#publish(`fills.${market}`, { fills: [changed] });
     }
   }
 
@@ -210,11 +189,5 @@ export class Streams {
       this.#levels.set(market, sides);
     }
     return sides;
-  }
-
-  #fillsOf(market: number): FillView[] {
-    let fills = this.#fills.get(market);
-    if (fills === undefined) this.#fills.set(market, (fills = []));
-    return fills;
   }
 }

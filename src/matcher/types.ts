@@ -21,6 +21,12 @@ export type CancelReason =
   | "cancelledOnChain" // `Exchange.cancel`
   | "nonceTooLow" // `Exchange.cancelBelow`
   | "epochOver" // `Exchange.revokeAll`
+  | "ownerSilent" // its owner has not renewed his dead-man switch on the chain
+  | "keyExpired" // the session key that signed it, or one above it, is past its last second
+  | "keyRevoked" // that key, or one above it, is revoked
+  | "keyNarrowed" // that key's new grant does not allow it
+  | "keyLimit" // that key may not trade so much today, or has lost what it may lose
+  | "keyPriceBand" // that key may not trade so far from the index
   | "settlementFailed"; // the chain refused its fill
 
 /** Why an order was not taken at all by the book; admission has refusals of its own. */
@@ -49,11 +55,21 @@ export interface PositionFact {
   readonly size: bigint;
 }
 
+/** A session key that has signed orders. Addresses are in lower case. */
+export interface KeyFact {
+  readonly key: string;
+  readonly above: readonly string[]; // keys that it comes from
+  readonly expiry: number; // [s] last second at which it and all above it work
+  readonly priceBand: bigint; // [ppm] narrowest of its own and theirs
+}
+
 /** What of an owner's orders the chain still accepts. */
 export interface OwnerFact {
   readonly owner: string;
   readonly epoch: bigint;
   readonly lowestNonce: bigint;
+  readonly deadMan: number; // [s] his orders are void after it; 0 = never
+  readonly keys: readonly KeyFact[]; // those of his that have signed orders
 }
 
 /** A fill that the chain has made, with the size it made of it [wad]. */
@@ -78,6 +94,8 @@ export interface PlaceCommand {
   readonly signed: SignedOrder;
   readonly filled: bigint; // [wad] of its nonce on the chain
   readonly position: bigint; // [wad] size of its account in its market on the chain
+  readonly deadMan: number; // [s] as in `OwnerFact`
+  readonly key?: KeyFact; // that signed it; its owner has if there is none
 }
 
 /** A transaction that was sent and whose outcome is not known yet. */

@@ -1,5 +1,5 @@
 import { formatWad } from "../sdk/units.ts";
-import type { BookOrder, Fill } from "./book.ts";
+import type { BookOrder, Fill } from "./bookOrder.ts";
 
 /** An order as it is told to clients: decimal amounts, times in ms, account as a decimal number. */
 export interface OrderView {

@@ -3,7 +3,7 @@ import { Signature, toBeHex, Wallet } from "ethers";
 
 import { Admission } from "../../src/matcher/admission.ts";
 import type { AdmissionPolicy } from "../../src/matcher/admission.ts";
-import { CANCELLED } from "../../src/matcher/book.ts";
+import { CANCELLED } from "../../src/matcher/bookOrder.ts";
 import { Refusal } from "../../src/matcher/refusals.ts";
 import { recoverSigner, signInstruction, Signing } from "../../src/matcher/signing.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
@@ -85,7 +85,7 @@ describe("admission", () => {
   });
 
   it("OB-1 refuses what the exchange would refuse, each with its numbers", async () => {
-    chain.owners.set(alice.address.toLowerCase(), { epoch: 2n, lowestNonce: 10n });
+    chain.owners.set(alice.address.toLowerCase(), { epoch: 2n, lowestNonce: 10n, deadMan: 0 });
     const ok = { epoch: 2n, nonce: 10n };
     await admit(ok);
     chain.filledOf.set(`${account}:11`, CANCELLED);

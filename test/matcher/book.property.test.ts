@@ -3,10 +3,22 @@ import fc from "fast-check";
 
 import { Engine } from "../../src/matcher/engine.ts";
 import { decode, encode } from "../../src/matcher/types.ts";
-import type { Command } from "../../src/matcher/types.ts";
+import type { Command, KeyFact } from "../../src/matcher/types.ts";
 import { parsePrice } from "../../src/sdk/units.ts";
 import { NaiveBook } from "./naive.ts";
-import { accountOf, checkBook, facts, LIMITS, newEngine, NOW, ownerOf, placeOrder, tell, TERMS } from "./support.ts";
+import {
+  accountOf,
+  checkBook,
+  facts,
+  LIMITS,
+  newEngine,
+  NOW,
+  ownerOf,
+  placeOrder,
+  SECOND,
+  tell,
+  TERMS,
+} from "./support.ts";
 
 const TICK = parsePrice("1");
 const CENT = 10n ** 16n; // smallest fill
@@ -23,6 +35,7 @@ interface Step {
   readonly flags: number;
   readonly life: number;
   readonly pick: number;
+  readonly signer: number;
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -36,12 +49,21 @@ const step: fc.Arbitrary<Step> = fc.record({
   flags: fc.nat(15),
   life: fc.integer({ min: -1, max: 400 }),
   pick: fc.nat(1 << 20),
+  signer: fc.nat(5),
 });
 
+/** Two session keys that every owner has granted, one below the other; prices lie within 0.7 % of the index. */
+const KEYS: KeyFact[] = [
+  { key: `0x${"a".repeat(40)}`, above: [], expiry: SECOND + 120, priceBand: 3000n },
+  { key: `0x${"b".repeat(40)}`, above: [`0x${"a".repeat(40)}`], expiry: SECOND + 80, priceBand: 1000n },
+];
+const DEAD_MAN = SECOND + 100; // of the last owner
+
 /** An order of random terms; many of one nonce, many that cross. */
-function orderOf({ owner, serial, market, cents, price, nonce, flags, life }: Step, time: number) {
+function orderOf({ owner, serial, market, cents, price, nonce, flags, life, signer }: Step, time: number) {
   const kind = flags % 8;
-  return placeOrder(
+  const key = KEYS[signer];
+  const command = placeOrder(
     {
       account: accountOf(owner, serial),
       market: market === 0 ? 1n : 0n,
@@ -60,6 +82,7 @@ function orderOf({ owner, serial, market, cents, price, nonce, flags, life }: St
     },
     { time },
   );
+  return { ...command, deadMan: owner === 4 ? DEAD_MAN : 0, ...(key !== undefined && { key }) };
 }
 
 describe("order book against a model", () => {
@@ -77,7 +100,7 @@ describe("order book against a model", () => {
           if (s.kind < 75) {
             const command = orderOf(s, time);
             const { account, market } = command.signed.order;
-            const known = engine.book.accounts.get(account.toString(16).padStart(64, "0"));
+            const known = engine.book.accounts.get(account);
             const chain = known?.positions.get(Number(market));
             const position = (naive.positions.get(`${account}:${market}`) ?? 0n) - (chain?.pending ?? 0n);
             const slot = known?.slots.get(command.signed.order.nonce);
@@ -142,7 +165,7 @@ function randomCommand(engine: Engine, s: Step, time: number): Command {
   const fill = waiting[s.pick % Math.min(3, waiting.length || 1)];
   if (s.kind < 55 || (fill === undefined && s.kind < 80)) {
     const command = orderOf(s, time);
-    const known = book.accounts.get(command.signed.order.account.toString(16).padStart(64, "0"));
+    const known = book.accounts.get(command.signed.order.account);
     const position = known?.positions.get(Number(command.signed.order.market))?.chain ?? BigInt(s.cents) * CENT;
     return { ...command, position, filled: known?.slots.get(command.signed.order.nonce)?.chain ?? 0n };
   }
@@ -174,7 +197,10 @@ function randomCommand(engine: Engine, s: Step, time: number): Command {
   }
   if (s.kind < 90) return { type: "heartbeat", time, owner: ownerOf(s.owner), timeout: s.pick % 9000, stamp: time };
   if (s.kind < 92)
-    return facts({ time, owners: [{ owner: ownerOf(s.owner), epoch: 0n, lowestNonce: BigInt(s.nonce >> 2) }] });
+    return facts({
+      time,
+      owners: [{ owner: ownerOf(s.owner), epoch: 0n, lowestNonce: BigInt(s.nonce >> 2), ...news(s, time) }],
+    });
   if (s.kind < 93) {
     const index = parsePrice("2000") + BigInt(s.price) * TICK;
     return facts({ time, markets: [{ ...TERMS[0]!, index: s.flags === 1 ? 0n : index }] });
@@ -182,6 +208,13 @@ function randomCommand(engine: Engine, s: Step, time: number): Command {
   if (s.kind < 95)
     return { type: "cancelMany", time, owner: ownerOf(s.owner), belowNonce: BigInt(s.nonce), stamp: time };
   return { type: "cancel", time, hash: order?.hash ?? "0x", reason: "requested" };
+}
+
+/** A dead-man switch and a key that are granted anew. */
+function news({ signer, life }: Step, time: number): { deadMan: number; keys: KeyFact[] } {
+  const second = Math.floor(time / 1000) + life;
+  const key = KEYS[signer % 2]!;
+  return { deadMan: signer > 3 ? second : 0, keys: [{ ...key, expiry: second, priceBand: BigInt(life + 1) * 10n }] };
 }
 
 function compare({ book }: Engine, naive: NaiveBook): void {
@@ -196,7 +229,7 @@ function compare({ book }: Engine, naive: NaiveBook): void {
       expect(found).to.deep.equal(expected);
     }
   }
-  expect(book.orders.size).to.equal(naive.orders.length);
+  expect(book.openCount).to.equal(naive.orders.length);
 }
 
 /** Both lists in any order; a difference is shown in readable words. */

@@ -67,8 +67,8 @@ describe("order book", () => {
     put(1, "1", "2000", { resting: false });
     expect(engine.book.orders.get(two.hash)?.open).to.equal(parseWad("1"));
     put(1, "1", "2000", { resting: false });
-    expect(engine.book.closed.get(one.hash)?.state).to.equal("filled");
-    expect(engine.book.closed.get(two.hash)?.reason).to.equal("nonceFilled");
+    expect(engine.book.orders.get(one.hash)?.state).to.equal("filled");
+    expect(engine.book.orders.get(two.hash)?.reason).to.equal("nonceFilled");
   });
 
   it("OB-3 does not trade outside the price band: stale makers go, takers stop", () => {
@@ -100,6 +100,7 @@ describe("order book", () => {
       signed: again.signed,
       filled: 0n,
       position: 0n,
+      deadMan: 0,
     });
     expect(rejected).to.equal("duplicate");
   });
@@ -107,17 +108,17 @@ describe("order book", () => {
   it("OB-1 expires with the second, and dies with its owner's heartbeat", () => {
     const { hash } = put(0, "1", "1999", { expiry: BigInt(SECOND + 1) });
     engine.apply({ type: "tick", time: NOW + 1999 });
-    expect(engine.book.orders.has(hash)).to.equal(true);
+    expect(engine.book.orders.get(hash)?.state).to.equal("open");
     expect(engine.nextDue).to.equal(NOW + 2000);
     engine.apply({ type: "tick", time: NOW + 2000 });
-    expect(engine.book.closed.get(hash)?.state).to.equal("expired");
+    expect(engine.book.orders.get(hash)?.state).to.equal("expired");
     const kept = put(0, "1", "1999");
     engine.apply({ type: "heartbeat", time: NOW + 3000, owner: ownerOf(0), timeout: 1000, stamp: 1 });
     engine.apply({ type: "heartbeat", time: NOW + 3900, owner: ownerOf(0), timeout: 1000, stamp: 2 });
     engine.apply({ type: "tick", time: NOW + 4899 });
-    expect(engine.book.orders.has(kept.hash)).to.equal(true);
+    expect(engine.book.orders.get(kept.hash)?.state).to.equal("open");
     engine.apply({ type: "tick", time: NOW + 4900 });
-    expect(engine.book.closed.get(kept.hash)?.reason).to.equal("deadMan");
+    expect(engine.book.orders.get(kept.hash)?.reason).to.equal("deadMan");
   });
 
   it("OB-2 a refused fill takes out who is to blame and matches the taker again", () => {
@@ -125,11 +126,11 @@ describe("order book", () => {
     put(1, "-1", "2001");
     const taker = put(2, "1", "2001", { resting: false });
     engine.apply({ type: "fail", time: NOW, fills: [{ fill: 1, reason: "InsufficientMargin()", fault: "maker" }] });
-    expect(engine.book.closed.get(bad.hash)).to.deep.include({
+    expect(engine.book.orders.get(bad.hash)).to.deep.include({
       reason: "settlementFailed",
       detail: "InsufficientMargin()",
     });
-    expect(engine.book.closed.get(taker.hash)).to.deep.include({ state: "filled", filled: parseWad("1") });
+    expect(engine.book.orders.get(taker.hash)).to.deep.include({ state: "filled", filled: parseWad("1") });
     expect([...engine.book.fills.values()].map(({ price }) => price)).to.deep.equal([parsePrice("2001")]);
   });
 

@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
+import { Wallet } from "ethers";
 
 import { commitmentOf } from "../../src/matcher/settlement.ts";
 import { ALL } from "../../src/matcher/signing.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
+import { Plimsoll } from "../../src/sdk/client.ts";
+import { buildGrant } from "../../src/sdk/sessionKeys.ts";
+import type { GrantTerms } from "../../src/sdk/sessionKeys.ts";
 import { parseWad } from "../../src/sdk/units.ts";
 import { MockV3Aggregator__factory, MockWallet__factory } from "../../types/index.ts";
 import { get, post, Venue } from "./venue.ts";
@@ -121,7 +125,7 @@ describe("matcher on a chain", () => {
     await until(async () => (await positionOf(bob!)) === before + parseWad("5"), "for bob");
     await settled();
     expect(await positionOf(dave)).to.equal(0n);
-    const [failed] = [...served.matcher.engine.book.closed.values()].filter(
+    const [failed] = [...served.matcher.engine.book.orders.values()].filter(
       ({ account }) => account.id === dave.account,
     );
     expect(failed?.reason).to.equal("settlementFailed");
@@ -215,6 +219,100 @@ describe("matcher on a chain", () => {
     await until(() => served.matcher.chain.house.prices.get(0)?.price === parseWad("2000"));
   });
 
+  /** What an owner has granted to a new key, and orders that the key signs for him. */
+  async function grantKey(of: Trader, terms: Partial<GrantTerms> = {}, by: Trader = of): Promise<Trader> {
+    const wallet = new Wallet(Wallet.createRandom().privateKey, venue.anvil.provider);
+    await venue.fundGas(wallet.address);
+    const grant = buildGrant({ scopes: ["trade"], ...terms });
+    await (await by.house.exchange.grant(of.wallet.address, wallet.address, grant)).wait();
+    await caughtUp();
+    return { ...of, wallet, house: await Plimsoll.connect(venue.book, wallet) };
+  }
+
+  const stateOf = async (answer: Answer) => (await get(`${served.url}/orders/${String(orderOf(answer).hash)}`)).body;
+
+  it("AUTH-2 REV-1 REV-2 settles what session keys sign, and takes their orders out when they, or those above them, die", async () => {
+    const [eve, frank] = [await newTrader("100000"), await newTrader("100000")];
+    const expiry = Math.floor(Date.now() / 1000) + 3600;
+    const manager = await grantKey(eve, { scopes: ["trade", "grant"], expiry });
+    const bot = await grantKey(eve, { dailyNotional: 5000, expiry }, manager);
+    const resting = await put(bot, "-2", "2000", { resting: true });
+    expect(resting.status, JSON.stringify(resting.body)).to.equal(200);
+    await put(frank, "1", "2000");
+    await settled();
+    expect(await positionOf(eve)).to.equal(parseWad("-1"));
+    const used = await eve.house.exchange.sessionKey(eve.wallet.address, bot.wallet.address);
+    const known = served.matcher.chain.keys.get(eve.wallet.address.toLowerCase(), bot.wallet.address.toLowerCase());
+    expect([known?.traded, known?.loss, known?.day]).to.deep.equal([used.tradedToday, used.loss, Number(used.lastDay)]);
+    expect(used.tradedToday).to.equal(2_000_000_000n);
+    // 2,000 of 5,000 are used, and another order of 1.6 would need 3,200.
+    const tooMuch = await put(bot, "-1.6", "2000", { resting: true });
+    expect(tooMuch.body).to.deep.include({ error: "KeyNotionalLimit", tradedToday: "5200000000", limit: "5000000000" });
+    await (await eve.house.exchange.revoke(eve.wallet.address, manager.wallet.address)).wait();
+    await until(async () => (await stateOf(resting)).reason === "keyRevoked", "for the revocation");
+    expect((await put(bot, "-1", "2000")).body.error).to.equal("KeyIsRevoked");
+  });
+
+  it("REV-1 ends a key's orders when its new grant allows less, and an owner's when his dead-man switch lapses", async () => {
+    const eve = await newTrader("100000");
+    const bot = await grantKey(eve);
+    const resting = await put(bot, "1", "1990", { resting: true });
+    const grant = buildGrant({ scopes: ["trade"], markets: [1] });
+    await (await eve.house.exchange.grant(eve.wallet.address, bot.wallet.address, grant)).wait();
+    await until(async () => (await stateOf(resting)).reason === "keyNarrowed", "for the new grant");
+    const own = await put(eve, "1", "1990", { resting: true });
+    const now = (await venue.anvil.provider.getBlock("latest"))!.timestamp;
+    await (await eve.house.exchange.setDeadMan(eve.wallet.address, now + 2, 0n)).wait();
+    await until(async () => (await stateOf(own)).reason === "ownerSilent", "for the dead-man switch");
+    await sleep(1000);
+    expect((await put(eve, "1", "1990", { resting: true })).body.error).to.equal("OwnerSilent");
+    const next = 1n + BigInt(String((await stateOf(own)).nonce));
+    await (await eve.house.exchange.setDeadMan(eve.wallet.address, 0, next)).wait();
+    await caughtUp();
+    expect((await put(eve, "1", "1990", { resting: true })).status).to.equal(200);
+  });
+
+  it("OB-2 AUTH-2 takes out the order whose key has reached its limit, and settles the others", async () => {
+    const [eve, dave, frank] = [await newTrader("100000"), await newTrader("100000"), await newTrader("100000")];
+    const bot = await grantKey(eve, { dailyNotional: 3000 });
+    const before = await positionOf(dave);
+    // Either fits into the day's 3,000, both do not.
+    const one = await put(bot, "-1", "1995.1", { resting: true });
+    const two = await put(bot, "-1", "1995.2", { resting: true });
+    await put(dave, "-1", "1995.3", { resting: true });
+    const taken = await put(frank, "2", "1995.3");
+    expect(orderOf(taken).filled, JSON.stringify(taken.body)).to.equal("2");
+    await settled();
+    expect(await stateOf(one)).to.deep.include({ state: "filled", settled: "1" });
+    const refused = await stateOf(two);
+    expect(refused).to.deep.include({ state: "cancelled", reason: "settlementFailed", settled: "0" });
+    expect(refused.detail).to.match(/^KeyNotionalLimit/);
+    expect(await stateOf(taken)).to.deep.include({ state: "filled", settled: "2" });
+    expect([await positionOf(frank), (await positionOf(dave)) - before]).to.deep.equal([parseWad("2"), -parseWad("1")]);
+  });
+
+  it("OB-1 a settled fill that a reorganisation takes back is open again for whom it rested, and is not sent twice", async () => {
+    const [eve, frank] = [await newTrader("100000"), await newTrader("100000")];
+    const resting = await put(eve, "-3", "1995", { resting: true });
+    const { provider } = venue.anvil;
+    const snapshot = (await provider.send("evm_snapshot", [])) as string;
+    const taken = await put(frank, "1", "1995");
+    await settled();
+    await until(() => served.matcher.engine.sent.length === 0);
+    expect(await positionOf(frank)).to.equal(parseWad("1"));
+    expect(await stateOf(resting)).to.deep.include({ open: "2", settled: "1" });
+    await provider.send("evm_revert", [snapshot]);
+    await provider.send("anvil_mine", ["0x5"]); // another branch, longer than the one that is gone
+    await until(async () => (await stateOf(resting)).open === "3", "for the reorganisation");
+    expect(await positionOf(frank)).to.equal(0n);
+    expect(await stateOf(taken), "what took is told of as before").to.deep.include({ state: "filled", settled: "1" });
+    expect(served.matcher.engine.book.fills.size, "nothing is sent again").to.equal(0);
+    await put(frank, "3", "1995");
+    await settled();
+    expect(await positionOf(frank)).to.equal(parseWad("3"));
+    expect(await positionOf(eve)).to.equal(-parseWad("3"));
+  });
+
   it("restarts with the same book, and settles what was left once", async () => {
     await served.stop();
     served = await venue.serve({}, false); // it matches, but does not settle
@@ -225,6 +323,8 @@ describe("matcher on a chain", () => {
     const { engine } = served.matcher;
     const hash = engine.hash.toString("hex");
     const depth = (await get(`${served.url}/markets/0/book`)).body;
+    const fills = (await get(`${served.url}/markets/0/fills`)).body.fills as { state: string }[];
+    expect(new Set(fills.map(({ state }) => state))).to.deep.equal(new Set(["settled", "failed", "pending"]));
     expect(engine.book.fills.size).to.equal(1);
     await served.stop();
     served = await venue.serve({}, false);
@@ -233,6 +333,7 @@ describe("matcher on a chain", () => {
       expect(served.matcher.engine.hash.toString("hex")).to.equal(hash);
     }
     expect((await get(`${served.url}/markets/0/book`)).body).to.deep.include({ bids: depth.bids, asks: depth.asks });
+    expect((await get(`${served.url}/markets/0/fills`)).body.fills, "OB-7 what has traded").to.deep.equal(fills);
     await served.stop();
     served = await venue.serve();
     await settled();
@@ -240,6 +341,27 @@ describe("matcher on a chain", () => {
     expect(
       await eve.house.exchange.filled(eve.account, [...served.matcher.engine.book.orders.values()][0]!.slot.nonce),
     ).to.be.a("bigint");
+  });
+
+  it("OB-1 goes on when a reorganisation has taken back the transaction before its last one", async () => {
+    await served.stop();
+    served = await venue.serve({ CONFIRM_TIMEOUT: "300" }, false);
+    const [eve, frank] = [await venue.trader("100000"), await venue.trader("100000")];
+    await served.matcher.sync();
+    await put(eve, "-3", "1996", { resting: true });
+    const { provider } = venue.anvil;
+    const { settlement, engine } = served.matcher;
+    const snapshot = (await provider.send("evm_snapshot", [])) as string;
+    await put(frank, "1", "1996");
+    expect((await settlement.pass()).result).to.equal("settled");
+    await provider.send("evm_revert", [snapshot]);
+    // The matcher has not read the chain since: it takes the nonce after the one that is gone.
+    await put(frank, "2", "1996");
+    expect((await settlement.pass()).result).to.equal("failed");
+    expect(engine.sent.at(-1)?.nonce).to.equal(1 + (await provider.getTransactionCount(settlement.address, "latest")));
+    for (let i = 0; i < 10 && engine.book.fills.size > 0; ++i) await settlement.pass();
+    expect(engine.book.fills.size).to.equal(0);
+    expect(await positionOf(frank), "the first fill is gone, the second one is settled once").to.equal(parseWad("2"));
   });
 
   it("OB-1 sends nothing with another nonce while a transaction may still be mined, across a restart", async () => {

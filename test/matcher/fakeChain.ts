@@ -1,4 +1,5 @@
-import type { ChainView } from "../../src/matcher/chain.ts";
+import type { ChainView, OwnerState } from "../../src/matcher/chain.ts";
+import { SessionKeys } from "../../src/matcher/keys.ts";
 import type { AccountState, HouseState } from "../../src/risk/types.ts";
 import { parseWad } from "../../src/sdk/units.ts";
 import { TERMS } from "./support.ts";
@@ -46,7 +47,8 @@ export const HOUSE: HouseState = {
 export class FakeChain implements ChainView {
   house = HOUSE;
   terms = new Map(TERMS.map((terms) => [terms.market, terms]));
-  owners = new Map<string, { epoch: bigint; lowestNonce: bigint }>();
+  owners = new Map<string, OwnerState>();
+  keys = new SessionKeys();
   filledOf = new Map<string, bigint>();
   accounts = new Map<bigint, AccountState>();
   wallets = new Set<string>();
@@ -65,8 +67,8 @@ export class FakeChain implements ChainView {
     return this.accounts.get(id) ?? { cash: this.cash, ...empty };
   }
 
-  owner(address: string): { epoch: bigint; lowestNonce: bigint } {
-    return this.owners.get(address) ?? { epoch: 0n, lowestNonce: 0n };
+  owner(address: string): OwnerState {
+    return this.owners.get(address) ?? { epoch: 0n, lowestNonce: 0n, deadMan: 0 };
   }
 
   filled(account: bigint, nonce: bigint): bigint {

@@ -1,4 +1,4 @@
-import { isOver } from "../../src/matcher/book.ts";
+import { isOver } from "../../src/matcher/bookOrder.ts";
 import type { MarketTerms, PlaceCommand } from "../../src/matcher/types.ts";
 
 const PPM = 10n ** 6n;
@@ -35,7 +35,7 @@ export class NaiveBook {
       this.say(`rejected ${command.hash} duplicate`);
       return;
     }
-    if (isOver(Number(order.expiry), command.time)) {
+    if (isOver(lastSecond(command), command.time)) {
       this.say(`rejected ${command.hash} expired`);
       return;
     }
@@ -97,6 +97,12 @@ export class NaiveBook {
         this.end(maker, "priceBand");
         continue;
       }
+      const distance = abs(price - index) * PPM;
+      if (distance > index * (maker.command.key?.priceBand ?? PPM)) {
+        this.end(maker, "keyPriceBand");
+        continue;
+      }
+      if (distance > index * (taker.command.key?.priceBand ?? PPM)) return "keyPriceBand";
       const open = this.open(maker);
       const size = left < open ? left : open;
       const closing = [maker, taker].some(
@@ -182,7 +188,12 @@ export class NaiveBook {
   expire(time: number): void {
     for (const one of [...this.orders]) {
       const { expiry, size } = one.command.signed.order;
-      if (!isOver(Number(expiry), time)) continue;
+      if (!isOver(lastSecond(one.command), time)) continue;
+      if (!isOver(Number(expiry), time)) {
+        const { key } = one.command;
+        this.end(one, key !== undefined && isOver(key.expiry, time) ? "keyExpired" : "ownerSilent");
+        continue;
+      }
       this.orders.splice(this.orders.indexOf(one), 1);
       this.say(`expired ${one.command.hash} ${abs(size) - one.filled}`);
     }
@@ -205,6 +216,14 @@ export class NaiveBook {
   private say(what: string): void {
     this.log.push(what);
   }
+}
+
+/** [s] From when on an order, its key or its owner is no more. */
+function lastSecond({ signed, key, deadMan }: PlaceCommand): number {
+  const seconds = [Number(signed.order.expiry)];
+  if (key !== undefined) seconds.push(key.expiry);
+  if (deadMan !== 0) seconds.push(deadMan);
+  return Math.min(...seconds);
 }
 
 function slotOf({ signed }: PlaceCommand): string {

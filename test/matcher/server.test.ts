@@ -26,8 +26,8 @@ class Client {
   closed: { code: number; reason: string } | undefined;
   #sequence: number | undefined;
 
-  constructor(url: string) {
-    this.socket = new WebSocket(`${url.replace("http", "ws")}/stream`);
+  constructor(url: string, headers: Record<string, string> = {}) {
+    this.socket = new WebSocket(`${url.replace("http", "ws")}/stream`, { headers });
     this.socket.on("message", (data: Buffer) => {
       this.take(JSON.parse(data.toString()) as Message);
     });
@@ -143,6 +143,42 @@ describe("matcher's interface", () => {
     for (let i = 0; i < 60; ++i) greedy.say({ op: "subscribe", channel: `orders.${i}` });
     await until(() => greedy.messages.some(({ error }) => error === "RateLimited"));
     greedy.socket.close();
+  });
+
+  it("counts connections and requests by the address that the proxy in front has added, if it is told to trust one", async () => {
+    const from = (address: string) => ({ "x-forwarded-for": `${Math.random()}, ${address}` }); // the client's own entry first
+    const limits = { MAX_CONNECTIONS_PER_ADDRESS: "1", ADDRESS_RATE: "1" };
+    const settings = (trust: boolean) => ({
+      ...limits,
+      TRUST_PROXY: String(trust),
+      DATA_FOLDER: `${venue.folder}/${trust}`,
+    });
+    const outcome = (client: Client) =>
+      new Promise((resolve) => {
+        client.socket.once("open", () => {
+          resolve("open");
+        });
+        client.socket.once("unexpected-response", (_request, { statusCode }) => {
+          resolve(statusCode);
+        });
+      });
+    const statusOf = async (url: string, address: string) =>
+      (await fetch(`${url}/markets`, { headers: from(address) })).status;
+    for (const trust of [true, false]) {
+      const proxied = await venue.serve(settings(trust), false);
+      const clients = [];
+      const outcomes = [];
+      for (const address of ["10.0.0.1", "10.0.0.1", "10.0.0.2"]) {
+        clients.push(new Client(proxied.url, from(address)));
+        outcomes.push(await outcome(clients.at(-1)!));
+      }
+      expect(outcomes).to.deep.equal(trust ? ["open", 429, "open"] : ["open", 429, 429]);
+      const statuses = [];
+      for (const n of [1, 1, 1, 2]) statuses.push(await statusOf(proxied.url, `10.0.1.${n}`)); // a burst of two
+      expect(statuses).to.deep.equal([200, 200, 429, trust ? 200 : 429]);
+      for (const { socket } of clients) socket.terminate();
+      await proxied.stop();
+    }
   });
 
   it("answers whatever comes by HTTP with a typed error, and goes on", async () => {

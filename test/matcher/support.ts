@@ -4,6 +4,7 @@ import { accountId } from "../../src/sdk/accountId.ts";
 import { parsePrice, parseWad } from "../../src/sdk/units.ts";
 import type { Order } from "../../src/sdk/orders.ts";
 import type { BookLimits, OrderBook } from "../../src/matcher/book.ts";
+import { lastSecondOf } from "../../src/matcher/bookOrder.ts";
 import { Engine } from "../../src/matcher/engine.ts";
 import type { Applied } from "../../src/matcher/engine.ts";
 import type { Command, EngineEvent, MarketTerms, PlaceCommand } from "../../src/matcher/types.ts";
@@ -62,7 +63,7 @@ export function placeOrder(
   const text = Object.values(order).join(":");
   const hash = `0x${Buffer.from(text).toString("hex")}`;
   const signed = { order, signature: "0x" };
-  return { type: "place", time, hash, signed, filled: parseWad(filled), position: parseWad(position) };
+  return { type: "place", time, hash, signed, filled: parseWad(filled), position: parseWad(position), deadMan: 0 };
 }
 
 /** A chain command with these facts. */
@@ -119,21 +120,22 @@ export function checkBook(book: OrderBook): void {
         for (let order = level.first; order !== undefined; order = order.next) {
           expect(order.arrival > arrival, "OB-4 first come first").to.equal(true);
           expect(order.open > 0n && order.state === "open").to.equal(true);
+          expect(order.lastSecond, "OB-1 ends in time").to.equal(lastSecondOf(order));
           [size, count, arrival] = [size + order.open, count + 1, order.arrival];
         }
         expect([size, count]).to.deep.equal([level.size, level.count]);
       }
     }
   }
-  for (const { slots, live, fills } of book.accounts.values()) {
+  for (const { slots, open, fills } of book.accounts.values()) {
     let count = 0;
     for (const { orders, pending, fills: waiting } of slots.values()) {
       count += orders.length;
       expect(waiting > 0 || pending === 0n).to.equal(true);
       for (const { size, filled } of orders) expect(filled <= size, "OB-1 never more than the order").to.equal(true);
     }
-    expect(live.size).to.equal(count);
+    expect(open).to.equal(count);
     for (const fill of fills) expect(book.fills.get(fill.id)).to.equal(fill);
   }
-  expect([...book.accounts.values()].reduce((sum, { live }) => sum + live.size, 0)).to.equal(book.orders.size);
+  expect([...book.accounts.values()].reduce((sum, { open }) => sum + open, 0)).to.equal(book.openCount);
 }
