@@ -94,7 +94,7 @@ library Guards {
         _requireGuardian($, owner);
         Guard memory g = _settle($, owner);
         if (g.lockTime == 0) revert IClearingHouseCore.NotLockedDown(owner);
-        if (msg.sender != g.guardian) {
+        if (msg.sender == owner) {
             if (g.unlockTime == 0) return _askToUnlock($, owner, g);
             if (block.timestamp < g.unlockTime) revert IClearingHouseCore.UnlockTooEarly(owner, g.unlockTime);
         }

@@ -270,8 +270,10 @@ describe("lockdown", () => {
     await h.networkHelpers.time.setNextBlockTimestamp(time);
     await unlock();
     expect((await h.ch.guardOf(h.alice))[0].lockTime).to.equal(0n);
-    // A longer delay of his own counts.
+    // A longer delay of his own counts, and naming himself as the guardian makes it no shorter.
     await h.ch.setGuard(h.carol, 3 * DAY, true);
+    await h.ch.setGuard(h.alice, 3 * DAY, true);
+    await h.networkHelpers.time.increase(3 * DAY);
     await h.ch.lockDown(h.alice);
     await unlock();
     expect((await h.ch.guardOf(h.alice))[0].unlockTime).to.equal((await h.now()) + 3 * DAY);
