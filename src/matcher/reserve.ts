@@ -7,6 +7,7 @@ import { applyFill } from "../risk/whatIf.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { OrderBook } from "./book.ts";
 import { openOrders } from "./bookOrder.ts";
+import type { AccountOrders } from "./bookOrder.ts";
 import type { ChainView } from "./chain.ts";
 
 /** What an account's orders could make of it. Amounts are [wad]. */
@@ -48,26 +49,11 @@ interface Sides {
 export function reserve(id: AccountId, book: OrderBook, chain: ChainView, added?: OpenSize): Reserve {
   const { house } = chain;
   const before = chain.account(id);
-  let account = before;
-  const open = new Map<number, Sides>();
   const known = book.accounts.get(id);
-  for (const fill of known?.fills ?? []) {
-    const order = fill.maker.account.id === id ? fill.maker : fill.taker;
-    const size = order.buys ? fill.size : -fill.size;
-    account = applyFill(account, house, {
-      market: fill.market,
-      size,
-      price: fill.price,
-      feeRate: chain.feeOf(fill.market),
-    });
-  }
-  for (const { signed, market, buys, open: size, price } of known === undefined ? [] : openOrders(known)) {
-    if (!signed.order.reduceOnly) add(open, house, { market: market.id, size: buys ? size : -size, price });
-  }
-  if (added !== undefined) add(open, house, added);
+  let account = known === undefined ? before : withWaitingFills(before, known, chain);
   const opened = new Set<number>();
-  for (const [market, sides] of open) {
-    const forced = market === added?.market ? (added.size > 0n ? "buys" : "sells") : undefined;
+  for (const [market, sides] of openSides(known, house, added)) {
+    const forced = market === added?.market ? sideOf(added.size > 0n) : undefined;
     const side = forced ?? worseSide(account, chain, market, sides);
     const { size, cost } = sides[side];
     if (size === 0n) continue;
@@ -85,13 +71,36 @@ export function reserve(id: AccountId, book: OrderBook, chain: ChainView, added?
   };
 }
 
-function add(open: Map<number, Sides>, house: HouseState, { market, size, price }: OpenSize): void {
-  let sides = open.get(market);
-  if (sides === undefined) open.set(market, (sides = emptySides(house, market)));
-  const side = size > 0n ? sides.buys : sides.sells;
-  const magnitude = abs(size);
-  side.size += magnitude;
-  side.cost += magnitude * clamp(price, side.lowest, side.highest);
+function withWaitingFills(before: AccountState, known: AccountOrders, chain: ChainView): AccountState {
+  let account = before;
+  for (const { maker, taker, market, size, price } of known.fills) {
+    const { buys } = maker.account === known ? maker : taker;
+    const fill = { market, size: buys ? size : -size, price, feeRate: chain.feeOf(market) };
+    account = applyFill(account, chain.house, fill);
+  }
+  return account;
+}
+
+/** What could fill in each market: of the market of an order that is added, its side only. */
+function openSides(known: AccountOrders | undefined, house: HouseState, added?: OpenSize): Map<number, Sides> {
+  const open = new Map<number, Sides>();
+  const add = (market: number, buys: boolean, size: bigint, price: bigint) => {
+    let sides = open.get(market);
+    if (sides === undefined) open.set(market, (sides = emptySides(house, market)));
+    const side = sides[sideOf(buys)];
+    side.size += size;
+    side.cost += size * clamp(price, side.lowest, side.highest);
+  };
+  for (const { signed, market, buys, open: size, price } of known === undefined ? [] : openOrders(known)) {
+    if (signed.order.reduceOnly || (market.id === added?.market && buys !== added.size > 0n)) continue;
+    add(market.id, buys, size, price);
+  }
+  if (added !== undefined) add(added.market, added.size > 0n, abs(added.size), added.price);
+  return open;
+}
+
+function sideOf(buys: boolean): keyof Sides {
+  return buys ? "buys" : "sells";
 }
 
 function emptySides(house: HouseState, market: number): Sides {
