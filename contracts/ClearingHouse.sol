@@ -228,7 +228,7 @@ contract ClearingHouse is IClearingHouseCore, ClearingHouseBase {
 
     function _apply(Fill[] calldata fills) private returns (FillReceipt[] memory receipts) {
         receipts = new FillReceipt[](fills.length);
-        for (uint256 i = 0; i < fills.length; ++i) receipts[i] = Trading.apply_($, fills[i]);
+        for (uint256 i = 0; i < fills.length;) i = Trading.applyRun($, fills, i, receipts);
     }
 
     function _tokens() private view returns (Custody.Tokens memory) {

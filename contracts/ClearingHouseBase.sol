@@ -17,7 +17,7 @@ abstract contract ClearingHouseBase is AccessManaged {
     }
 
     /// @dev For what moves nothing and so needs no check at its end.
-    modifier guarded() {
+    modifier nonReentrant() {
         _enter();
         _;
         Transient.leave();

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {IRiskEngine} from "./interfaces/IRiskEngine.sol";
+import {Exposure} from "./libraries/Exposure.sol";
 import {Flows} from "./libraries/Flows.sol";
 import {Guards} from "./libraries/Guards.sol";
 import {Lending} from "./libraries/Lending.sol";
@@ -235,41 +236,51 @@ contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
         return ($.flows[id], $.accounts[id].flags & FLAG_FLOWS != 0);
     }
 
+    /// @inheritdoc IClearingHouseExt
+    function exposure(AccountId id, uint256 underlying) external view returns (int256 held, uint256 cap) {
+        return (Exposure.heldOf($, id, underlying), Exposure.capOf($, id, underlying));
+    }
+
     // ---------------------------------------------------------------- what owners protect themselves by
 
     /// @inheritdoc IClearingHouseExt
-    function setGuard(address guardian, uint256 delay, bool restrictPayees) external guarded {
+    function setGuard(address guardian, uint256 delay, bool restrictPayees) external nonReentrant {
         Guards.set($, guardian, delay, restrictPayees);
     }
 
     /// @inheritdoc IClearingHouseExt
-    function allowPayee(address payee) external guarded {
+    function allowPayee(address payee) external nonReentrant {
         Guards.allowPayee($, payee);
     }
 
     /// @inheritdoc IClearingHouseExt
-    function removePayee(address owner, address payee) external guarded {
+    function removePayee(address owner, address payee) external nonReentrant {
         Guards.removePayee($, owner, payee);
     }
 
     /// @inheritdoc IClearingHouseExt
-    function lockDown(address owner) external guarded {
+    function lockDown(address owner) external nonReentrant {
         Guards.lockDown($, owner);
     }
 
     /// @inheritdoc IClearingHouseExt
-    function unlock(address owner) external guarded {
+    function unlock(address owner) external nonReentrant {
         Guards.unlock($, owner);
     }
 
     /// @inheritdoc IClearingHouseExt
-    function requestExit(AccountId id) external guarded {
+    function requestExit(AccountId id) external nonReentrant {
         Outflows.requestExit($, id);
     }
 
     /// @inheritdoc IClearingHouseExt
-    function trackFlows(AccountId id, bool on) external guarded {
+    function trackFlows(AccountId id, bool on) external nonReentrant {
         Flows.set($, id, on);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function setExposureCap(AccountId id, uint256 underlying, uint256 cap) external nonReentrant {
+        Exposure.setCap($, id, underlying, cap);
     }
 
     // ---------------------------------------------------------------- listing and wiring

@@ -46,6 +46,11 @@ contract Exchange is IExchange, Intents, EIP712 {
         bool lockdown; // only reduce-only orders are good
     }
 
+    /// @dev Filled amounts [lots] of four nonces in a row.
+    struct Lanes {
+        uint256 word;
+    }
+
     /// @dev An order while matches are made: sizes are [wad], the sign dropped.
     struct Remainder {
         uint256 open; // what may still fill
@@ -55,12 +60,15 @@ contract Exchange is IExchange, Intents, EIP712 {
         uint256 before; // [lots] filled earlier
         address key; // that signed in the owner's place, zero: he did himself
         bool conditional; // it has a trigger
+        uint256 fees; // [wad] for trading; counted for keys only, like what follows
+        uint256 index; // [wad]
+        uint256 furthest; // [wad] price furthest from the index
     }
 
     /// @notice The ledger that fills go to.
     IClearingHouse public immutable clearingHouse;
     mapping(address owner => OwnerState) private _owners;
-    mapping(AccountId => mapping(uint256 word => uint256 lanes)) private _filled;
+    mapping(AccountId => mapping(uint256 group => Lanes)) private _filled;
 
     constructor(address clearingHouse_) EIP712("Plimsoll", "1") {
         clearingHouse = IClearingHouse(clearingHouse_);
@@ -78,7 +86,8 @@ contract Exchange is IExchange, Intents, EIP712 {
         bytes[] memory results = clearingHouse.batch(_tradeAndPay(orders, rest, fills, feeTo));
         _review(orders, matches, rest, fills, abi.decode(results[0], (FillReceipt[])));
         for (uint256 i = 0; i < orders.length; ++i) {
-            if (rest[i].fee != 0) _noteFee(orders[i].order, rest[i], feeTo);
+            Order calldata order = orders[i].order;
+            if (rest[i].fee != 0) emit ExecutionFeePaid(order.account, feeTo, order.nonce, rest[i].fee);
         }
     }
 
@@ -111,8 +120,9 @@ contract Exchange is IExchange, Intents, EIP712 {
     function cancel(AccountId account, uint256[] calldata nonces) external {
         address owner = account.ownerOf();
         if (owner != msg.sender) {
-            if (!_isKey(owner, msg.sender)) revert NotOwner(account, msg.sender);
-            _requireKey(owner, msg.sender, SCOPE_CANCEL, account, ANY_MARKET);
+            uint256 epoch = _epochOf(owner);
+            if (!_isKey(owner, epoch, msg.sender)) revert NotOwner(account, msg.sender);
+            _requireKey(owner, epoch, msg.sender, SCOPE_CANCEL, account, ANY_MARKET);
         }
         for (uint256 i = 0; i < nonces.length; ++i) {
             if (nonces[i] > type(uint64).max) revert OrderNonceTooHigh(nonces[i]);
@@ -131,8 +141,8 @@ contract Exchange is IExchange, Intents, EIP712 {
         OwnerState memory o = _owners[owner];
         if (msg.sender != owner) {
             AccountId main = AccountIds.main(owner);
-            _requireKey(owner, msg.sender, SCOPE_TRADE, main, ANY_MARKET);
-            if (lowestNonce != o.lowestNonce) _requireKey(owner, msg.sender, SCOPE_CANCEL, main, ANY_MARKET);
+            _requireKey(owner, o.epoch, msg.sender, SCOPE_TRADE, main, ANY_MARKET);
+            if (lowestNonce != o.lowestNonce) _requireKey(owner, o.epoch, msg.sender, SCOPE_CANCEL, main, ANY_MARKET);
         }
         if (time > type(uint40).max || (time == 0 && msg.sender != owner)) revert DeadManInvalid(time);
         bool lapsed = o.deadMan != 0 && block.timestamp > o.deadMan;
@@ -150,7 +160,7 @@ contract Exchange is IExchange, Intents, EIP712 {
     function revokeAllFor(address owner, bytes calldata signature) external {
         uint256 epoch = _epochOf(owner);
         bytes32 hash = keccak256(abi.encode(REVOKE_ALL_TYPEHASH, owner, epoch));
-        if (!_hasSigned(owner, hash, signature)) revert InvalidAuthorisation(owner, epoch, 0);
+        if (!_hasSigned(owner, epoch, hash, signature)) revert InvalidAuthorisation(owner, epoch, 0);
         _revokeAll(owner);
     }
 
@@ -241,32 +251,36 @@ contract Exchange is IExchange, Intents, EIP712 {
         Order calldata order = signed.order;
         address owner = order.account.ownerOf();
         bool known;
-        (known, key) = _author(owner, hashOrder(order), signed.signature);
+        (known, key) = _author(owner, order.epoch, hashOrder(order), signed.signature);
         if (!known) revert InvalidSignature(order.account, order.nonce);
         uint256 scopes = order.reduceOnly ? SCOPE_TRADE | SCOPE_REDUCE : SCOPE_TRADE;
-        if (key != address(0)) _requireKey(owner, key, scopes, order.account, order.market);
+        if (key != address(0)) _requireKey(owner, order.epoch, key, scopes, order.account, order.market);
     }
 
     /// @inheritdoc SessionKeys
     function _authorOf(
         address owner,
+        uint256 epoch,
         bytes32 structHash,
         bytes calldata signature
     ) internal view override returns (bool known, address key) {
-        return _author(owner, _hashTypedDataV4(structHash), signature);
+        return _author(owner, epoch, _hashTypedDataV4(structHash), signature);
     }
 
-    /// @dev A contract wallet is asked before its keys: none of them can turn a signer of the wallet's into a lesser key.
+    /// @dev A contract wallet is asked before the keys that it has granted: none of them can turn a signer of the wallet's into a lesser
+    /// key. Who was none when he granted is not asked at all: to look for code costs more than to look for the key.
     function _author(
         address owner,
+        uint256 epoch,
         bytes32 hash,
         bytes calldata signature
     ) private view returns (bool known, address key) {
         (address signer, ECDSA.RecoverError fault, ) = ECDSA.tryRecoverCalldata(hash, signature);
         bool recovered = fault == ECDSA.RecoverError.NoError;
         if (recovered && signer == owner) return (true, address(0));
+        if (recovered && _isKeyOfNoWallet(owner, epoch, signer)) return (true, signer);
         if (_walletAccepts(owner, hash, signature)) return (true, address(0));
-        return recovered && _isKey(owner, signer) ? (true, signer) : (false, address(0));
+        return recovered && _isKey(owner, epoch, signer) ? (true, signer) : (false, address(0));
     }
 
     /// @dev By a static call with bounded gas.
@@ -321,13 +335,38 @@ contract Exchange is IExchange, Intents, EIP712 {
         FillReceipt[] memory receipts
     ) private {
         for (uint256 i = 0; i < fills.length; ++i) {
-            Remainder memory taker = rest[matches[i].taker];
-            address makerKey = rest[matches[i].maker].key;
+            (Match calldata m, FillReceipt receipt) = (matches[i], receipts[i]);
+            (Remainder memory maker, Remainder memory taker) = (rest[m.maker], rest[m.taker]);
+            uint256 index = receipt.indexPrice();
             // A maker rests, so it has no trigger.
-            if (taker.conditional) _requireTriggered(orders[matches[i].taker].order, receipts[i].indexPrice());
-            if (makerKey != address(0)) _useMaker(makerKey, fills[i], receipts[i]);
-            if (taker.key != address(0)) _useTaker(taker.key, fills[i], receipts[i]);
+            if (taker.conditional) _requireTriggered(orders[m.taker].order, index);
+            if (maker.key != address(0)) _count(maker, fills[i].price, index, receipt.makerFee());
+            if (taker.key != address(0)) _count(taker, fills[i].price, index, receipt.takerFee());
         }
+        for (uint256 i = 0; i < orders.length; ++i) {
+            if (rest[i].key != address(0)) _useKey(orders[i].order, rest[i]);
+        }
+    }
+
+    function _count(Remainder memory rest, uint256 price, uint256 index, uint256 fee) private pure {
+        unchecked {
+            rest.fees += fee; // of 88 bits
+        }
+        uint256 furthest = rest.furthest;
+        if (furthest == 0 || Fixed.distance(price, index) > Fixed.distance(furthest, index)) rest.furthest = price;
+        rest.index = index;
+    }
+
+    /// @dev Takes off a key what its order has done. Σ (price − index) · Δsize is what the order has traded less what that is worth at the
+    /// index: an order has one side and one market. A fee for execution is a loss for the key that has signed it.
+    function _useKey(Order calldata order, Remainder memory rest) private {
+        if (rest.done == 0) return;
+        int256 lost;
+        unchecked {
+            lost = int256(rest.value) - int256(rest.index * rest.done); // both below MAX_ORDER_SIZE · MAX_PRICE
+            lost = (order.size > 0 ? lost : -lost) + int256((rest.fees + rest.fee) * WAD);
+        }
+        _use(order.account, order.epoch, rest.key, rest.value, lost, rest.furthest, rest.index);
     }
 
     function _requireTriggered(Order calldata order, uint256 index) private pure {
@@ -343,21 +382,21 @@ contract Exchange is IExchange, Intents, EIP712 {
         Remainder[] memory rest,
         Fill memory fill
     ) private {
-        Order calldata maker = orders[m.maker].order;
-        Order calldata taker = orders[m.taker].order;
+        (Order calldata maker, Order calldata taker) = (orders[m.maker].order, orders[m.taker].order);
+        (Remainder memory makers, Remainder memory takers) = (rest[m.maker], rest[m.taker]);
         if (maker.market != taker.market) revert OrderMarketMismatch(maker.market, taker.market);
         if ((maker.size > 0) == (taker.size > 0)) revert OrderSideMismatch(maker.size, taker.size);
         fill.price = _priceOf(maker, taker);
-        uint256 size = Fixed.min(rest[m.maker].open, rest[m.taker].open);
-        if (size == 0) revert OrderCancelledOrFilled(maker.account, maker.nonce, rest[m.maker].done);
-        _take(rest[m.maker], size, fill.price);
-        _take(rest[m.taker], size, fill.price);
+        uint256 size = Fixed.min(makers.open, takers.open);
+        if (size == 0) revert OrderCancelledOrFilled(maker.account, maker.nonce, makers.done);
+        _take(makers, size, fill.price);
+        _take(takers, size, fill.price);
         (fill.maker, fill.taker, fill.market) = (maker.account, taker.account, maker.market);
         fill.size = taker.size > 0 ? int256(size) : -int256(size);
         if (taker.resting && !maker.postOnly) fill.flags |= FILL_BOTH_REST;
         if (maker.reduceOnly) fill.flags |= FILL_MAKER_REDUCES;
         if (taker.reduceOnly) fill.flags |= FILL_TAKER_REDUCES;
-        emit OrdersMatched(maker.account, taker.account, maker.nonce, taker.nonce, fill.size, fill.price);
+        emit OrdersMatched(maker.account, taker.account, maker.nonce, taker.nonce, makers.key, takers.key);
     }
 
     /// @dev The resting order's limit; of two that rest that of the only post-only one, or the mid. Who settles cannot choose who is the
@@ -370,14 +409,6 @@ contract Exchange is IExchange, Intents, EIP712 {
         if (!maker.resting) revert OrderNoMaker(maker.nonce, taker.nonce);
         if (taker.postOnly) revert OrderWouldTake(taker.account, taker.nonce);
         return taker.resting && !maker.postOnly ? (bid + ask) / 2 : maker.limitPrice;
-    }
-
-    function _useMaker(address key, Fill memory fill, FillReceipt receipt) private {
-        _use(fill.maker, key, -fill.size, fill.price, receipt.indexPrice(), receipt.makerFee());
-    }
-
-    function _useTaker(address key, Fill memory fill, FillReceipt receipt) private {
-        _use(fill.taker, key, fill.size, fill.price, receipt.indexPrice(), receipt.takerFee());
     }
 
     /// @inheritdoc Intents
@@ -393,7 +424,7 @@ contract Exchange is IExchange, Intents, EIP712 {
     }
 
     /// @inheritdoc SessionKeys
-    function _epochOf(address owner) internal view override returns (uint32) {
+    function _epochOf(address owner) internal view override returns (uint256) {
         return _owners[owner].epoch;
     }
 
@@ -411,8 +442,8 @@ contract Exchange is IExchange, Intents, EIP712 {
             revert OrderNotFilledWhole(order.account, order.nonce, rest.done, rest.done + rest.open);
         }
         if (rest.done == 0) return;
-        if (_lane(order.account, order.nonce) != rest.before) revert OrderRepeated(order.account, order.nonce);
-        _setLane(order.account, order.nonce, rest.before + Fixed.divUp(rest.done, LOT));
+        uint256 lots = rest.before + Fixed.divUp(rest.done, LOT);
+        if (_setLane(order.account, order.nonce, lots) != rest.before) revert OrderRepeated(order.account, order.nonce);
     }
 
     // ---------------------------------------------------------------- execution fees
@@ -449,21 +480,18 @@ contract Exchange is IExchange, Intents, EIP712 {
         }
     }
 
-    /// @dev A fee is a loss for the key that has signed it.
-    function _noteFee(Order calldata order, Remainder memory rest, AccountId feeTo) private {
-        emit ExecutionFeePaid(order.account, feeTo, order.nonce, rest.fee);
-        if (rest.key != address(0)) _use(order.account, rest.key, 0, 0, 0, rest.fee);
-    }
-
     // ---------------------------------------------------------------- filled amounts
 
+    /// @dev [lots]
     function _lane(AccountId account, uint256 nonce) private view returns (uint256) {
-        return uint64(_filled[account][nonce / LANES] >> ((nonce % LANES) * 64));
+        return uint64(_filled[account][nonce / LANES].word >> ((nonce % LANES) * 64));
     }
 
-    function _setLane(AccountId account, uint256 nonce, uint256 lots) private {
-        uint256 shift = (nonce % LANES) * 64;
-        uint256 word = _filled[account][nonce / LANES];
-        _filled[account][nonce / LANES] = (word & ~(uint256(type(uint64).max) << shift)) | (lots << shift);
+    /// @return before what was there
+    function _setLane(AccountId account, uint256 nonce, uint256 lots) private returns (uint256 before) {
+        Lanes storage lanes = _filled[account][nonce / LANES];
+        (uint256 word, uint256 shift) = (lanes.word, (nonce % LANES) * 64);
+        before = uint64(word >> shift);
+        lanes.word = (word & ~(uint256(type(uint64).max) << shift)) | (lots << shift);
     }
 }

@@ -63,7 +63,8 @@ abstract contract Intents is IIntents, SessionKeys {
         Authorisation calldata a
     ) external {
         address key = _authorise(from, a, SCOPE_TRANSFER, abi.encode(TRANSFER_TYPEHASH, from, to, token, amount));
-        if (key != address(0)) _requireKey(from.ownerOf(), key, SCOPE_TRANSFER, to, ANY_MARKET);
+        address owner = from.ownerOf();
+        if (key != address(0)) _requireKey(owner, _epochOf(owner), key, SCOPE_TRANSFER, to, ANY_MARKET);
         _ledger().transfer(from, to, token, amount);
     }
 
@@ -102,9 +103,9 @@ abstract contract Intents is IIntents, SessionKeys {
         if (block.timestamp > a.deadline) revert IntentExpired(a.deadline, block.timestamp);
         bool known;
         bytes32 hash = keccak256(bytes.concat(intent, abi.encode(a.nonce, a.deadline, epoch)));
-        (known, key) = _authorOf(owner, hash, a.signature);
+        (known, key) = _authorOf(owner, epoch, hash, a.signature);
         if (!known) revert InvalidIntent(owner, a.nonce, epoch);
-        if (key != address(0)) _requireKey(owner, key, scope, account, ANY_MARKET);
+        if (key != address(0)) _requireKey(owner, epoch, key, scope, account, ANY_MARKET);
         _useNonce(owner, a.nonce, key);
     }
 

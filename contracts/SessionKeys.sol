@@ -1,182 +1,257 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {EfficientHashLib} from "solady/src/utils/EfficientHashLib.sol";
 import {Grant, ISessionKeys, KeyState, SCOPE_GRANT} from "./interfaces/ISessionKeys.sol";
 import {Fixed} from "./libraries/Fixed.sol";
 import {AccountId} from "./types/AccountId.sol";
+import {KeyWord, KeyWords, NO_LIMIT} from "./types/KeyWord.sol";
 import {PPM, WAD} from "./types/LedgerTypes.sol";
 
 /// @title Session keys
 /// @notice See `ISessionKeys`.
 abstract contract SessionKeys is ISessionKeys {
-    using SafeCast for uint256;
-    using SafeCast for int256;
-
     bytes32 private constant GRANT_TYPEHASH = keccak256(
         "Grant(address owner,address key,uint8 scopes,uint64 markets,uint32 accounts,uint40 expiry,uint24 priceBand,uint48 dailyNotional,uint48 lossLimit,uint48 equityFloor,uint256 version,uint256 epoch)"
     );
-    bytes32 private constant REVOKE_TYPEHASH = keccak256("Revoke(address owner,address key,uint256 version)");
+    bytes32 private constant REVOKE_TYPEHASH = keccak256(
+        "Revoke(address owner,address key,uint256 version,uint256 epoch)"
+    );
     uint256 internal constant ANY_MARKET = type(uint256).max; // no market is listed under it
     uint256 private constant MAX_DEPTH = 2;
-    uint256 private constant UNLIMITED = type(uint48).max;
+    uint256 private constant UNLIMITED = type(uint48).max; // in a grant
+    uint256 private constant MAX_DAILY_NOTIONAL = 10e9; // [whole USD]
+    uint256 private constant MAX_LOSS_LIMIT = 100e6; // [whole USD]
     uint256 private constant LAST_SERIAL = 31; // bit of all serial numbers from here on
-    uint256 private constant TRADED_UNIT = 1e12; // [wad] in which traded notional is kept
-    uint256 private constant LOSS_UNIT = 1e9; // [wad] in which losses are kept
+    uint256 private constant CENT = 1e16; // [wad] unit of the notional left
+    uint256 private constant LOSS_UNIT = 1e14; // [wad] of the loss left
 
-    /// @dev Three words: 64 + 32 + 40 + 32 + 24 + 8 + 8 + 32 + 8 = 248, 48 + 64 + 16 + 48 + 80 = 256, and 160 + 32 + 48 = 240 bits of keys
-    /// that a key has granted or that have a floor. `version` never goes back, so a grant that is made again does not revive the keys below the old one.
+    /// @dev A fill needs the first word only, but for the first of a day, a floor, and a key above.
     struct Key {
-        uint64 markets;
-        uint32 accounts;
-        uint40 expiry; // zero: none, or revoked
-        uint32 epoch; // the owner's when it was granted
-        uint24 priceBand;
-        uint8 scopes;
-        uint8 depth; // keys above it
-        uint32 version;
-        bool hasFloor;
+        KeyWord word;
         uint48 dailyNotional;
-        uint64 traded; // on `day`
-        uint16 day;
         uint48 lossLimit;
-        int80 loss;
+        uint48 equityFloor;
+        uint32 version; // never goes back, so a grant that is made again does not revive the keys below the old one
+        uint8 depth; // keys above it
         address parent;
         uint32 parentVersion;
-        uint48 equityFloor; // read only if `hasFloor`
     }
-
-    mapping(address owner => mapping(address key => Key)) private _keys;
 
     /// @dev Who has signed the struct of EIP-712 that hashes to this: `owner` (`key` is zero), a key of his that may or may not be alive, or
     /// nobody known.
     function _authorOf(
         address owner,
+        uint256 epoch,
         bytes32 structHash,
         bytes calldata signature
     ) internal view virtual returns (bool known, address key);
 
-    /// @dev The epoch that grants of `owner` must carry.
-    function _epochOf(address owner) internal view virtual returns (uint32);
+    /// @dev The owner's epoch, in which his keys are looked for.
+    function _epochOf(address owner) internal view virtual returns (uint256);
 
     /// @dev Equity [wad] of an account less the net flow into it, which must be counted.
     function _netEquityOf(AccountId account) internal view virtual returns (int256);
 
     /// @inheritdoc ISessionKeys
     function grant(address owner, address key, Grant calldata g) external {
-        _grant(owner, key, g, msg.sender == owner ? address(0) : msg.sender);
+        _grant(owner, _epochOf(owner), key, g, msg.sender == owner ? address(0) : msg.sender);
     }
 
     /// @inheritdoc ISessionKeys
     function grantFor(address owner, address key, Grant calldata g, bytes calldata signature) external {
-        (uint256 version, uint256 epoch) = (_keys[owner][key].version, _epochOf(owner));
+        uint256 epoch = _epochOf(owner);
+        uint256 version = _keyAt(owner, epoch, key).version;
         bytes32 hash = keccak256(abi.encode(GRANT_TYPEHASH, owner, key, g, version, epoch));
-        if (!_hasSigned(owner, hash, signature)) revert InvalidAuthorisation(owner, epoch, version);
-        _grant(owner, key, g, address(0));
+        if (!_hasSigned(owner, epoch, hash, signature)) revert InvalidAuthorisation(owner, epoch, version);
+        _grant(owner, epoch, key, g, address(0));
     }
 
     /// @inheritdoc ISessionKeys
     function revoke(address owner, address key) external {
-        if (msg.sender != owner) _requireAbove(owner, key, msg.sender);
-        _revoke(owner, key);
+        uint256 epoch = _epochOf(owner);
+        if (msg.sender != owner) _requireAbove(owner, epoch, key, msg.sender);
+        _revoke(owner, epoch, key);
     }
 
     /// @inheritdoc ISessionKeys
     function revokeFor(address owner, address key, bytes calldata signature) external {
-        uint256 version = _keys[owner][key].version;
-        bytes32 hash = keccak256(abi.encode(REVOKE_TYPEHASH, owner, key, version));
-        if (!_hasSigned(owner, hash, signature)) revert InvalidAuthorisation(owner, _epochOf(owner), version);
-        _revoke(owner, key);
+        uint256 epoch = _epochOf(owner);
+        uint256 version = _keyAt(owner, epoch, key).version;
+        bytes32 hash = keccak256(abi.encode(REVOKE_TYPEHASH, owner, key, version, epoch));
+        if (!_hasSigned(owner, epoch, hash, signature)) revert InvalidAuthorisation(owner, epoch, version);
+        _revoke(owner, epoch, key);
     }
 
     /// @inheritdoc ISessionKeys
     function sessionKey(address owner, address key) external view returns (KeyState memory state) {
-        Key memory k = _keys[owner][key];
+        uint256 epoch = _epochOf(owner);
+        Key storage k = _keyAt(owner, epoch, key);
+        KeyWord word = k.word;
         state.grant = Grant(
-            k.scopes,
-            k.markets,
-            k.accounts,
-            k.expiry,
-            k.priceBand,
+            uint8(word.scopes()),
+            uint64(word.markets()),
+            uint32(word.accounts()),
+            uint40(word.expiry()),
+            uint24(word.priceBand()),
             k.dailyNotional,
             k.lossLimit,
             k.equityFloor
         );
-        (state.version, state.parent, state.live) = (k.version, k.parent, _isLive(owner, key));
-        state.tradedToday = k.day == block.timestamp / 1 days ? k.traded : 0;
-        (state.loss, state.lastDay) = (k.loss, k.day);
+        (state.version, state.parent, state.live) = (k.version, k.parent, _isLive(owner, epoch, key));
+        word = _today(k, word);
+        state.notionalLeft = word.notionalLeft() == NO_LIMIT ? type(uint256).max : word.notionalLeft();
+        state.lossLeft = word.lossLeft() == NO_LIMIT ? type(uint256).max : word.lossLeft();
     }
 
     // ---------------------------------------------------------------- granting and revoking
 
-    function _hasSigned(address owner, bytes32 structHash, bytes calldata signature) internal view returns (bool) {
-        (bool known, address key) = _authorOf(owner, structHash, signature);
+    function _hasSigned(
+        address owner,
+        uint256 epoch,
+        bytes32 structHash,
+        bytes calldata signature
+    ) internal view returns (bool) {
+        (bool known, address key) = _authorOf(owner, epoch, structHash, signature);
         return known && key == address(0);
     }
 
-    function _grant(address owner, address key, Grant calldata g, address parent) private {
+    function _grant(address owner, uint256 epoch, address key, Grant calldata g, address parent) private {
         if (key == address(0) || key == owner) revert UnknownKey(owner, key);
-        if (g.scopes == 0) revert GrantTooWide("scopes", 0, type(uint8).max);
-        if (g.priceBand > PPM) revert GrantTooWide("priceBand", g.priceBand, PPM);
-        if (g.expiry < block.timestamp) revert KeyExpired(key, g.expiry, block.timestamp);
-        Key storage k = _keys[owner][key];
+        _requireBounds(key, g);
+        Key storage k = _keyAt(owner, epoch, key);
+        _requireUnrevoked(owner, epoch, key);
         if (parent == address(0)) (k.parent, k.parentVersion, k.depth) = (parent, 0, 0);
-        else _putBelow(owner, key, k, parent, g);
-        (k.markets, k.accounts, k.scopes, k.priceBand) = (g.markets, g.accounts, g.scopes, g.priceBand);
-        (k.expiry, k.epoch) = (g.expiry, _epochOf(owner));
-        (k.dailyNotional, k.lossLimit) = (g.dailyNotional, g.lossLimit);
-        (k.equityFloor, k.hasFloor) = (g.equityFloor, g.equityFloor != 0);
-        (k.traded, k.day, k.loss) = (0, 0, 0);
+        else _putBelow(owner, epoch, key, k, parent, g);
+        (k.dailyNotional, k.lossLimit, k.equityFloor) = (g.dailyNotional, g.lossLimit, g.equityFloor);
         ++k.version;
+        uint256 loss = g.lossLimit == UNLIMITED ? NO_LIMIT : g.lossLimit * (WAD / LOSS_UNIT);
+        KeyWord word = KeyWords.from(g, parent != address(0), owner.code.length != 0);
+        k.word = word.withLeft(block.timestamp / 1 days, _dailyLimit(k), loss);
         emit KeyGranted(owner, key, parent, g);
     }
 
-    function _revoke(address owner, address key) private {
-        Key storage k = _keys[owner][key];
-        if (k.expiry == 0) revert UnknownKey(owner, key);
-        k.expiry = 0;
+    function _requireBounds(address key, Grant calldata g) private view {
+        if (g.scopes == 0) revert GrantTooWide("scopes", 0, type(uint8).max);
+        if (g.priceBand > PPM) revert GrantTooWide("priceBand", g.priceBand, PPM);
+        if (g.expiry < block.timestamp) revert KeyExpired(key, g.expiry, block.timestamp);
+        if (g.expiry > type(uint32).max) revert GrantTooWide("expiry", g.expiry, type(uint32).max);
+        if (g.dailyNotional > MAX_DAILY_NOTIONAL && g.dailyNotional != UNLIMITED) {
+            revert GrantTooWide("dailyNotional", g.dailyNotional, MAX_DAILY_NOTIONAL);
+        }
+        if (g.lossLimit > MAX_LOSS_LIMIT && g.lossLimit != UNLIMITED) {
+            revert GrantTooWide("lossLimit", g.lossLimit, MAX_LOSS_LIMIT);
+        }
+    }
+
+    function _revoke(address owner, uint256 epoch, address key) private {
+        Key storage k = _keyAt(owner, epoch, key);
+        if (k.word.expiry() == 0) revert UnknownKey(owner, key);
+        k.word = k.word.revoked();
         ++k.version;
         emit KeyRevoked(owner, key, msg.sender);
     }
 
     // ---------------------------------------------------------------- what a key may do
 
-    function _isKey(address owner, address key) internal view returns (bool) {
-        return _keys[owner][key].version != 0;
+    /// @dev By owner, his epoch and key: nobody finds again what was granted in another epoch. The hash is the slot itself; a mapping would
+    /// hash once more.
+    function _keyAt(address owner, uint256 epoch, address key) private pure returns (Key storage k) {
+        bytes32 slot = EfficientHashLib.hash(uint160(owner), epoch, uint160(key));
+        assembly ("memory-safe") {
+            k.slot := slot
+        }
+    }
+
+    /// @dev Whether the owner has granted it anything since he last revoked all.
+    function _isKey(address owner, uint256 epoch, address key) internal view returns (bool) {
+        return _keyAt(owner, epoch, key).word.isGranted();
+    }
+
+    /// @dev Likewise, and was no contract then.
+    function _isKeyOfNoWallet(address owner, uint256 epoch, address key) internal view returns (bool) {
+        KeyWord word = _keyAt(owner, epoch, key).word;
+        return word.isGranted() && !word.isOfWallet();
     }
 
     /// @dev Refuses unless `key`, and every key above it, may do one of `scopes` with this account, and in this market.
-    function _requireKey(address owner, address key, uint256 scopes, AccountId account, uint256 market) internal view {
+    function _requireKey(
+        address owner,
+        uint256 epoch,
+        address key,
+        uint256 scopes,
+        AccountId account,
+        uint256 market
+    ) internal view {
         uint256 bit = Fixed.min(uint80(AccountId.unwrap(account)), LAST_SERIAL); // of the serial number
         for (address a = key; a != address(0);) {
-            Key storage k = _requireLive(owner, a);
-            if (k.scopes & scopes == 0) revert KeyLacksScope(a, k.scopes, scopes);
-            if (k.accounts & (1 << bit) == 0) revert KeyLacksAccount(a, account);
-            if (market != ANY_MARKET && k.markets & (1 << market) == 0) revert KeyLacksMarket(a, market);
-            a = _above(owner, k);
+            Key storage k = _keyAt(owner, epoch, a);
+            KeyWord word = k.word;
+            _requireLive(owner, a, word);
+            if (word.scopes() & scopes == 0) revert KeyLacksScope(a, word.scopes(), scopes);
+            if (word.accounts() & (1 << bit) == 0) revert KeyLacksAccount(a, account);
+            if (market != ANY_MARKET && word.markets() & (1 << market) == 0) revert KeyLacksMarket(a, market);
+            a = _above(owner, epoch, k, word);
         }
     }
 
-    /// @dev Counts a fill of `delta` [wad] at `price` against the limits of `key` and every key above it, rounded against them.
-    function _use(AccountId account, address key, int256 delta, uint256 price, uint256 index, uint256 fee) internal {
+    /// @dev Takes an order's fills off what is left to `key` and every key above it, rounded against them.
+    /// @param value [wad²] traded
+    /// @param lost [wad²] against the index, fees included
+    /// @param price [wad] of the fill that is furthest from `index` [wad]
+    function _use(
+        AccountId account,
+        uint256 epoch,
+        address key,
+        uint256 value,
+        int256 lost,
+        uint256 price,
+        uint256 index
+    ) internal {
         address owner = account.ownerOf();
-        uint256 distance = price > index ? price - index : index - price;
-        uint256 notional = Fixed.divUp(Fixed.abs(delta) * price, WAD * TRADED_UNIT);
-        int256 loss = _divUp((int256(price) - int256(index)) * delta + int256(fee * WAD), int256(WAD * LOSS_UNIT));
+        uint256 distance = Fixed.distance(price, index);
+        uint256 notional = Fixed.divUp(value, WAD * CENT);
+        int256 loss = -Fixed.divFloor(-lost, int256(WAD * LOSS_UNIT));
         for (address a = key; a != address(0);) {
-            Key storage k = _keys[owner][a];
-            if (distance * PPM > index * k.priceBand) revert KeyPriceBand(a, price, index, k.priceBand);
-            uint256 traded = notional + (k.day == block.timestamp / 1 days ? k.traded : 0);
-            int256 lost = k.loss + loss;
-            uint256 limit = uint256(k.dailyNotional) * (WAD / TRADED_UNIT);
-            if (k.dailyNotional != UNLIMITED && traded > limit) revert KeyNotionalLimit(a, traded, limit);
-            limit = uint256(k.lossLimit) * (WAD / LOSS_UNIT);
-            if (k.lossLimit != UNLIMITED && lost > int256(limit)) revert KeyLossLimit(a, lost, limit);
-            if (k.hasFloor) _requireFloor(a, account, k.equityFloor);
-            (k.traded, k.day, k.loss) = (traded.toUint64(), uint16(block.timestamp / 1 days), int256(lost).toInt80());
-            emit KeyUsed(owner, a, traded, lost);
-            a = _above(owner, k);
+            Key storage k = _keyAt(owner, epoch, a);
+            KeyWord word = _today(k, k.word);
+            if (distance * PPM > index * word.priceBand()) revert KeyPriceBand(a, price, index, word.priceBand());
+            if (word.hasFloor()) _requireFloor(a, account, k.equityFloor);
+            k.word = word.withLeft(
+                word.day(),
+                _notionalLeft(a, word.notionalLeft(), notional),
+                _lossLeft(a, word.lossLeft(), loss)
+            );
+            a = _above(owner, epoch, k, word);
         }
+    }
+
+    function _notionalLeft(address key, uint256 left, uint256 notional) private pure returns (uint256) {
+        if (left == NO_LIMIT) return left;
+        if (notional > left) revert KeyNotionalLimit(key, notional, left);
+        return left - notional;
+    }
+
+    /// @dev What is gained against the index may be lost again.
+    function _lossLeft(address key, uint256 left, int256 loss) private pure returns (uint256) {
+        if (left == NO_LIMIT) return left;
+        if (loss > int256(left)) revert KeyLossLimit(key, loss, left);
+        return Fixed.min(uint256(int256(left) - loss), NO_LIMIT - 1);
+    }
+
+    /// @dev The word of a key with all its notional left if a day has begun since.
+    function _today(Key storage k, KeyWord word) private view returns (KeyWord) {
+        uint256 day = block.timestamp / 1 days;
+        return
+            word.day() == day || word.notionalLeft() == NO_LIMIT
+                ? word
+                : word.withLeft(day, _dailyLimit(k), word.lossLeft());
+    }
+
+    /// @dev [0.01 USD]
+    function _dailyLimit(Key storage k) private view returns (uint256) {
+        uint256 limit = k.dailyNotional;
+        return limit == UNLIMITED ? NO_LIMIT : limit * (WAD / CENT);
     }
 
     function _requireFloor(address key, AccountId account, uint256 floor) private view {
@@ -187,17 +262,26 @@ abstract contract SessionKeys is ISessionKeys {
     // ---------------------------------------------------------------- keys above keys
 
     /// @dev Puts a key below the one that grants it, which must have whatever it grants.
-    function _putBelow(address owner, address key, Key storage k, address parent, Grant calldata g) private {
-        Key storage p = _requireLive(owner, parent);
-        if (!_isLive(owner, parent)) revert KeyIsRevoked(owner, parent); // a key above it is dead
-        if (p.scopes & SCOPE_GRANT == 0) revert KeyLacksScope(parent, p.scopes, SCOPE_GRANT);
-        if (_isLive(owner, key) && k.parent != parent) revert KeyTaken(owner, key, k.parent);
+    function _putBelow(
+        address owner,
+        uint256 epoch,
+        address key,
+        Key storage k,
+        address parent,
+        Grant calldata g
+    ) private {
+        Key storage p = _keyAt(owner, epoch, parent);
+        KeyWord word = p.word;
+        _requireLive(owner, parent, word);
+        if (!_isLive(owner, epoch, parent)) revert KeyIsRevoked(owner, parent); // a key above it is dead
+        if (word.scopes() & SCOPE_GRANT == 0) revert KeyLacksScope(parent, word.scopes(), SCOPE_GRANT);
+        if (_isLive(owner, epoch, key) && k.parent != parent) revert KeyTaken(owner, key, k.parent);
         if (p.depth == MAX_DEPTH) revert GrantTooWide("depth", p.depth + 1, MAX_DEPTH);
-        if (g.scopes & ~p.scopes != 0) revert GrantTooWide("scopes", g.scopes, p.scopes);
-        if (g.markets & ~p.markets != 0) revert GrantTooWide("markets", g.markets, p.markets);
-        if (g.accounts & ~p.accounts != 0) revert GrantTooWide("accounts", g.accounts, p.accounts);
-        if (g.expiry > p.expiry) revert GrantTooWide("expiry", g.expiry, p.expiry);
-        if (g.priceBand > p.priceBand) revert GrantTooWide("priceBand", g.priceBand, p.priceBand);
+        if (g.scopes & ~word.scopes() != 0) revert GrantTooWide("scopes", g.scopes, word.scopes());
+        if (g.markets & ~word.markets() != 0) revert GrantTooWide("markets", g.markets, word.markets());
+        if (g.accounts & ~word.accounts() != 0) revert GrantTooWide("accounts", g.accounts, word.accounts());
+        if (g.expiry > word.expiry()) revert GrantTooWide("expiry", g.expiry, word.expiry());
+        if (g.priceBand > word.priceBand()) revert GrantTooWide("priceBand", g.priceBand, word.priceBand());
         if (g.dailyNotional > p.dailyNotional) revert GrantTooWide("dailyNotional", g.dailyNotional, p.dailyNotional);
         if (g.lossLimit > p.lossLimit) revert GrantTooWide("lossLimit", g.lossLimit, p.lossLimit);
         if (g.equityFloor < p.equityFloor) revert GrantTooWide("equityFloor", g.equityFloor, p.equityFloor);
@@ -205,35 +289,41 @@ abstract contract SessionKeys is ISessionKeys {
     }
 
     /// @dev The key above, zero at the top. Depth bounds the way up.
-    function _above(address owner, Key storage k) private view returns (address parent) {
-        if (k.depth == 0) return address(0);
+    function _above(address owner, uint256 epoch, Key storage k, KeyWord word) private view returns (address parent) {
+        if (!word.isBelow()) return address(0);
         parent = k.parent;
-        if (_keys[owner][parent].version != k.parentVersion) revert KeyIsRevoked(owner, parent);
+        if (_keyAt(owner, epoch, parent).version != k.parentVersion) revert KeyIsRevoked(owner, parent);
     }
 
-    function _requireLive(address owner, address key) private view returns (Key storage k) {
-        k = _keys[owner][key];
-        if (k.version == 0) revert UnknownKey(owner, key);
-        if (k.expiry == 0 || k.epoch != _epochOf(owner)) revert KeyIsRevoked(owner, key);
-        if (block.timestamp > k.expiry) revert KeyExpired(key, k.expiry, block.timestamp);
+    function _requireLive(address owner, address key, KeyWord word) private view {
+        if (!word.isGranted()) revert UnknownKey(owner, key);
+        if (word.expiry() == 0) revert KeyIsRevoked(owner, key);
+        if (block.timestamp > word.expiry()) revert KeyExpired(key, word.expiry(), block.timestamp);
     }
 
-    function _isLive(address owner, address key) private view returns (bool live) {
-        Key storage k = _keys[owner][key];
-        live = k.expiry >= block.timestamp && k.epoch == _epochOf(owner);
-        if (!live || k.depth == 0) return live;
-        return _keys[owner][k.parent].version == k.parentVersion && _isLive(owner, k.parent);
+    function _isLive(address owner, uint256 epoch, address key) private view returns (bool) {
+        Key storage k = _keyAt(owner, epoch, key);
+        if (k.word.expiry() < block.timestamp) return false;
+        if (!k.word.isBelow()) return true;
+        return _keyAt(owner, epoch, k.parent).version == k.parentVersion && _isLive(owner, epoch, k.parent);
     }
 
-    function _requireAbove(address owner, address key, address caller) private view {
+    /// @dev A key that was revoked, or below one that was: what it has signed would be good again.
+    function _requireUnrevoked(address owner, uint256 epoch, address key) private view {
+        for (address a = key; a != address(0);) {
+            Key storage k = _keyAt(owner, epoch, a);
+            KeyWord word = k.word;
+            if (word.isGranted() && word.expiry() == 0) revert KeyIsRevoked(owner, a);
+            a = word.isBelow() ? k.parent : address(0);
+        }
+    }
+
+    function _requireAbove(address owner, uint256 epoch, address key, address caller) private view {
         for (address a = key; a != address(0);) {
             if (a == caller) return;
-            a = _above(owner, _keys[owner][a]);
+            Key storage k = _keyAt(owner, epoch, a);
+            a = _above(owner, epoch, k, k.word);
         }
         revert UnknownKey(owner, caller);
-    }
-
-    function _divUp(int256 a, int256 b) private pure returns (int256) {
-        return a / b + (a % b > 0 ? int256(1) : int256(0));
     }
 }

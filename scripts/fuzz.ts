@@ -1,25 +1,34 @@
-/** Long run of the ledger's invariants: batches of random calls, each with a fresh seed, on all cores, until `--calls` are made. */
+/** Long run of one suite of invariants: batches of random calls, each with a fresh seed, on all cores, until `--calls` are made. */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 
 const DEPTH = 200; // calls of one run, which begins with a new house
-const RUNS = 200; // of one batch
-const TEST = "test/contracts/Invariants.t.sol";
+const RUNS = 500; // of one batch
+const SUITES = {
+  ledger: "test/contracts/Invariants.t.sol",
+  authority: "test/contracts/AuthorityInvariants.t.sol",
+} as const;
+type Suite = keyof typeof SUITES;
 
 const options = new Command("fuzz:invariants")
-  .description("Fuzzes the ledger's invariants for long; stops at the first breach and says how to see it again.")
+  .description("Fuzzes invariants for long; stops at the first breach and says how to see it again.")
+  .addOption(
+    new Option("--suite <name>", "the ledger's books, or who may do what")
+      .choices(Object.keys(SUITES))
+      .default("ledger"),
+  )
   .option("--calls <n>", "how many calls of the handler", "10000000")
   .option("--workers <n>", "processes at the same time", String(availableParallelism()))
   .parse()
-  .opts<{ calls: string; workers: string }>();
+  .opts<{ suite: Suite; calls: string; workers: string }>();
 
 /** Runs one batch; resolves to what is to be said about its failure, if it failed. */
 function batch(seed: string): Promise<string | undefined> {
   const env = { ...process.env, FUZZ_SEED: seed, INVARIANT_RUNS: String(RUNS), INVARIANT_DEPTH: String(DEPTH) };
-  const args = ["test", "solidity", TEST, "--no-compile", "--grep", "invariant"];
+  const args = ["test", "solidity", SUITES[options.suite], "--no-compile", "--grep", "invariant"];
   return new Promise((done) => {
     const child = spawn("hardhat", args, { env, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";

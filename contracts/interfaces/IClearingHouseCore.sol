@@ -154,6 +154,8 @@ interface IClearingHouseCore {
     event ExitVoided(AccountId indexed account);
     /// @notice What goes into and out of the account is counted from now on, from zero, or no longer.
     event FlowsTracked(AccountId indexed account, bool on);
+    /// @notice Most that an account may open of an underlying [wad units]; the largest number: no cap.
+    event ExposureCapSet(AccountId indexed account, uint256 indexed underlying, uint256 cap);
     event InsuranceFundSet(address insuranceFund);
     event TreasurySet(address treasury);
 
@@ -185,6 +187,8 @@ interface IClearingHouseCore {
     error OpenInterestCap(uint256 market, uint256 openInterest, uint256 cap);
     error NotReducing(AccountId account, uint256 market, int256 sizeBefore, int256 sizeAfter);
     error IsolatedMarket(AccountId account, uint256 market);
+    /// @dev All [wad units]: what the account would hold of an underlying, long less short, and its owner's cap.
+    error ExposureCap(AccountId account, uint256 underlying, uint256 exposure, uint256 cap);
     error TooManyMarkets(AccountId account, uint256 maximum);
     error TooManyCollaterals(AccountId account, uint256 maximum);
     error CollateralDust(AccountId account, uint256 collateral, uint256 balance, uint256 minimum);
@@ -228,9 +232,9 @@ interface IClearingHouseCore {
     /// @return credited [wad] what the account was credited: what the vault received, rounded down
     function deposit(AccountId account, address token, uint256 amount) external returns (uint256 credited);
 
-    /// @notice Takes cash or collateral out of `account`. Owner only; to a payee, if his guard says so, and within the limit on net outflow. Afterwards E without unsettled profit must be ≥ IM and the
-    /// remaining cash must cover unsettled losses; a flat account needs neither price nor check. Below IM collateral may
-    /// leave against at least its value in cash brought in by the same batch.
+    /// @notice Takes cash or collateral out of `account`. Owner only; to a payee, if his guard says so, and within the limit on net
+    /// outflow. Afterwards E without unsettled profit must be ≥ IM and the remaining cash must cover unsettled losses; a flat account
+    /// needs neither price nor check. Below IM collateral may leave against at least its value in cash brought in by the same batch.
     /// @param token settlement asset or a listed collateral
     /// @param amount in the token's own units; `type(uint256).max` for all there is, of cash what is lent too, and nothing borrowed
     /// @param to recipient of the tokens
@@ -243,9 +247,9 @@ interface IClearingHouseCore {
     /// @return moved [wad] what one account was debited and the other credited: `amount`, rounded up
     function transfer(AccountId from, AccountId to, address token, uint256 amount) external returns (uint256 moved);
 
-    /// @notice Lends cash of `account` to borrowers; it earns interest and counts in full. Owner only. Settles the account first and is
-    /// refused while a loss stays unsettled or E without unsettled profit is below IM. While deficits of borrowers are flagged, what is
-    /// lent bears its part of them at once.
+    /// @notice Lends cash of `account` to borrowers; it earns interest and counts in full. Owner only, and not in a lockdown. Settles
+    /// the account first and is refused while a loss stays unsettled or E without unsettled profit is below IM. While deficits of
+    /// borrowers are flagged, what is lent bears its part of them at once.
     /// @param amount in the settlement asset's own units
     function lend(AccountId account, uint256 amount) external;
 
@@ -296,8 +300,8 @@ interface IClearingHouseCore {
     /// `MarginCall`; at E ≥ IM it clears the auction. Open to anyone; the first flagger earns a share of the penalty.
     function flag(AccountId account) external;
 
-    /// @notice Takes over a slice of an account below MM, and flags it if it is not flagged. Open to anyone; `taker` is an account of
-    /// the caller that is not isolated, belongs to somebody else than `account`, and must satisfy IM afterwards.
+    /// @notice Takes over a slice of an account below MM, and flags it if it is not flagged. Open to anyone who is not in a lockdown;
+    /// `taker` is an account of the caller that is not isolated, belongs to somebody else than `account`, and must satisfy IM afterwards.
     /// @dev Settles the account, sends a deficit through the waterfall, then moves the slice. Reverts with `NotLiquidatable` early.
     /// @return fraction [wad] of the portfolio that moved
     /// @return payment [wad] cash that the taker paid (negative: received)

@@ -144,6 +144,10 @@ interface IClearingHouseExt {
     /// is what the account has earned on what was in it then.
     function netFlow(AccountId id) external view returns (int256 flow, bool tracked);
 
+    /// @notice What `id` holds of an underlying, long less short over its markets, and the most that it may open; the largest number: no
+    /// cap. Both [wad units of the underlying].
+    function exposure(AccountId id, uint256 underlying) external view returns (int256 held, uint256 cap);
+
     // ---------------------------------------------------------------- what owners protect themselves by
 
     /// @notice Sets the caller's guard. What only tightens is in force at once; what loosens (a shorter delay, no list of payees, another
@@ -183,6 +187,13 @@ interface IClearingHouseExt {
     /// It ends by itself when collateral comes in or goes out. Owner only.
     /// @dev Emits `FlowsTracked`. Errors: `NotOwner`.
     function trackFlows(AccountId account, bool on) external;
+
+    /// @notice Caps how much of an underlying `account` may open, long less short over its markets; what it holds already may stay and
+    /// shrink. Trades, its owner's keys' too, and liquidations that it takes over may not pass it. Owner only; in a lockdown it can
+    /// only be lowered.
+    /// @param cap [wad units of the underlying]; the largest number: no cap
+    /// @dev Emits `ExposureCapSet`. Errors: `NotOwner`, `ParameterOutOfBounds`, `LockedDown`.
+    function setExposureCap(AccountId account, uint256 underlying, uint256 cap) external;
 
     // ---------------------------------------------------------------- listing and wiring, all restricted
 

@@ -42,13 +42,15 @@ struct Match {
 /// An order with a trigger takes what rests: no book shows it before its time, so it sets no price. The index price of a trigger is the
 /// one that the ledger has gone by in the fill (the last good one where the market has none, see `IClearingHouse`).
 interface IExchange {
+    /// @notice Two orders have met: whose, and which keys have signed them (zero: the owner). Size, price and fees are told by the
+    /// clearinghouse's `Trade`: the first match of a transaction by its first, the second by its second.
     event OrdersMatched(
         AccountId indexed maker,
         AccountId indexed taker,
         uint256 makerNonce,
         uint256 takerNonce,
-        int256 size,
-        uint256 price
+        address makerKey,
+        address takerKey
     );
     /// @notice A match of `settleEach` was left out. `reason` is what it reverted with; nothing, if it ran out of gas.
     event MatchSkipped(uint256 index, bytes reason);
@@ -128,7 +130,8 @@ interface IExchange {
         Match[] calldata matches
     ) external returns (bool[] memory settled);
 
-    /// @notice Cancels the orders of `account` with these nonces, filled in part or never seen. Owner only.
+    /// @notice Cancels the orders of `account` with these nonces, filled in part or never seen. Owner, or a key of his
+    /// with the scope to cancel.
     function cancel(AccountId account, uint256[] calldata nonces) external;
 
     /// @notice Cancels every order of the caller, in all accounts, whose nonce is below `lowestNonce`. One write.
@@ -136,8 +139,8 @@ interface IExchange {
 
     /// @notice Dead-man switch: every order of `owner` is void after `time` [s], until he sets a later one; zero switches it off. Owner, or a key
     /// of his that trades with his main account, which may not switch it off, and must be allowed to cancel to raise `lowestNonce`.
-    /// @dev What has lapsed stays void: a switch that was not renewed in time is set again together with a higher `lowestNonce`, and
-    /// the owner numbers his next orders from there.
+    /// @dev Below `lowestNonce` what has lapsed stays void: a switch that was not renewed in time is set again together with a higher one.
+    /// It should be above every nonce signed so far, and the owner numbers his next orders from there.
     /// @param lowestNonce orders below it are void, as by `cancelBelow`; the current one leaves it as it is
     function setDeadMan(address owner, uint256 time, uint256 lowestNonce) external;
 

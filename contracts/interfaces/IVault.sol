@@ -16,6 +16,8 @@ interface IVault {
     error Permit2Failed();
     /// @dev Permit2 knows amounts below 2^160 only.
     error Permit2AmountOverflow();
+    /// @dev The owner has let the vault take as much through Permit2, but has not approved Permit2 for the token, or has not got as much.
+    error TransferFromFailed();
 
     /// @notice The only address on whose order tokens move.
     function clearingHouse() external view returns (address);

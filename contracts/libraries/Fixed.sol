@@ -32,6 +32,11 @@ library Fixed {
         }
     }
 
+    /// @notice |a − b|
+    function distance(uint256 a, uint256 b) internal pure returns (uint256) {
+        return a > b ? a - b : b - a;
+    }
+
     /// @notice max(a, 0)
     function positive(int256 a) internal pure returns (uint256) {
         return a > 0 ? uint256(a) : 0;

@@ -62,11 +62,15 @@ library Funding {
     /// @notice Moves the last premium [1e-12] towards that of a trade, by its notional relative to open interest. No trade counts
     /// with more than the cap.
     function observe(MarketRate memory rate, uint256 price, uint256 size, uint256 openInterest) internal pure {
-        if ((size * price) / WAD < MIN_NOTIONAL) return;
-        int256 index = int256(uint256(rate.price));
-        int256 premium = FixedPointMathLib.clamp(((int256(price) - index) * PREMIUM_UNIT) / index, -RATE_CAP, RATE_CAP);
-        uint256 weight = Fixed.min(PPM, openInterest == 0 ? PPM : (size * FULL_WEIGHT * PPM) / openInterest);
-        rate.lastPremium += int32(((premium - rate.lastPremium) * int256(weight)) / int256(PPM));
+        unchecked {
+            // The price is in the band; what overflows by its size is refused as too large.
+            if ((size * price) / WAD < MIN_NOTIONAL) return;
+            int256 index = int256(uint256(rate.price));
+            int256 premium = ((int256(price) - index) * PREMIUM_UNIT) / index;
+            premium = FixedPointMathLib.clamp(premium, -RATE_CAP, RATE_CAP);
+            uint256 weight = Fixed.min(PPM, openInterest == 0 ? PPM : (size * FULL_WEIGHT * PPM) / openInterest);
+            rate.lastPremium += int32(((premium - rate.lastPremium) * int256(weight)) / int256(PPM));
+        }
     }
 
     /// @dev e^(−elapsed / τ) [wad]

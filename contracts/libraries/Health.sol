@@ -6,6 +6,7 @@ import {AccountId} from "../types/AccountId.sol";
 import {Assessment, FLAG_OPENED, MarketParams, Openings, WAD} from "../types/LedgerTypes.sol";
 import {PriceSnapshot} from "../types/Portfolio.sol";
 import {Auctions} from "./Auctions.sol";
+import {Exposure} from "./Exposure.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
 import {Margin} from "./Margin.sol";
@@ -29,7 +30,7 @@ library Health {
         int256 counted = _countedEquity($, id, s, a, marks);
         uint256 extra = surcharge($, id, marks);
         uint256 required = a.initialMargin + extra;
-        _noteOpenings($, id);
+        _noteOpenings($, id, Transient.opened(marks));
         if (counted >= int256(required) && !s.unpriced) return Auctions.clear($, id);
         bool covered = marks & Transient.BORROWED == 0 || a.equity - int256(s.profit) >= int256(a.maintenanceMargin);
         if (extra != 0 || !covered || !_mayStayBelow(id, marks) || !_worsensNothing($, id, s, a)) {
@@ -37,10 +38,15 @@ library Health {
         }
     }
 
+    /// @notice See `Exposure`.
+    function verifyExposure(Ledger.State storage $, AccountId id) external view {
+        Exposure.verify($, id);
+    }
+
     /// @notice Opening surcharge [wad]: on the account's whole notional in every market in which this call raised its size above the soft
     /// cap and, if something leaves, in which it did so within the last hour. A fee is a small part of what its own trade frees.
     function surcharge(Ledger.State storage $, AccountId id, uint256 marks) internal view returns (uint256 total) {
-        uint64 markets = Transient.opened(id);
+        uint64 markets = Transient.opened(marks);
         if (marks & LEAVING & ~Transient.FEE_OUT != 0) markets |= _recentOpenings($, id);
         while (markets != 0) {
             uint256 market;
@@ -66,8 +72,7 @@ library Health {
     }
 
     /// @dev Remembers what was opened above a soft cap, and forgets it after an hour.
-    function _noteOpenings(Ledger.State storage $, AccountId id) private {
-        uint64 opened = Transient.opened(id);
+    function _noteOpenings(Ledger.State storage $, AccountId id, uint64 opened) private {
         uint64 recent = _recentOpenings($, id);
         if (opened != 0) $.openings[id] = Openings(recent | opened, uint32(block.timestamp));
         Ledger.setFlag($, id, FLAG_OPENED, opened | recent != 0);

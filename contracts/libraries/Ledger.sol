@@ -72,6 +72,8 @@ library Ledger {
         mapping(address token => Outflow) outflows;
         mapping(AccountId => ExitRequest) exits;
         mapping(AccountId => int256) flows; // [wad] cash that came in less what went out, of accounts with FLAG_FLOWS
+        mapping(AccountId => uint256 bitmap) cappedUnderlyings; // of accounts with FLAG_CAPPED
+        mapping(AccountId => mapping(uint256 underlying => uint256)) exposureCaps; // [wad] of those
     }
 
     // ---------------------------------------------------------------- authority

@@ -7,6 +7,7 @@ import {
     Account,
     Assessment,
     FLAG_AUCTION,
+    FLAG_CAPPED,
     FLAG_LOANS,
     FLAG_OPENED,
     MarketRate,
@@ -83,19 +84,21 @@ library Margin {
         if (count != 0) Transient.clearPending();
     }
 
-    /// @notice Healthy without unsettled profit, which is the common case, or as `Health` allows. Reverts otherwise. A flat account
-    /// needs no price.
+    /// @notice Healthy without unsettled profit, which is the common case, or as `Health` allows, and within its owner's caps. Reverts
+    /// otherwise. A flat account needs no price.
     function verify(Ledger.State storage $, AccountId id) internal {
         Account memory a = $.accounts[id];
         Snapshot memory s = _gatherMarkets($, id, false, ALL, Prices.CAUTIOUS, a);
         if (s.flat) return;
+        if (a.flags & FLAG_CAPPED != 0) Health.verifyExposure($, id);
         _gatherCollaterals($, id, false, Prices.CAUTIOUS, a, s);
         Assessment memory result = judge($, s);
+        uint256 marks = Transient.marksOf(id);
         bool plain =
             a.flags & (FLAG_AUCTION | FLAG_OPENED) == 0 &&
-                Transient.opened(id) == 0 &&
+                Transient.opened(marks) == 0 &&
                 !s.unpriced &&
-                (s.cash >= s.loss || Transient.marksOf(id) & (Transient.CASH_OUT | Transient.FEE_OUT) == 0);
+                (s.cash >= s.loss || marks & (Transient.CASH_OUT | Transient.FEE_OUT) == 0);
         if (plain && result.equity - int256(s.profit) >= int256(result.initialMargin)) return;
         Health.examine($, id);
     }

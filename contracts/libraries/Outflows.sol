@@ -16,6 +16,7 @@ import {Margin} from "./Margin.sol";
 /// held up by at most `EXIT_DELAY`.
 library Outflows {
     using SafeCast for int256;
+    using SafeCast for uint256;
 
     uint256 internal constant DECAY = 24 hours;
     uint256 internal constant EXIT_DELAY = 24 hours; // T: from a request until it is good, and from then until it lapses
@@ -60,7 +61,7 @@ library Outflows {
         Ledger.requireAuthority($, id);
         if (!Margin.isFlat($, id)) revert IClearingHouseCore.NotFlat(id);
         uint256 cash = Cash.withLent($, id);
-        $.exits[id] = ExitRequest(uint112(cash), uint40(block.timestamp));
+        $.exits[id] = ExitRequest(cash.toUint112(), uint40(block.timestamp));
         Ledger.setFlag($, id, FLAG_EXIT, true);
         emit IClearingHouseCore.ExitRequested(id, cash, block.timestamp + EXIT_DELAY);
     }

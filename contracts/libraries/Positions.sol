@@ -82,12 +82,12 @@ library Positions {
     /// @notice What a change of size at `price` does to the quote, floored. A change that crosses zero closes on the old side
     /// first and opens on the new.
     function quoteChange(int256 size, int256 delta, uint256 price, Sides memory s) internal pure returns (int256) {
-        int256 closing = (size > 0) == (delta > 0) ? int256(0) : (Fixed.abs(delta) > Fixed.abs(size) ? -size : delta);
-        int256 opening = delta - closing;
-        int256 result = 0;
-        if (closing != 0) result += _value(-closing, price, size > 0 ? s.long : s.short);
-        if (opening != 0) result += _value(-opening, price, opening > 0 ? s.long : s.short);
-        return result;
+        unchecked {
+            if (size == 0 || (size > 0) == (delta > 0)) return _value(-delta, price, delta > 0 ? s.long : s.short);
+            int256 f = size > 0 ? s.long : s.short;
+            if (Fixed.abs(delta) <= Fixed.abs(size)) return _value(-delta, price, f);
+            return _value(size, price, f) + _value(-delta - size, price, delta > 0 ? s.long : s.short);
+        }
     }
 
     /// @notice Applies a change of size at `price` and adds `credit` to the quote; returns the whole change of the quote and both
@@ -103,19 +103,23 @@ library Positions {
     ) internal returns (int256 quoteDelta, int256 sizeBefore, int256 sizeAfter) {
         int256 quote;
         (sizeBefore, quote) = Ledger.readPosition($, id, market, false);
-        sizeAfter = sizeBefore + delta;
-        if (Fixed.abs(sizeAfter) > MAX_SIZE) revert IClearingHouseCore.SizeTooLarge(market, sizeAfter, MAX_SIZE);
-        quoteDelta = quoteChange(sizeBefore, delta, price, s) + credit;
-        Ledger.setPosition($, id, market, sizeAfter, quote + quoteDelta);
+        unchecked {
+            sizeAfter = sizeBefore + delta; // |sizeBefore| ≤ 2^96: if this wraps, it is far too large as well
+            if (Fixed.abs(sizeAfter) > MAX_SIZE) revert IClearingHouseCore.SizeTooLarge(market, sizeAfter, MAX_SIZE);
+            quoteDelta = quoteChange(sizeBefore, delta, price, s) + credit; // credits below 2^129
+            Ledger.setPosition($, id, market, sizeAfter, quote + quoteDelta);
+        }
     }
 
     /// @notice How much a change from `before` to `after` adds to the sum of all long sizes.
     function longDelta(int256 sizeBefore, int256 sizeAfter) internal pure returns (int256) {
-        return int256(Fixed.positive(sizeAfter)) - int256(Fixed.positive(sizeBefore));
+        unchecked {
+            return int256(Fixed.positive(sizeAfter)) - int256(Fixed.positive(sizeBefore)); // each at most 2^96
+        }
     }
 
-    function requireListed(Ledger.State storage $, uint256 market) internal view {
-        if ($.rates[market].flags & MARKET_LISTED == 0) revert IClearingHouseCore.UnknownMarket(market);
+    function requireListed(uint256 market, uint256 flags) internal pure {
+        if (flags & MARKET_LISTED == 0) revert IClearingHouseCore.UnknownMarket(market);
     }
 
     /// @dev size · (price − F), floored. |size| ≤ 2^96, price ≤ 2^80: the product stays below 2^242.

@@ -4,18 +4,9 @@ pragma solidity ^0.8.28;
 import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
 import {IClearingHouseCore} from "../interfaces/IClearingHouseCore.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {
-    Account,
-    Assessment,
-    Cure,
-    FEE_UNIT,
-    HealthReport,
-    MarginState,
-    MarketParams,
-    PPM,
-    WAD
-} from "../types/LedgerTypes.sol";
+import {Assessment, Cure, FEE_UNIT, HealthReport, MarginState, MarketParams, PPM, WAD} from "../types/LedgerTypes.sol";
 import {Portfolios} from "../types/Portfolio.sol";
+import {Exposure} from "./Exposure.sol";
 import {Fixed} from "./Fixed.sol";
 import {Health} from "./Health.sol";
 import {Ledger} from "./Ledger.sol";
@@ -41,13 +32,8 @@ library Reports {
     }
 
     function netDelta(Ledger.State storage $, AccountId id, uint256 underlying) external view returns (int256 delta) {
-        Account memory a = $.accounts[id];
-        for (uint64 bits = a.markets; bits != 0;) {
-            uint256 market;
-            (market, bits) = Ledger.pop(bits);
-            if ($.rates[market].underlying == underlying) delta += $.positions[id][market].size;
-        }
-        for (uint64 bits = a.collaterals; bits != 0;) {
+        delta = Exposure.heldOf($, id, underlying);
+        for (uint64 bits = $.accounts[id].collaterals; bits != 0;) {
             uint256 collateral;
             (collateral, bits) = Ledger.pop(bits);
             (uint256 of_, bool hasRate, uint256 delistingEnd) = Ledger.readValuation($, collateral);

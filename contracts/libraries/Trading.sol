@@ -27,7 +27,7 @@ import {Prices} from "./Prices.sol";
 import {Transient} from "./Transient.sol";
 import {Upkeep} from "./Upkeep.sol";
 
-/// @notice Applies a fill to the ledger.
+/// @notice Applies fills to the ledger.
 library Trading {
     using SafeCast for uint256;
 
@@ -43,34 +43,76 @@ library Trading {
         int256 sizeAfter;
     }
 
-    /// @notice Checks a fill, brings funding up to now, changes both positions and open interest, and puts both accounts up for a check.
-    function apply_(Ledger.State storage $, Fill calldata fill) internal returns (FillReceipt) {
-        MarketRate memory rate = $.rates[fill.market];
-        Positions.requireListed($, fill.market);
-        if (fill.maker.equals(fill.taker)) revert IClearingHouseCore.SameAccount(fill.maker);
-        MarketParams memory params = $.params[fill.market];
-        uint256 index = Prices.tryRead($, rate.underlying).price();
-        bool unpriced = index == 0;
-        uint256 size = Fixed.abs(fill.size);
-        if (unpriced) index = _lastGoodPrice($, fill, rate.underlying);
-        else _checkPrice(fill, params, index);
+    /// @dev A market while fills are made in it: read before the first of them, written after the last.
+    struct Venue {
+        uint256 market;
+        MarketParams params;
+        MarketRate rate;
+        MarketIndex word;
+        Positions.Sides sides;
+        uint256 index; // [wad] price; the last good one if `unpriced`
+        bool unpriced;
+    }
 
-        MarketIndex memory word = $.indices[fill.market];
-        Funding.accrue(word, rate, index);
-        if (!unpriced) Funding.observe(rate, fill.price, size, word.openInterest);
-        Positions.Sides memory sides = Positions.sidesAt($, fill.market, word.funding, rate.flags);
+    /// @notice Makes fills in one market in order, from the one at `first` on, up to one that closes a position: checks them, brings funding
+    /// up to now, changes positions and open interest, and puts all accounts up for a check. Returns the place of the next fill.
+    function applyRun(
+        Ledger.State storage $,
+        Fill[] calldata fills,
+        uint256 first,
+        FillReceipt[] memory receipts
+    ) internal returns (uint256 i) {
+        i = first;
+        Venue memory venue = _enter($, fills[i].market);
+        bool closes = false;
+        while (!closes && i < fills.length && fills[i].market == venue.market) {
+            (receipts[i], closes) = _apply($, venue, fills[i]);
+            ++i;
+        }
+        $.indices[venue.market] = venue.word;
+        $.rates[venue.market] = venue.rate;
+        if (closes && !venue.unpriced) {
+            Upkeep.settleClosed($, venue.market, fills[i - 1].maker, fills[i - 1].taker);
+        }
+    }
+
+    function _enter(Ledger.State storage $, uint256 market) private view returns (Venue memory venue) {
+        MarketRate memory rate = $.rates[market];
+        Positions.requireListed(market, rate.flags);
+        (venue.market, venue.params, venue.rate) = (market, $.params[market], rate);
+        venue.index = Prices.tryRead($, rate.underlying).price();
+        venue.unpriced = venue.index == 0;
+        if (venue.unpriced) venue.index = _lastGoodPrice($, rate.underlying);
+        MarketIndex memory word = $.indices[market];
+        Funding.accrue(word, rate, venue.index);
+        venue.word = word;
+        venue.sides = Positions.sidesAt($, market, word.funding, rate.flags);
+    }
+
+    /// @dev Makes one fill; `closes` if it leaves one of the two without size.
+    function _apply(
+        Ledger.State storage $,
+        Venue memory venue,
+        Fill calldata fill
+    ) private returns (FillReceipt, bool closes) {
+        if (fill.maker.equals(fill.taker)) revert IClearingHouseCore.SameAccount(fill.maker);
+        uint256 size = Fixed.abs(fill.size);
+        (MarketRate memory rate, MarketParams memory params) = (venue.rate, venue.params);
+        _checkPrice(fill, venue);
+        if (!venue.unpriced) Funding.observe(rate, fill.price, size, venue.word.openInterest);
 
         (Side memory maker, Side memory taker) = _sides(fill, params, size);
-        _change($, fill, sides, maker, unpriced || fill.flags & FILL_MAKER_REDUCES != 0);
-        _change($, fill, sides, taker, unpriced || fill.flags & FILL_TAKER_REDUCES != 0);
+        _change($, fill, venue.sides, maker, venue.unpriced || fill.flags & FILL_MAKER_REDUCES != 0);
+        _change($, fill, venue.sides, taker, venue.unpriced || fill.flags & FILL_TAKER_REDUCES != 0);
 
-        if (size < params.minFill && maker.sizeAfter != 0 && taker.sizeAfter != 0) {
+        closes = maker.sizeAfter == 0 || taker.sizeAfter == 0;
+        if (size < params.minFill && !closes) {
             revert IClearingHouseCore.FillTooSmall(fill.market, size, params.minFill);
         }
-        rate.fees = (uint256(rate.fees) + (maker.fee + taker.fee) / FEE_UNIT).toUint64();
-        _updateOpenInterest(fill.market, word, params, maker, taker, index);
-        $.indices[fill.market] = word;
-        $.rates[fill.market] = rate;
+        unchecked {
+            rate.fees = (rate.fees + (maker.fee + taker.fee) / FEE_UNIT).toUint64(); // each fee below 2^115
+        }
+        _updateOpenInterest(venue, maker, taker);
         emit IClearingHouseCore.Trade(
             fill.market,
             fill.maker,
@@ -82,28 +124,21 @@ library Trading {
             maker.fee,
             taker.fee
         );
-        if (!unpriced && (maker.sizeAfter == 0 || taker.sizeAfter == 0)) {
-            Upkeep.settleClosed($, fill.market, maker.account, taker.account);
-        }
-        return FillReceipts.pack(index, maker.fee, taker.fee);
+        return (FillReceipts.pack(venue.index, maker.fee, taker.fee), closes);
     }
 
-    /// @dev Without a usable price a fill must be at exactly the last good one, and reduce both sides.
-    function _lastGoodPrice(
-        Ledger.State storage $,
-        Fill calldata fill,
-        uint256 underlying
-    ) private view returns (uint256 price) {
+    /// @dev The price of a market that has no usable one, as long as it is not too old.
+    function _lastGoodPrice(Ledger.State storage $, uint256 underlying) private view returns (uint256 price) {
         (PriceSnapshot s, uint256 time) = $.priceOracle.lastGood(underlying);
         price = s.price();
         if (price == 0 || block.timestamp - time > MAX_LAST_GOOD_AGE) price = Prices.read($, underlying).price(); // reverts
-        if (fill.price != price) revert IClearingHouseCore.PriceOutOfBand(fill.market, fill.price, price, 0);
     }
 
-    function _checkPrice(Fill calldata fill, MarketParams memory params, uint256 index) private pure {
-        uint256 distance = fill.price > index ? fill.price - index : index - fill.price;
-        if (distance * PPM > index * params.priceBand) {
-            revert IClearingHouseCore.PriceOutOfBand(fill.market, fill.price, index, params.priceBand);
+    /// @dev Without a usable price a fill must be at exactly the last good one, and reduce both sides.
+    function _checkPrice(Fill calldata fill, Venue memory venue) private pure {
+        uint256 band = venue.unpriced ? 0 : venue.params.priceBand;
+        if (Fixed.distance(fill.price, venue.index) * PPM > venue.index * band) {
+            revert IClearingHouseCore.PriceOutOfBand(fill.market, fill.price, venue.index, band);
         }
     }
 
@@ -113,13 +148,16 @@ library Trading {
         MarketParams memory params,
         uint256 size
     ) private pure returns (Side memory maker, Side memory taker) {
-        (maker.account, maker.delta) = (fill.maker, -fill.size);
-        (taker.account, taker.delta) = (fill.taker, fill.size);
-        (uint256 makerFee, uint256 takerFee) = (2 * uint256(params.makerFee), 2 * uint256(params.takerFee));
-        if (fill.flags & FILL_BOTH_REST != 0) makerFee = takerFee = (makerFee + takerFee) / 2;
         uint256 value = size * fill.price;
-        maker.fee = Fixed.divUp(value * makerFee, 2 * PPM * WAD * FEE_UNIT) * FEE_UNIT;
-        taker.fee = Fixed.divUp(value * takerFee, 2 * PPM * WAD * FEE_UNIT) * FEE_UNIT;
+        unchecked {
+            // What overflows here is refused as too large a size.
+            (maker.account, maker.delta) = (fill.maker, -fill.size);
+            (taker.account, taker.delta) = (fill.taker, fill.size);
+            (uint256 makerFee, uint256 takerFee) = (2 * uint256(params.makerFee), 2 * uint256(params.takerFee));
+            if (fill.flags & FILL_BOTH_REST != 0) makerFee = takerFee = (makerFee + takerFee) / 2;
+            maker.fee = Fixed.divUp(value * makerFee, 2 * PPM * WAD * FEE_UNIT) * FEE_UNIT;
+            taker.fee = Fixed.divUp(value * takerFee, 2 * PPM * WAD * FEE_UNIT) * FEE_UNIT;
+        }
     }
 
     function _change(
@@ -147,25 +185,22 @@ library Trading {
     }
 
     /// @dev Long and short open interest are equal, so the longs' change is everybody's. Only a rise is capped.
-    function _updateOpenInterest(
-        uint256 market,
-        MarketIndex memory word,
-        MarketParams memory params,
-        Side memory maker,
-        Side memory taker,
-        uint256 index
-    ) private {
-        int256 change =
-            Positions.longDelta(maker.sizeBefore, maker.sizeAfter) +
-                Positions.longDelta(taker.sizeBefore, taker.sizeAfter);
-        word.openInterest = uint256(int256(uint256(word.openInterest)) + change).toUint112();
-        uint256 notional = (uint256(word.openInterest) * index) / WAD;
+    function _updateOpenInterest(Venue memory venue, Side memory maker, Side memory taker) private {
+        (MarketIndex memory word, MarketParams memory params) = (venue.word, venue.params);
+        int256 change;
+        uint256 notional;
+        unchecked {
+            change = Positions.longDelta(maker.sizeBefore, maker.sizeAfter);
+            change += Positions.longDelta(taker.sizeBefore, taker.sizeAfter); // at most two times 2^96
+            word.openInterest = uint256(int256(uint256(word.openInterest)) + change).toUint112();
+            notional = (uint256(word.openInterest) * venue.index) / WAD;
+        }
         if (change > 0 && notional > uint256(params.hardCap) * WAD) {
-            revert IClearingHouseCore.OpenInterestCap(market, notional, uint256(params.hardCap) * WAD);
+            revert IClearingHouseCore.OpenInterestCap(venue.market, notional, uint256(params.hardCap) * WAD);
         }
         if (notional <= uint256(params.softCap) * WAD) return;
-        if (_raises(maker)) Transient.addOpened(maker.account, market);
-        if (_raises(taker)) Transient.addOpened(taker.account, market);
+        if (_raises(maker)) Transient.addOpened(maker.account, venue.market);
+        if (_raises(taker)) Transient.addOpened(taker.account, venue.market);
     }
 
     function _raises(Side memory side) private pure returns (bool) {

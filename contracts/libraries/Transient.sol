@@ -15,6 +15,7 @@ library Transient {
     uint256 internal constant STRICT = 8; // must end at E ≥ IM; not worsening is not enough
     uint256 internal constant BORROWED = 16; // borrowed: below IM it must end at MM without unsettled profit
     uint256 internal constant FEE_OUT = 32; // cash left it as a fee for a trade: as CASH_OUT, but below IM it may, if nothing is worse
+    uint256 private constant OPENED_SHIFT = 64; // from here on: a bit for each market in which it opened above the soft cap
 
     uint256 private constant BUSY = 1;
     uint256 private constant BATCH = 2;
@@ -26,7 +27,6 @@ library Transient {
     uint256 private constant PENDING_LIST = 1 << 32;
     uint256 private constant PRICES = 2 << 32;
     uint256 private constant MARKS = uint256(keccak256("plimsoll.marks"));
-    uint256 private constant OPENED = uint256(keccak256("plimsoll.opened"));
     uint256 private constant CASH_IN = uint256(keccak256("plimsoll.cashIn"));
     uint256 private constant COLLATERAL_OUT_VALUE = uint256(keccak256("plimsoll.collateralOutValue"));
 
@@ -88,6 +88,11 @@ library Transient {
         return _load(_accountKey(id, MARKS));
     }
 
+    /// @notice Bitmap of the markets in which an account with these marks opened above a soft cap.
+    function opened(uint256 marks) internal pure returns (uint64) {
+        return uint64(marks >> OPENED_SHIFT);
+    }
+
     function pendingCount() internal view returns (uint256) {
         return _load(PENDING_COUNT);
     }
@@ -103,13 +108,7 @@ library Transient {
 
     /// @notice Remembers that an account opened in a market above its soft cap.
     function addOpened(AccountId id, uint256 market) internal {
-        uint256 key = _accountKey(id, OPENED);
-        _store(key, _load(key) | (1 << market));
-    }
-
-    /// @notice Bitmap of the markets of `addOpened`.
-    function opened(AccountId id) internal view returns (uint64) {
-        return uint64(_load(_accountKey(id, OPENED)));
+        markLater(id, 1 << (OPENED_SHIFT + market));
     }
 
     /// @notice Leaves one account on the list.

@@ -28,7 +28,7 @@ library Upkeep {
     uint256 internal constant FEE_FUND_SHARE = 0.5e6; // [ppm] of trading fees that go to the insurance fund
 
     function settle(Ledger.State storage $, uint256 market, AccountId[] calldata accounts) external {
-        Positions.requireListed($, market);
+        Positions.requireListed(market, $.rates[market].flags);
         uint256 calm = UNKNOWN;
         for (uint256 i = 0; i < accounts.length; ++i) calm = _settleOne($, market, accounts[i], calm);
     }
@@ -69,7 +69,7 @@ library Upkeep {
     /// @dev At the price of the last accrual there is nothing to store: the index is computed on read.
     function accrueFunding(Ledger.State storage $, uint256 market) external {
         MarketRate memory rate = $.rates[market];
-        Positions.requireListed($, market);
+        Positions.requireListed(market, rate.flags);
         uint256 price = Prices.read($, rate.underlying).price();
         if (price == rate.price) return;
         MarketIndex memory index = $.indices[market];
@@ -81,7 +81,7 @@ library Upkeep {
 
     function sweepFees(Ledger.State storage $, uint256 market) external {
         MarketRate memory rate = $.rates[market];
-        Positions.requireListed($, market);
+        Positions.requireListed(market, rate.flags);
         uint256 fees = uint256(rate.fees) * FEE_UNIT;
         uint256 badDebt = Fixed.min(fees, Pools.badDebt($, market));
         if (badDebt != 0) {

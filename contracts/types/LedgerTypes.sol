@@ -239,6 +239,7 @@ uint16 constant FLAG_LOANS = 2; // the account has Loans
 uint16 constant FLAG_OPENED = 4; // the account has Openings
 uint16 constant FLAG_EXIT = 8; // the account has an ExitRequest
 uint16 constant FLAG_FLOWS = 16; // the net flow of cash into the account is kept
+uint16 constant FLAG_CAPPED = 32; // the account has caps on its exposure
 
 uint8 constant MARKET_LISTED = 1;
 uint8 constant MARKET_HAS_LOSS = 2; // MarketLoss is in use

@@ -11,11 +11,13 @@ import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
 import {
     Assessment,
     Call,
+    Fill,
     LENDING,
     LiquidationTerms,
     MarginState,
     MarketParams
 } from "../../contracts/types/LedgerTypes.sol";
+import {AccountId} from "../../contracts/types/AccountId.sol";
 import {PriceSnapshot} from "../../contracts/types/Portfolio.sol";
 import {House} from "./support/House.sol";
 import {Vm, vm} from "./support/Vm.sol";
@@ -575,5 +577,195 @@ contract DetailsTest is House {
         calls[1] = Call(address(ch), abi.encodeCall(ch.deposit, (main(alice), address(usdc), units)));
         vm.prank(alice);
         return address(ch).call(abi.encodeCall(ch.batch, (calls)));
+    }
+
+    // ---------------------------------------------------------------- fills of one call
+
+    /// @dev Two markets by turns; the fourth closes alice's ETH in the middle, the last her BTC.
+    function _fills() private view returns (Fill[] memory fills) {
+        (AccountId a, AccountId b, AccountId c) = (main(alice), main(bob), main(carol));
+        fills = new Fill[](6);
+        fills[0] = Fill({market: ETH, maker: b, taker: a, size: 10e18, price: 2_004e18, flags: 0});
+        fills[1] = Fill({market: BTC, maker: b, taker: a, size: 0.3e18, price: 60_000e18, flags: 0});
+        fills[2] = Fill({market: ETH, maker: a, taker: c, size: 4e18, price: 1_998e18, flags: 0});
+        fills[3] = Fill({market: ETH, maker: a, taker: c, size: 6e18, price: 2_002e18, flags: 0});
+        fills[4] = Fill({market: ETH, maker: b, taker: a, size: 2e18, price: 2_000e18, flags: 0});
+        fills[5] = Fill({market: BTC, maker: a, taker: b, size: 0.3e18, price: 60_030e18, flags: 0});
+    }
+
+    function _make(Fill[] memory fills) private {
+        vm.prank(address(exchange));
+        ch.trade(fills);
+    }
+
+    /// @dev All that fills change.
+    function _state() private view returns (bytes32 hash) {
+        address[3] memory owners = [alice, bob, carol];
+        for (uint256 market = ETH; market <= BTC; ++market) {
+            hash = keccak256(abi.encode(hash, rateOf(market), poolOf(market), openInterestOf(market)));
+            for (uint256 i = 0; i < 3; ++i) {
+                hash = keccak256(abi.encode(hash, ch.position(main(owners[i]), market), ch.account(main(owners[i]))));
+            }
+        }
+    }
+
+    function test_F_2_FillsOfOneCallAreWorthThoseOfMany() public {
+        giveCash(main(alice), 10_000e18);
+        Fill[] memory fills = _fills();
+        uint256 start = vm.snapshotState();
+        _make(fills);
+        checkEq(openInterestOf(ETH), 12e18, "bob is short 12 ETH, carol long 10, alice long 2");
+        checkEq(openInterestOf(BTC), 0, "closed");
+        // 0.05 % of 10 · 2,004, 4 · 1,998, 6 · 2,002 and 2 · 2,000; and of 0.3 · 60,000 and 0.3 · 60,030
+        checkEq(rateOf(ETH).fees, 22.022e9, "fees of ETH");
+        checkEq(rateOf(BTC).fees, 18.0045e9, "fees of BTC");
+        bytes32 atOnce = _state();
+        vm.revertToState(start);
+        Fill[] memory one = new Fill[](1);
+        for (uint256 i = 0; i < fills.length; ++i) {
+            one[0] = fills[i];
+            _make(one);
+        }
+        check(_state() == atOnce, "one by one");
+    }
+
+    // ---------------------------------------------------------------- unsettled profit against IM
+
+    /// @dev A loss in ETH, which comes first, and a profit in BTC, which no pool holds: closing BTC would take more than that off IM.
+    function test_MMS_3_ProfitCountsBehindALoss() public {
+        giveCash(main(alice), 1_990e18);
+        trade(main(bob), main(alice), ETH, 10e18);
+        trade(main(bob), main(alice), BTC, 0.3e18);
+        setPrice(ETH, 1_990e18);
+        setPrice(BTC, 61_000e18);
+        Assessment memory a = assess(main(alice));
+        int256 initialMargin = int256(a.initialMargin);
+        checkEq(a.equity, 2_171e18, "premise: 1,990 - 10 - 9 - 100 + 300");
+        check(a.equity > initialMargin + 100e18 && a.equity - 291e18 < initialMargin, "premise: only with the profit");
+        trade(main(bob), main(alice), ETH, 0.1e18);
+        checkEq(sizeOf(main(alice), ETH), 10.1e18, "increased");
+    }
+
+    /// @dev Of ETH's profit of 3,000 only what closing it would take off IM counts, about 1,150 of 8,395. With BTC's of 900 there is enough,
+    /// 6,700 − 82 + 1,150 + 900; with the 300 that a dear fill leaves of it there is not.
+    function test_MMS_3_ProfitIsCountedAfterTheCall() public {
+        for (uint256 id = ETH; id <= BTC; ++id) oracle.setRegime(id, Regime(0, 1 days, 3e6, 250_000));
+        giveCash(main(alice), 6_700e18);
+        trade(main(bob), main(alice), ETH, 10e18);
+        trade(main(bob), main(alice), BTC, 0.3e18);
+        setPrice(ETH, 2_300e18);
+        setPrice(BTC, 63_000e18);
+        Fill[] memory fills = new Fill[](1);
+        fills[0] = Fill({market: BTC, maker: main(bob), taker: main(alice), size: 2e18, price: 63_300e18, flags: 0});
+        vm.prank(address(exchange));
+        (bool done, bytes memory why) = address(ch).call(abi.encodeCall(ch.trade, (fills)));
+        check(
+            !done && bytes4(why) == IClearingHouseCore.InsufficientMargin.selector,
+            "without the profit that is lost"
+        );
+        fills[0].price = 63_000e18;
+        _make(fills);
+        checkEq(sizeOf(main(alice), BTC), 2.3e18, "with it");
+    }
+
+    // ---------------------------------------------------------------- exactly at a bound
+
+    /// @dev At 1,854 a tenth of a tenth of 18,540 USD is sold; a slice of 10 USD is none of dust.
+    function test_LIQ_2_DustIsBelowTenDollars() public {
+        _long();
+        setPrice(ETH, 1_854e18);
+        uint256 fraction = uint256(10e18 * 1e18) / 18_540e18; // rounded down: a wei short of 10 USD
+        vm.prank(carol);
+        (bool done, bytes memory why) = address(ch).call(
+            abi.encodeCall(ch.liquidate, (main(alice), main(carol), _atMost(fraction)))
+        );
+        check(!done && bytes4(why) == IClearingHouseCore.FractionTooSmall.selector, "dust");
+        vm.prank(carol);
+        (uint256 sold, ) = ch.liquidate(main(alice), main(carol), _atMost(fraction + 1));
+        checkEq(sold, fraction + 1, "no dust");
+    }
+
+    function _atMost(uint256 fraction) private pure returns (LiquidationTerms memory) {
+        return LiquidationTerms(fraction, type(int256).max, 0, false);
+    }
+
+    /// @dev From long to short of the same size: above the soft cap only what raises a size needs the opening surcharge.
+    function test_MM_4_ATurnOfEqualSizeOpensNothing() public {
+        giveCash(main(alice), 2_500e18);
+        MarketParams memory params = marketParams(ETH, 0.01e18);
+        (params.softCap, params.hardCap) = (1, 20_000);
+        trade(main(bob), main(alice), ETH, 10e18);
+        ch.setMarket(ETH, params);
+        trade(main(bob), main(alice), ETH, -20e18);
+        checkEq(sizeOf(main(alice), ETH), -10e18, "turned");
+        checkEq(openInterestOf(ETH), 10e18, "20,000 USD, exactly the hard cap");
+    }
+
+    /// @dev 0.01 ETH is the least fill, but what closes a position may be smaller, the maker's too.
+    function test_OB_1_AMakerClosesByLessThanTheLeastFill() public {
+        giveCash(main(alice), 1_000e18);
+        trade(main(bob), main(alice), ETH, 0.015e18);
+        trade(main(bob), main(alice), ETH, -0.01e18);
+        trade(main(alice), main(carol), ETH, 0.005e18);
+        checkEq(sizeOf(main(alice), ETH), 0, "closed");
+    }
+
+    /// @dev Bought at 2,000 and sold at 2,100: a profit that no pool holds.
+    function test_OR_3_TheProfitOfWhatIsClosedNeedsNoPrice() public {
+        _long();
+        setPrice(ETH, 2_100e18);
+        trade(main(carol), main(alice), ETH, -10e18);
+        int256 profit = quoteOf(main(alice), ETH);
+        check(profit > 900e18 && sizeOf(main(alice), ETH) == 0, "premise");
+        stopFeed(feeds[ETH]);
+        checkEq(ch.positionPnl(main(alice), ETH), profit, "what is left of it");
+    }
+
+    // ---------------------------------------------------------------- nothing is told of nothing
+
+    function _isLogged(bytes32 topic, uint256 market) private returns (bool) {
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] == topic && uint256(logs[i].topics[2]) == market) return true;
+        }
+        return false;
+    }
+
+    function test_ADL_2_NoDebtNoDeficitOfLenders() public {
+        _sinkInTwoMarkets();
+        vm.recordLogs();
+        liquidate(main(alice), main(bob));
+        check(!_isLogged(IClearingHouseCore.DeficitAbsorbed.selector, LENDING), "none of the lending pool");
+    }
+
+    /// @dev E = 0 at 1,801: after four minutes the taker would be paid half of MM, but the fund is empty.
+    function test_ADL_2_AnEmptyFundRescuesNobody() public {
+        _long();
+        setPrice(ETH, 1_801e18);
+        for (uint256 i = 0; i < 4; ++i) {
+            _flag();
+            passTime(60);
+        }
+        vm.recordLogs();
+        liquidate(main(alice), main(carol));
+        check(!_isLogged(IClearingHouseCore.RescuePaid.selector), "no rescue");
+    }
+
+    /// @dev A fund without cash may pay nothing for the market, so its share of the next liquidation's cost repays no bad debt.
+    function test_ADL_2_AnEmptyFundRepaysNothing() public {
+        _long();
+        setPrice(ETH, 1_000e18);
+        liquidate(main(alice), main(bob));
+        uint256 badDebt = lossOf(ETH).badDebt;
+        check(badDebt != 0 && cashOf(fund.account()) == 0, "premise");
+        address dave = actor("dave");
+        giveCash(main(dave), 1_100e18);
+        trade(main(bob), main(dave), ETH, 10e18);
+        setPrice(ETH, 915e18);
+        vm.recordLogs();
+        liquidate(main(dave), main(carol));
+        check(!_isLogged(IClearingHouseCore.BadDebtRepaid.selector), "nothing");
+        check(cashOf(fund.account()) != 0, "the fund has earned");
+        checkEq(lossOf(ETH).badDebt, badDebt, "bad debt");
     }
 }

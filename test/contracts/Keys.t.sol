@@ -16,41 +16,27 @@ import {
     SCOPE_TRANSFER,
     SCOPE_WITHDRAW
 } from "../../contracts/interfaces/ISessionKeys.sol";
+import {SessionKeys} from "../../contracts/SessionKeys.sol";
 import {MockWallet} from "../../contracts/mocks/MockWallet.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
 import {House} from "./support/House.sol";
+import {
+    DEPOSIT_TYPEHASH,
+    DOMAIN_TYPEHASH,
+    GRANT_TYPEHASH,
+    LEND_TYPEHASH,
+    ORDER_TYPEHASH,
+    RECALL_TYPEHASH,
+    REVOKE_ALL_TYPEHASH,
+    REVOKE_TYPEHASH,
+    TRANSFER_TYPEHASH,
+    WITHDRAW_TYPEHASH
+} from "./support/TypeHashes.sol";
 import {vm} from "./support/Vm.sol";
 
 /// @notice Who may act for an owner, how far, and how it ends: session keys, intents, orders. Alice and bob have 100,000 of cash each,
 /// ETH is at 2,000, and the taker pays 0.05 %.
 contract KeysTest is House {
-    bytes32 private constant DOMAIN_TYPEHASH = keccak256(
-        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-    );
-    bytes32 private constant GRANT_TYPEHASH = keccak256(
-        "Grant(address owner,address key,uint8 scopes,uint64 markets,uint32 accounts,uint40 expiry,uint24 priceBand,uint48 dailyNotional,uint48 lossLimit,uint48 equityFloor,uint256 version,uint256 epoch)"
-    );
-    bytes32 private constant REVOKE_TYPEHASH = keccak256("Revoke(address owner,address key,uint256 version)");
-    bytes32 private constant REVOKE_ALL_TYPEHASH = keccak256("RevokeAll(address owner,uint256 epoch)");
-    bytes32 private constant ORDER_TYPEHASH = keccak256(
-        "Order(uint256 account,uint256 market,int256 size,uint256 limitPrice,uint256 triggerAbove,uint256 triggerBelow,uint256 executionFee,uint256 expiry,uint256 nonce,uint256 epoch,bool resting,bool postOnly,bool reduceOnly,bool fillOrKill)"
-    );
-    bytes32 private constant DEPOSIT_TYPEHASH = keccak256(
-        "Deposit(uint256 account,address token,uint256 amount,uint256 nonce,uint256 deadline,uint256 epoch)"
-    );
-    bytes32 private constant WITHDRAW_TYPEHASH = keccak256(
-        "Withdraw(uint256 account,address token,uint256 amount,address to,uint256 nonce,uint256 deadline,uint256 epoch)"
-    );
-    bytes32 private constant TRANSFER_TYPEHASH = keccak256(
-        "Transfer(uint256 from,uint256 to,address token,uint256 amount,uint256 nonce,uint256 deadline,uint256 epoch)"
-    );
-    bytes32 private constant LEND_TYPEHASH = keccak256(
-        "Lend(uint256 account,uint256 amount,uint256 nonce,uint256 deadline,uint256 epoch)"
-    );
-    bytes32 private constant RECALL_TYPEHASH = keccak256(
-        "Recall(uint256 account,uint256 amount,uint256 nonce,uint256 deadline,uint256 epoch)"
-    );
-
     uint48 private constant UNLIMITED = type(uint48).max;
     uint40 private constant END = uint40(START + 10 days);
     uint256 private constant DEADLINE = START + 1_000;
@@ -98,8 +84,8 @@ contract KeysTest is House {
         return _sign(signer, keccak256(abi.encode(GRANT_TYPEHASH, alice, key, g, version, epoch)));
     }
 
-    function _signRevoke(address signer, uint256 version) private view returns (bytes memory) {
-        return _sign(signer, keccak256(abi.encode(REVOKE_TYPEHASH, alice, key, version)));
+    function _signRevoke(address signer, uint256 version, uint256 epoch) private view returns (bytes memory) {
+        return _sign(signer, keccak256(abi.encode(REVOKE_TYPEHASH, alice, key, version, epoch)));
     }
 
     function _signRevokeAll(address signer, uint256 epoch) private view returns (bytes memory) {
@@ -224,8 +210,8 @@ contract KeysTest is House {
         return abi.encodeWithSelector(ISessionKeys.GrantTooWide.selector, field, value, maximum);
     }
 
-    function _lossLimit(address which, int256 loss, uint256 limit) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(ISessionKeys.KeyLossLimit.selector, which, loss, limit);
+    function _lossLimit(address which, int256 loss, uint256 left) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(ISessionKeys.KeyLossLimit.selector, which, loss, left);
     }
 
     function _expired(address which, uint256 expiry, uint256 time) private pure returns (bytes memory) {
@@ -244,16 +230,16 @@ contract KeysTest is House {
         return abi.encodeWithSelector(IExchange.OrderInLockdown.selector, order.account, order.nonce);
     }
 
-    // ---------------------------------------------------------------- what a key uses
+    // ---------------------------------------------------------------- what is left to a key: notional in 0.01 USD, losses in 0.0001 USD
 
-    function test_AUTH_2_WhatAKeyUsesIsCounted() public {
+    function test_AUTH_2_WhatAKeyUsesIsTakenOff() public {
         _give(alice, key, _grantOf(SCOPE_TRADE));
         // 2 bought at 2,001: 4,002 traded; lost 2 · 1 and 0.05 % of 4,002
         _settle(key, _order(2e18, 2_001e18));
         checkEq(sizeOf(main(alice), ETH), int256(2e18), "bought");
         KeyState memory s = _stateOf(key);
-        checkEq(s.tradedToday, 4_002e6, "traded");
-        checkEq(s.loss, 4.001e9, "lost");
+        checkEq(s.notionalLeft, 95_998e2, "of 100,000");
+        checkEq(s.lossLeft, 5.999e4, "of 10");
         // 1 sold at 2,003 as the maker, without a fee: 3 gained
         SignedOrder[] memory orders = new SignedOrder[](2);
         orders[0] = _signAs(key, signedOrder(main(alice), ETH, -1e18, 2_003e18, true, false).order);
@@ -262,17 +248,15 @@ contract KeysTest is House {
         matches[0] = Match(0, 1);
         exchange.settle(orders, matches);
         s = _stateOf(key);
-        checkEq(s.tradedToday, 6_005e6, "traded since");
-        checkEq(s.loss, 1.001e9, "lost since");
-        checkEq(s.lastDay, START / 1 days, "day");
+        checkEq(s.notionalLeft, 93_995e2, "after 2,003 more");
+        checkEq(s.lossLeft, 8.999e4, "with the gain");
         checkEq(s.version, 1, "version");
         check(s.live && s.parent == address(0), "alive, of the owner");
         check(keccak256(abi.encode(s.grant)) == keccak256(abi.encode(_grantOf(SCOPE_TRADE))), "the grant");
         passTime(1 days);
         s = _stateOf(key);
-        checkEq(s.tradedToday, 0, "a new day");
-        checkEq(s.loss, 1.001e9, "losses stay");
-        checkEq(s.lastDay, START / 1 days, "last day");
+        checkEq(s.notionalLeft, 100_000e2, "a new day");
+        checkEq(s.lossLeft, 8.999e4, "losses stay");
     }
 
     function test_AUTH_2_UseIsRoundedAgainstTheKey() public {
@@ -284,12 +268,12 @@ contract KeysTest is House {
         Match[] memory matches = new Match[](1);
         matches[0] = Match(0, 1);
         exchange.settle(orders, matches);
-        checkEq(_stateOf(key).tradedToday, 2_000e6 + 1, "traded, rounded up");
-        checkEq(_stateOf(key).loss, 0, "gain, rounded down");
+        checkEq(_stateOf(key).notionalLeft, 98_000e2 - 1, "traded, rounded up");
+        checkEq(_stateOf(key).lossLeft, 10e4, "gain, rounded down");
         // Bought a wei above it: the wei, and a fee of 1 USD and a fraction that is rounded up to a unit.
         _settle(key, _order(1e18, ETH_PRICE + 1));
-        checkEq(_stateOf(key).tradedToday, 4_000e6 + 2, "traded twice");
-        checkEq(_stateOf(key).loss, 1e9 + 2, "loss, rounded up");
+        checkEq(_stateOf(key).notionalLeft, 96_000e2 - 2, "traded twice");
+        checkEq(_stateOf(key).lossLeft, 9e4 - 1, "loss, rounded up");
     }
 
     // ---------------------------------------------------------------- what a key may do
@@ -329,31 +313,30 @@ contract KeysTest is House {
         g.lossLimit = UNLIMITED;
         _give(alice, key, g);
         _trade(key, 50e18); // 100,000
-        bytes memory over = abi.encodeWithSelector(ISessionKeys.KeyNotionalLimit.selector, key, 100_020e6, 100_000e6);
-        _tradeRefused(key, 0.01e18, over);
+        _tradeRefused(key, 0.01e18, abi.encodeWithSelector(ISessionKeys.KeyNotionalLimit.selector, key, 20e2, 0));
         passTime(1 days);
         _trade(key, 0.01e18);
-        checkEq(_stateOf(key).tradedToday, 20e6, "of the new day");
-        checkEq(_stateOf(key).lastDay, START / 1 days + 1, "the new day");
+        checkEq(_stateOf(key).notionalLeft, 99_980e2, "of the new day");
         g.dailyNotional = UNLIMITED;
         _give(alice, key, g);
         _trade(key, -50e18);
         _trade(key, 1e18);
-        checkEq(_stateOf(key).tradedToday, 102_000e6, "without a limit");
+        checkEq(_stateOf(key).notionalLeft, type(uint256).max, "without a limit");
+        checkEq(_stateOf(key).lossLeft, type(uint256).max, "likewise");
     }
 
     function test_AUTH_2_LossLimit() public {
         _give(alice, key, _grantOf(SCOPE_TRADE));
         _trade(key, 10e18); // 0.05 % of 20,000
-        _tradeRefused(key, 0.01e18, _lossLimit(key, 10.01e9, 10e9));
-        _give(alice, key, _grantOf(SCOPE_TRADE)); // a new grant starts from zero
+        _tradeRefused(key, 0.01e18, _lossLimit(key, 0.01e4, 0));
+        _give(alice, key, _grantOf(SCOPE_TRADE)); // a new grant starts anew
         _trade(key, 0.01e18);
-        checkEq(_stateOf(key).loss, 0.01e9, "of the new grant");
+        checkEq(_stateOf(key).lossLeft, 9.99e4, "of the new grant");
     }
 
     function test_AUTH_2_EquityFloor() public {
         Grant memory g = _grantOf(SCOPE_TRADE);
-        (g.equityFloor, g.lossLimit) = (99_995, UNLIMITED);
+        (g.equityFloor, g.lossLimit) = (99_995, 100);
         _give(alice, key, g);
         AccountId id = main(alice);
         _tradeRefused(key, 1e18, abi.encodeWithSelector(ISessionKeys.FlowsNotTracked.selector, id));
@@ -367,7 +350,7 @@ contract KeysTest is House {
         _tradeRefused(key, 0.01e18, below);
         setPrice(ETH, 2_002e18); // 5 · 2 earned
         _settle(key, _order(1e18, 2_002e18));
-        checkEq(_stateOf(key).loss, 6.001e9, "fees of 5 and of 0.05 % of 2,002");
+        checkEq(_stateOf(key).lossLeft, 93.999e4, "fees of 5 and of 0.05 % of 2,002");
     }
 
     function test_AUTH_2_KeysForReductionsAndForCancelling() public {
@@ -403,6 +386,17 @@ contract KeysTest is House {
         _giveRefused(alice, key, _grantOf(0), _tooWide("scopes", 0, 255));
         g.priceBand = 1_000_001;
         _giveRefused(alice, key, g, _tooWide("priceBand", 1_000_001, 1_000_000));
+        g = _grantOf(SCOPE_TRADE);
+        g.dailyNotional = 10e9 + 1;
+        _giveRefused(alice, key, g, _tooWide("dailyNotional", 10e9 + 1, 10e9));
+        (g.dailyNotional, g.lossLimit) = (10e9, 100e6 + 1);
+        _giveRefused(alice, key, g, _tooWide("lossLimit", 100e6 + 1, 100e6));
+        (g.lossLimit, g.expiry) = (100e6, 1 << 32);
+        _giveRefused(alice, key, g, _tooWide("expiry", 1 << 32, type(uint32).max));
+        g.expiry = type(uint32).max;
+        _give(alice, key, g);
+        checkEq(_stateOf(key).notionalLeft, 10e11, "all of it");
+        checkEq(_stateOf(key).lossLeft, 100e10, "likewise");
         g = _grantOf(SCOPE_TRADE);
         g.expiry = uint40(START - 1);
         _giveRefused(alice, key, g, _expired(key, START - 1, START));
@@ -453,13 +447,15 @@ contract KeysTest is House {
         _chain();
         _giveRefused(grandchild, last, _grantOf(SCOPE_TRADE), _tooWide("depth", 3, 2));
         // A living key of somebody else's cannot be taken over, a dead one can; one's own can be granted anew.
-        _give(alice, last, _grantOf(SCOPE_CANCEL));
+        Grant memory brief = _grantOf(SCOPE_CANCEL);
+        brief.expiry = uint40(START + 1 hours);
+        _give(alice, last, brief);
         bytes memory taken = abi.encodeWithSelector(ISessionKeys.KeyTaken.selector, alice, last, address(0));
         _giveRefused(key, last, _grantOf(SCOPE_TRADE), taken);
-        _revoke(alice, last);
+        vm.warp(START + 1 hours + 1);
         _give(key, last, _grantOf(SCOPE_TRADE));
         _give(key, last, _grantOf(SCOPE_TRADE));
-        checkEq(_stateOf(last).version, 4, "three grants and a revocation");
+        checkEq(_stateOf(last).version, 3, "three grants");
         _give(alice, last, _grantOf(SCOPE_CANCEL)); // the owner may always
         check(_stateOf(last).parent == address(0), "the owner's again");
     }
@@ -467,13 +463,13 @@ contract KeysTest is House {
     function test_AUTH_3_KeysUseWhatTheKeysAboveThemHave() public {
         _chain();
         _trade(grandchild, 6e18); // 0.05 % of 12,000
-        checkEq(_stateOf(grandchild).loss, 6e9, "its own");
-        checkEq(_stateOf(child).loss, 6e9, "above it");
-        checkEq(_stateOf(key).tradedToday, 12_000e6, "at the top");
+        checkEq(_stateOf(grandchild).lossLeft, 4e4, "its own");
+        checkEq(_stateOf(child).lossLeft, 4e4, "above it");
+        checkEq(_stateOf(key).notionalLeft, 88_000e2, "at the top");
         _give(child, grandchild, _grantOf(SCOPE_TRADE));
         // 0.05 % of 9,000 more, which the new grant has not used
-        _tradeRefused(grandchild, 4.5e18, _lossLimit(child, 10.5e9, 10e9));
-        _tradeRefused(key, 4.5e18, _lossLimit(key, 10.5e9, 10e9));
+        _tradeRefused(grandchild, 4.5e18, _lossLimit(child, 4.5e4, 4e4));
+        _tradeRefused(key, 4.5e18, _lossLimit(key, 4.5e4, 4e4));
     }
 
     // ---------------------------------------------------------------- how it ends
@@ -511,6 +507,16 @@ contract KeysTest is House {
         _revoke(alice, key);
         _tradeRefused(grandchild, 1e18, _revoked(key));
         check(!_stateOf(child).live && !_stateOf(grandchild).live, "below a dead key");
+        _giveRefused(alice, key, _grantOf(SCOPE_TRADE | SCOPE_GRANT), _revoked(key));
+        _giveRefused(child, key, _grantOf(SCOPE_TRADE), _revoked(key));
+        // Nor is what was below it granted anew, by whomever.
+        _giveRefused(alice, child, _grantOf(SCOPE_TRADE), _revoked(key));
+        _giveRefused(alice, grandchild, _grantOf(SCOPE_TRADE), _revoked(key));
+        _tradeRefused(key, 1e18, _revoked(key));
+    }
+
+    function test_REV_2_NothingRevivesWhatIsBelowANewGrant() public {
+        _chain();
         _give(alice, key, _grantOf(SCOPE_TRADE | SCOPE_GRANT));
         _trade(key, 1e18);
         _tradeRefused(child, 1e18, _revoked(key));
@@ -527,12 +533,18 @@ contract KeysTest is House {
         exchange.revokeAll();
         checkEq(_epoch(), 1, "epoch");
         _settleRefused(key, o, abi.encodeWithSelector(IExchange.OrderEpochMismatch.selector, 0, 1));
-        _tradeRefused(key, 1e18, _revoked(key));
-        _tradeRefused(grandchild, 1e18, _revoked(grandchild));
-        check(!_stateOf(key).live && !_stateOf(grandchild).live, "of an old epoch");
-        _giveRefused(key, child, _grantOf(SCOPE_TRADE), _revoked(key));
-        _give(alice, key, _grantOf(SCOPE_TRADE));
+        o = _order(1e18, ETH_PRICE);
+        _settleRefused(key, o, _badSignature(o));
+        o = _order(1e18, ETH_PRICE);
+        _settleRefused(grandchild, o, _badSignature(o));
+        KeyState memory nothing;
+        check(keccak256(abi.encode(_stateOf(key))) == keccak256(abi.encode(nothing)), "forgotten");
+        _giveRefused(key, child, _grantOf(SCOPE_TRADE), _unknown(key));
+        _revokeRefused(alice, key, _unknown(key));
+        _give(alice, key, _grantOf(SCOPE_TRADE | SCOPE_GRANT));
         _trade(key, 1e18);
+        o = _order(1e18, ETH_PRICE);
+        _settleRefused(child, o, _badSignature(o)); // of before, though its parent lives again
     }
 
     function test_REV_1_GrantsAndRevocationsBySignature() public {
@@ -550,15 +562,25 @@ contract KeysTest is House {
         // A key signs no grant in the owner's place, and no revocation.
         bytes memory byKey = _signGrant(key, g, 1, 0);
         _refused(keeper, abi.encodeCall(exchange.grantFor, (alice, key, g, byKey)), _invalid(0, 1));
-        byKey = _signRevoke(key, 1);
+        byKey = _signRevoke(key, 1, 0);
         _refused(keeper, abi.encodeCall(exchange.revokeFor, (alice, key, byKey)), _invalid(0, 1));
-        bytes memory end = _signRevoke(alice, 1);
+        bytes memory end = _signRevoke(alice, 1, 0);
         vm.prank(keeper);
         exchange.revokeFor(alice, key, end);
         _tradeRefused(key, 1e18, _revoked(key));
         _refused(keeper, abi.encodeCall(exchange.revokeFor, (alice, key, end)), _invalid(0, 2));
-        end = _signRevoke(alice, 2);
+        end = _signRevoke(alice, 2, 0);
         _refused(keeper, abi.encodeCall(exchange.revokeFor, (alice, key, end)), _unknown(key));
+    }
+
+    function test_REV_2_ARevocationIsOfItsEpoch() public {
+        bytes memory end = _signRevoke(alice, 1, 0);
+        _give(alice, key, _grantOf(SCOPE_TRADE));
+        vm.prank(alice);
+        exchange.revokeAll();
+        _give(alice, key, _grantOf(SCOPE_TRADE)); // the first of the new epoch
+        _refused(keeper, abi.encodeCall(exchange.revokeFor, (alice, key, end)), _invalid(1, 1));
+        _trade(key, 1e18);
     }
 
     function test_REV_2_AllIsRevokedBySignatureOnce() public {
@@ -848,6 +870,61 @@ contract KeysTest is House {
         _refused(keeper, abi.encodeCall(exchange.settleEach, (orders, new Match[](0))), none);
     }
 
+    /// @dev Three matches: of bob with alice, of a wallet that burns all gas it is given with alice, of carol with alice's second account.
+    function _withABurner(MockWallet wallet) private returns (SignedOrder[] memory orders, Match[] memory matches) {
+        keys[address(wallet)] = keys[carol];
+        giveCash(main(address(wallet)), 10_000e18);
+        giveCash(main(carol), 100_000e18);
+        giveCash(second, 100_000e18);
+        wallet.setAnswer(MockWallet.Answer.BurnGas);
+        (orders, matches) = (new SignedOrder[](5), new Match[](3));
+        orders[0] = signedOrder(main(bob), ETH, -1e18, ETH_PRICE, true, false);
+        orders[1] = signedOrder(main(address(wallet)), ETH, -1e18, ETH_PRICE, true, false);
+        orders[2] = signedOrder(main(carol), BTC, -1e18, BTC_PRICE, true, false);
+        orders[3] = signedOrder(main(alice), ETH, 2e18, ETH_PRICE, false, false);
+        orders[4] = signedOrder(second, BTC, 1e18, BTC_PRICE, false, false);
+        (matches[0], matches[1], matches[2]) = (Match(0, 3), Match(1, 3), Match(2, 4));
+    }
+
+    /// @dev Filled amounts, sizes and open interest are those of the matches that went through.
+    function _whole(SignedOrder[] memory orders, bool[] memory settled) private view {
+        uint256[5] memory done;
+        for (uint256 i = 0; i < 3; ++i) done[i] = settled[i] ? 1e18 : 0;
+        (done[3], done[4]) = (done[0] + done[1], done[2]);
+        for (uint256 i = 0; i < 5; ++i) {
+            Order memory o = orders[i].order;
+            checkEq(exchange.filled(o.account, o.nonce), done[i], "filled");
+            checkEq(sizeOf(o.account, o.market), i < 3 ? -int256(done[i]) : int256(done[i]), "size");
+        }
+        checkEq(openInterestOf(ETH), done[3], "open interest of ETH");
+        checkEq(openInterestOf(BTC), done[4], "open interest of BTC");
+    }
+
+    function test_OB_2_SettleEachOutOfGasLeavesNothingHalfDone() public {
+        MockWallet wallet = new MockWallet(carol);
+        (SignedOrder[] memory orders, Match[] memory matches) = _withABurner(wallet);
+        bytes memory data = abi.encodeCall(exchange.settleEach, (orders, matches));
+        uint256 outcomes = 0; // bitmap of which matches went through
+        for (uint256 gas = 100_000; gas <= 1_600_000; gas += 10_000) {
+            uint256 start = vm.snapshotState();
+            (bool ok, bytes memory answer) = address(exchange).call{gas: gas}(data);
+            bool[] memory settled = ok ? abi.decode(answer, (bool[])) : new bool[](3);
+            _whole(orders, settled);
+            outcomes |= 1 << ((settled[0] ? 1 : 0) | (settled[1] ? 2 : 0) | (settled[2] ? 4 : 0));
+            // Whoever has gas, and a wallet that answers, settle the rest.
+            wallet.setAnswer(MockWallet.Answer.Honest);
+            exchange.settleEach(orders, matches);
+            for (uint256 i = 0; i < 3; ++i) settled[i] = true;
+            _whole(orders, settled);
+            vm.revertToState(start);
+        }
+        checkEq(
+            outcomes,
+            (1 << 0) | (1 << 1) | (1 << 5),
+            "none; the first, no gas for the third; all but the wallet's"
+        );
+    }
+
     function test_OB_2_AnOrderIsNotNamedTwice() public {
         (SignedOrder[] memory orders, ) = _three();
         SignedOrder[] memory four = new SignedOrder[](4);
@@ -887,7 +964,7 @@ contract KeysTest is House {
         vm.prank(address(wallet));
         exchange.grant(address(wallet), key, _grantOf(SCOPE_TRADE));
         _settle(key, o);
-        checkEq(exchange.sessionKey(address(wallet), key).tradedToday, 2_000e6, "used by the key");
+        checkEq(exchange.sessionKey(address(wallet), key).notionalLeft, 98_000e2, "used by the key");
     }
 
     function test_AUTH_1_NobodysSignature() public {
@@ -947,15 +1024,75 @@ contract KeysTest is House {
         o.executionFee = 5e18;
         (SignedOrder[] memory orders, Match[] memory matches) = _meeting(key, o);
         exchange.settleForFee(orders, matches, main(keeper));
-        checkEq(_stateOf(key).loss, 7e9, "0.05 % of 4,000, and 5");
-        checkEq(_stateOf(key).tradedToday, 4_000e6, "a fee is no trade");
+        checkEq(_stateOf(key).lossLeft, 3e4, "less 0.05 % of 4,000, and 5");
+        checkEq(_stateOf(key).notionalLeft, 96_000e2, "a fee is no trade");
         checkEq(cashOf(main(keeper)), 5e18, "paid");
         o = _order(-2e18, ETH_PRICE);
         o.executionFee = 5e18;
         (orders, matches) = _meeting(key, o);
         bytes memory data = abi.encodeCall(exchange.settleForFee, (orders, matches, main(keeper)));
-        _refused(keeper, data, _lossLimit(key, 14e9, 10e9));
+        _refused(keeper, data, _lossLimit(key, 7e4, 3e4));
         exchange.settle(orders, matches);
-        checkEq(_stateOf(key).loss, 9e9, "no fee without who takes it");
+        checkEq(_stateOf(key).lossLeft, 1e4, "no fee without who takes it");
+    }
+
+    // ---------------------------------------------------------------- limits by themselves
+
+    function testFuzz_AUTH_2_WhatIsLeftIsTheLimitLessUses(uint256 value, int256 lost) public {
+        KeyLimits limits = new KeyLimits();
+        value %= 200_000e36; // [wad²]
+        lost %= 20e36;
+        vm.prank(alice);
+        limits.grant(alice, key, _grantOf(SCOPE_TRADE));
+        // Σ of two uses, each rounded up to 0.01 and 0.0001 USD
+        uint256 notional = (value + 1e34 - 1) / 1e34;
+        int256 loss = lost / 1e32;
+        if (lost > loss * 1e32) ++loss;
+        bool fits = 2 * notional <= 100_000e2 && 2 * loss <= 10e4;
+        bool went;
+        try limits.use(main(alice), key, value, lost) {
+            try limits.use(main(alice), key, value, lost) {
+                went = true;
+            } catch {}
+        } catch {}
+        check(went == fits, "fits");
+        if (!fits) return;
+        checkEq(limits.sessionKey(alice, key).notionalLeft, 100_000e2 - 2 * notional, "notional left");
+        checkEq(limits.sessionKey(alice, key).lossLeft, uint256(10e4 - 2 * loss), "loss left");
+    }
+
+    function test_AUTH_2_GainsAreKeptUpToABound() public {
+        KeyLimits limits = new KeyLimits();
+        Grant memory g = _grantOf(SCOPE_TRADE);
+        g.lossLimit = 100e6;
+        vm.prank(alice);
+        limits.grant(alice, key, g);
+        limits.use(main(alice), key, 0, -9e42); // 9 million are gained
+        checkEq(limits.sessionKey(alice, key).lossLeft, 109e10, "9 million more");
+        limits.use(main(alice), key, 0, -1e42); // 2^40 − 1 would be no limit
+        checkEq(limits.sessionKey(alice, key).lossLeft, 1_099_511_627_774, "the most");
+        limits.use(main(alice), key, 0, 1_099_511_627_774e32);
+        checkEq(limits.sessionKey(alice, key).lossLeft, 0, "all lost");
+        vm.expectRevert(_lossLimit(key, 1, 0));
+        limits.use(main(alice), key, 0, 1);
+    }
+}
+
+/// @notice Session keys whose uses need no trade.
+contract KeyLimits is SessionKeys {
+    function use(AccountId account, address key, uint256 value, int256 lost) external {
+        _use(account, 0, key, value, lost, 1, 1);
+    }
+
+    function _authorOf(address, uint256, bytes32, bytes calldata) internal pure override returns (bool, address) {
+        return (false, address(0));
+    }
+
+    function _epochOf(address) internal pure override returns (uint256) {
+        return 0;
+    }
+
+    function _netEquityOf(AccountId) internal pure override returns (int256) {
+        return 0;
     }
 }

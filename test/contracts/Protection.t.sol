@@ -6,12 +6,12 @@ import {IExchange} from "../../contracts/interfaces/IExchange.sol";
 import {IVault} from "../../contracts/interfaces/IVault.sol";
 import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
-import {Call, Guard, PendingGuard} from "../../contracts/types/LedgerTypes.sol";
+import {Call, Fill, Guard, PendingGuard} from "../../contracts/types/LedgerTypes.sol";
 import {House} from "./support/House.sol";
 import {vm} from "./support/Vm.sol";
 
-/// @notice What owners put between their accounts and a thief: payees, delay, guardian, lockdown; exits, counted flows, and deposits
-/// by permit.
+/// @notice What owners put between their accounts and a thief: payees, delay, guardian, lockdown; exits, counted flows, caps on exposure,
+/// and deposits by permit.
 contract ProtectionTest is House {
     bytes32 private constant PERMIT_TYPEHASH = keccak256(
         "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
@@ -296,5 +296,131 @@ contract ProtectionTest is House {
         calls[0] = Call(address(vault), abi.encodeCall(IVault.push, (address(usdc), alice, 1)));
         bytes memory foreign = abi.encodeWithSelector(IClearingHouseCore.InvalidBatchTarget.selector, address(vault));
         _refused(alice, abi.encodeCall(IClearingHouseCore.batch, (calls)), foreign);
+    }
+
+    // ---------------------------------------------------------------- caps on exposure
+
+    function _setCap(uint256 underlying, uint256 cap) private {
+        vm.prank(alice);
+        ch.setExposureCap(id, underlying, cap);
+    }
+
+    /// @dev Bob sells to alice, or buys from her, at the index price.
+    function _fill(uint256 market, int256 size) private view returns (Fill memory) {
+        return Fill(main(bob), id, market, size, market == BTC ? BTC_PRICE : ETH_PRICE, 0);
+    }
+
+    function _make(Fill memory fill) private {
+        Fill[] memory fills = new Fill[](1);
+        fills[0] = fill;
+        vm.prank(address(exchange));
+        ch.trade(fills);
+    }
+
+    function _beyond(Fill memory fill, uint256 exposure, uint256 cap) private {
+        Fill[] memory fills = new Fill[](1);
+        fills[0] = fill;
+        bytes memory reason = abi.encodeWithSelector(IClearingHouseCore.ExposureCap.selector, id, ETH, exposure, cap);
+        _refused(address(exchange), abi.encodeCall(ch.trade, (fills)), reason);
+    }
+
+    function _exposure(int256 held, uint256 cap) private view {
+        (int256 size, uint256 most) = ch.exposure(id, ETH);
+        check(size == held && most == cap, "exposure");
+    }
+
+    function test_CRE_1_NothingIsOpenedBeyondACap() public {
+        giveCash(main(bob), 10_000e18);
+        _exposure(0, type(uint256).max);
+        _setCap(ETH, 2e18);
+        _make(_fill(ETH, 2e18));
+        _exposure(2e18, 2e18);
+        _beyond(_fill(ETH, 0.01e18), 2.01e18, 2e18);
+        _beyond(_fill(ETH, -4.01e18), 2.01e18, 2e18);
+        _make(_fill(ETH, -4e18));
+        _exposure(-2e18, 2e18);
+        _make(_fill(BTC, 0.05e18)); // has no cap
+        _setCap(ETH, type(uint256).max);
+        _make(_fill(ETH, -0.01e18));
+        _exposure(-2.01e18, type(uint256).max);
+    }
+
+    /// @dev As maker, too.
+    function test_CRE_1_WhatIsHeldMayStayAndShrink() public {
+        giveCash(main(bob), 10_000e18);
+        _make(_fill(ETH, 2e18));
+        _setCap(ETH, 1e18);
+        withdrawCash(id, 1e18);
+        _make(_fill(ETH, -0.5e18));
+        Fill memory fill = Fill(id, main(bob), ETH, -0.1e18, ETH_PRICE, 0);
+        _beyond(fill, 1.6e18, 1e18);
+        fill.size = 1.5e18;
+        _make(fill);
+        _setCap(ETH, 0);
+        _beyond(_fill(ETH, 0.01e18), 0.01e18, 0);
+    }
+
+    function test_CRE_1_MarketsOfAnUnderlyingAreNetted() public {
+        giveCash(main(bob), 10_000e18);
+        ch.setMarket(2, marketParams(ETH, 0.01e18));
+        _setCap(ETH, 2e18);
+        _make(_fill(ETH, 2e18));
+        _make(_fill(2, -1e18));
+        _exposure(1e18, 2e18);
+        _make(_fill(ETH, 1e18));
+        _beyond(_fill(2, 0.01e18), 2.01e18, 2e18);
+        _make(_fill(2, -4e18)); // 3 − 5
+        _beyond(_fill(ETH, -0.01e18), 2.01e18, 2e18);
+    }
+
+    /// @dev What counts is where a call ends.
+    function test_CRE_1_FillsOfOneCallAreNetted() public {
+        giveCash(main(bob), 10_000e18);
+        _setCap(ETH, 2e18);
+        Fill[] memory fills = new Fill[](2);
+        (fills[0], fills[1]) = (_fill(ETH, 3e18), _fill(ETH, -1e18));
+        vm.prank(address(exchange));
+        ch.trade(fills);
+        _exposure(2e18, 2e18);
+    }
+
+    /// @dev Long 4 at 2,000 on 1,000; at 1,800 E = 196 is below MM, 216. A taker's own cap holds him back, the account's holds nobody.
+    function test_CRE_1_ALiquidationPassesTheAccountsCapNotTheTakers() public {
+        giveCash(main(bob), 10_000e18);
+        giveCash(main(carol), 10_000e18);
+        _make(_fill(ETH, 4e18));
+        _setCap(ETH, 0);
+        setPrice(ETH, 1_800e18);
+        vm.prank(carol);
+        ch.setExposureCap(main(carol), ETH, 0);
+        vm.prank(carol);
+        (bool done, bytes memory why) = address(ch).call(abi.encodeCall(ch.liquidate, (id, main(carol), anyTerms())));
+        check(!done && bytes4(why) == IClearingHouseCore.ExposureCap.selector, "beyond the taker's");
+        vm.prank(carol);
+        ch.setExposureCap(main(carol), ETH, 4e18);
+        liquidate(id, main(carol));
+        (int256 held, ) = ch.exposure(main(carol), ETH);
+        check(held > 0 && held <= 4e18, "taken over");
+    }
+
+    function test_CRE_1_OnlyTheOwnerSetsCapsAndRaisesNoneInALockdown() public {
+        bytes memory set = abi.encodeCall(ch.setExposureCap, (id, ETH, 1e18));
+        _refused(bob, set, abi.encodeWithSelector(IClearingHouseCore.NotOwner.selector, id, bob));
+        set = abi.encodeCall(ch.setExposureCap, (id, 256, 1e18));
+        bytes32 name = "underlying";
+        _refused(
+            alice,
+            set,
+            abi.encodeWithSelector(IClearingHouseCore.ParameterOutOfBounds.selector, name, 256, 0, 255)
+        );
+        _setCap(ETH, 2e18);
+        vm.prank(alice);
+        ch.lockDown(alice);
+        _setCap(ETH, 1e18);
+        _setCap(BTC, 0);
+        bytes memory locked = abi.encodeWithSelector(IClearingHouseCore.LockedDown.selector, alice, block.timestamp);
+        _refused(alice, abi.encodeCall(ch.setExposureCap, (id, ETH, 1e18 + 1)), locked);
+        _refused(alice, abi.encodeCall(ch.setExposureCap, (id, ETH, type(uint256).max)), locked);
+        _exposure(0, 1e18);
     }
 }

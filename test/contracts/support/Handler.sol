@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {MockV3Aggregator} from "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol";
+import {Bytes} from "@openzeppelin/contracts/utils/Bytes.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {Exchange} from "../../../contracts/Exchange.sol";
@@ -290,7 +291,10 @@ contract Handler is House {
             check(to.ownerOf() == from.ownerOf() && !to.equals(from), "TRANSFER to another owner");
             _mayHaveLeft(from, all[_indexOf(from)]);
             int256 sum = all[_indexOf(from)].equity + all[_indexOf(to)].equity;
-            checkLe(assess(from).equity + assess(to).equity, sum + _wei(), "TRANSFER_KEEPS_EQUITY");
+            // An auction that ends gives lenders back what its flag has taken from them.
+            int256 released = int256(_flaggedLending) - int256(uint256(lendingPool().flaggedDeficit));
+            if (released < 0) released = 0;
+            checkLe(assess(from).equity + assess(to).equity, sum + released + _wei(), "TRANSFER_KEEPS_EQUITY");
             if (_flaggedLending == 0)
                 checkLe(sum - _wei(), assess(from).equity + assess(to).equity, "TRANSFER_KEEPS_EQUITY");
             _othersUnchanged(all, from, to, to, 0, "TRANSFER_LEAVES_OTHERS");
@@ -373,9 +377,12 @@ contract Handler is House {
             _digest("lend");
         } catch (bytes memory reason) {
             _requireTyped(reason);
+            uint256 amount = units * USDC_UNIT;
+            // Of flagged deficits it bears its part at once.
+            int256 borne = int256((amount * _flaggedLending) / (lendingPool().lent + amount));
+            if (_flaggedLending != 0) borne += _wei();
             bool allowed =
-                b.cash >= units * USDC_UNIT + b.loss &&
-                    b.risk.equity - int256(b.profit) >= int256(b.risk.initialMargin);
+                b.cash >= amount + b.loss && b.risk.equity - int256(b.profit) - borne >= int256(b.risk.initialMargin);
             if (ch.account(id).flags & FLAG_OPENED == 0) check(!allowed, "LEND_WITHIN_MARGIN refused");
         }
     }
@@ -525,6 +532,8 @@ contract Handler is House {
             }
             _opened(maker, market, sizes[0]);
             _opened(taker, market, sizes[1]);
+            _withinCap(maker, market, sizes[0]);
+            _withinCap(taker, market, sizes[1]);
             uint256 index = priceOf(market);
             uint256 distance = price > index ? price - index : index - price;
             checkLe(distance * 1e6, index * 5_000, "PRICE_BAND");
@@ -532,7 +541,47 @@ contract Handler is House {
             _digest("trade");
         } else {
             _requireTyped(reason);
+            if (bytes4(reason) == IClearingHouseCore.ExposureCap.selector) _heldBack(reason);
         }
+    }
+
+    /// @notice Anybody's cap on a market's underlying; the whale has none, for it must be able to take everything over.
+    function capExposure(uint256 seed) external {
+        AccountId id = _roll(seed, 0) % 4 == 0 ? _ids[TAKER] : _trader(seed, 1);
+        uint256 underlying = _roll(seed, 2) % MARKETS;
+        uint256 cap = _part(_magnitude(sizeOf(id, underlying)) * 2, _roll(seed, 3));
+        if (_roll(seed, 4) % 2 == 0) cap = type(uint256).max;
+        bytes memory call = abi.encodeCall(ch.setExposureCap, (id, underlying, cap));
+        if (_roll(seed, 5) % 8 == 0)
+            _mustFail(_ids[WHALE].ownerOf(), address(ch), call, IClearingHouseCore.NotOwner.selector);
+        Assessment[] memory all = _assessSome(id, id);
+        vm.prank(id.ownerOf());
+        ch.setExposureCap(id, underlying, cap);
+        _othersUnchanged(all, id, id, id, 0, "CAP_LEAVES_OTHERS");
+        _sameOf(id, all[_indexOf(id)], "CAP_LEAVES_THE_ACCOUNT");
+        ++done["cap exposure"];
+    }
+
+    /// @dev Each market has an underlying of its own here.
+    function _withinCap(AccountId id, uint256 market, int256 before) private view {
+        (int256 held, uint256 cap) = ch.exposure(id, market);
+        checkEq(held, sizeOf(id, market), "EXPOSURE is the size");
+        if (_magnitude(held) > _magnitude(before)) checkLe(_magnitude(held), cap, "EXPOSURE_CAP");
+    }
+
+    /// @dev A cap holds back only what would grow beyond it.
+    function _heldBack(bytes memory reason) private {
+        (AccountId id, uint256 market, uint256 exposure, uint256 cap) = abi.decode(
+            Bytes.slice(reason, 4),
+            (AccountId, uint256, uint256, uint256)
+        );
+        (int256 held, uint256 most) = ch.exposure(id, market);
+        check(cap == most && exposure > cap && exposure > _magnitude(held), "EXPOSURE_CAP holds back for nothing");
+        ++done["held back by a cap"];
+    }
+
+    function _magnitude(int256 size) private pure returns (uint256) {
+        return uint256(size < 0 ? -size : size);
     }
 
     /// @dev Who raised a size above the soft cap has the surcharge beyond IM.
@@ -623,8 +672,12 @@ contract Handler is House {
     function settleMarket(uint256 seed) external {
         uint256 market = seed % MARKETS;
         AccountId[] memory list = new AccountId[](1 + (_roll(seed, 0) % 8));
-        for (uint256 i = 0; i < list.length; ++i) list[i] = _ids[_roll(seed, 1 + i) % _ids.length];
-        Assessment[] memory all = _assessAll();
+        uint256 listed = 0; // bitmap
+        for (uint256 i = 0; i < list.length; ++i) {
+            uint256 place = _roll(seed, 1 + i) % _ids.length;
+            (list[i], listed) = (_ids[place], listed | (1 << place));
+        }
+        Assessment[] memory all = _assess(_drawn() | listed);
         uint256[] memory debts = lens.debts(_ids);
         uint256 pool = poolOf(market).cash;
         bool owing = lossOf(market).badDebt != 0;
@@ -1406,13 +1459,9 @@ contract Handler is House {
     function _below(uint256 seed) private returns (AccountId id) {
         uint256 start = _roll(seed, 0) % TRADERS;
         for (uint256 jumps = 0; ; ++jumps) {
-            (Assessment[] memory all, ) = lens.assess(_ids, ALL);
-            for (uint256 i = 0; i < TRADERS; ++i) {
-                id = _ids[(start + i) % TRADERS];
-                Assessment memory a = all[(start + i) % TRADERS];
-                if (a.equity < int256(a.maintenanceMargin)) return id;
-            }
-            if (jumps == 3) return id;
+            uint256 place = lens.firstBelow(_ids, start, TRADERS);
+            if (place < TRADERS) return _ids[place];
+            if (jumps == 3) return _ids[(start + TRADERS - 1) % TRADERS];
             _jump(_roll(seed, 300 + jumps) % 2, _roll(seed, 310 + jumps));
         }
     }
@@ -1432,15 +1481,15 @@ contract Handler is House {
         return _roll(seed, 201) % 2 == 0 ? priceOf(market) : price;
     }
 
-    function _assessAll() private returns (Assessment[] memory) {
-        return _assess(ALL);
+    /// @dev Bitmap of about an eighth of all accounts, drawn anew each time: what changes strangers' accounts shows soon enough.
+    function _drawn() private returns (uint256) {
+        uint256 draw = uint256(keccak256(abi.encode(++draws)));
+        return draw & (draw >> 64) & (draw >> 128) & ALL;
     }
 
-    /// @dev These two and about an eighth of all, drawn anew each time: what changes strangers' accounts shows soon enough.
+    /// @dev These two and those drawn.
     function _assessSome(AccountId x, AccountId y) private returns (Assessment[] memory) {
-        uint256 draw = uint256(keccak256(abi.encode(++draws)));
-        uint256 drawn = draw & (draw >> 64) & (draw >> 128) & ALL;
-        return _assess(drawn | (1 << _indexOf(x)) | (1 << _indexOf(y)));
+        return _assess(_drawn() | (1 << _indexOf(x)) | (1 << _indexOf(y)));
     }
 
     /// @dev [wad] What roundings of one action can add up to: some wei, and some shares of the lending pool, which are worth more than a

@@ -118,12 +118,27 @@ contract Lens {
         for (uint256 i = 0; i < ids.length; ++i) {
             Account memory account = _ledger.account(ids[i]);
             bool means = account.cash >= CASH_UNIT || account.collaterals != 0;
-            if (means && viewOf(ids[i], markets).flat) places |= 1 << i;
+            if (means && _holdingsOf(ids[i], markets).flat) places |= 1 << i;
         }
     }
 
+    /// @notice Place of the first of the `count` first accounts, counted from `start`, that is below MM; `count` if none is.
+    function firstBelow(AccountId[] calldata ids, uint256 start, uint256 count) external view returns (uint256 place) {
+        for (uint256 i = 0; i < count; ++i) {
+            place = (start + i) % count;
+            Assessment memory a = _ledger.assess(ids[place]);
+            if (a.equity < int256(a.maintenanceMargin)) return place;
+        }
+        return count;
+    }
+
     function viewOf(AccountId id, uint256 markets) public view returns (View memory v) {
+        v = _holdingsOf(id, markets);
         v.risk = _ledger.assess(id);
+    }
+
+    /// @dev All of an account but its risk.
+    function _holdingsOf(AccountId id, uint256 markets) private view returns (View memory v) {
         v.cash = _ledger.account(id).cash;
         (v.lent, v.debt, ) = _ledger.loans(id);
         v.flat = v.debt == 0;
