@@ -1,24 +1,27 @@
-import { MAX_PRICE, PPM } from "../risk/fixed.ts";
+import { MAX_PRICE, PPM, WAD } from "../risk/fixed.ts";
 import { RiskError } from "../risk/errors.ts";
 import { accountParts } from "../sdk/accountId.ts";
+import { ANY } from "../sdk/instructions.ts";
+import type { Instruction } from "../sdk/instructions.ts";
+import { LOT, MAX_FEE_DIVISOR } from "../sdk/orders.ts";
 import type { Order, SignedOrder } from "../sdk/orders.ts";
+import type { RefusalName } from "../sdk/refusals.ts";
 import { SCOPES } from "../sdk/sessionKeys.ts";
 import { orderScopes, limitsRefusal, rightsRefusal } from "./authority.ts";
 import type { KeyTrade } from "./authority.ts";
-import { accountKey, CANCELLED } from "./bookOrder.ts";
+import { CANCELLED, isGoodInLockdown, ownerKey } from "./bookOrder.ts";
 import type { ChainView } from "./chain.ts";
 import type { Engine } from "./engine.ts";
 import { keyFact } from "./keys.ts";
 import { RateLimiter } from "./rates.ts";
 import type { Rate } from "./rates.ts";
 import { Refusal } from "./refusals.ts";
-import type { RefusalName } from "./refusals.ts";
 import { reserve } from "./reserve.ts";
-import { ALL, recoverSigner } from "./signing.ts";
-import type { Instruction, Signing } from "./signing.ts";
+import { recoverSigner } from "./signing.ts";
+import type { Signing } from "./signing.ts";
+import { isConditional } from "./stops.ts";
 import type { CancelReason, Command, PlaceCommand, RejectReason } from "./types.ts";
 
-const LOT = 10n ** 9n; // [wad] sizes are multiples of it
 const MAX_SIZE = ((1n << 64n) - 2n) * LOT; // [wad]
 const MAX_NONCE = (1n << 64n) - 1n;
 const ISOLATED = 1n << 95n;
@@ -129,9 +132,9 @@ export class Admission {
     const { account, market, belowNonce } = instruction;
     return {
       ...{ type: "cancelMany", time: now, owner, stamp },
-      ...(account !== ALL && { account }),
-      ...(market !== ALL && { market: Number(market) }),
-      ...(belowNonce !== ALL && { belowNonce }),
+      ...(account !== ANY && { account }),
+      ...(market !== ANY && { market: Number(market) }),
+      ...(belowNonce !== ANY && { belowNonce }),
     };
   }
 
@@ -159,7 +162,7 @@ export class Admission {
 
   /** What can be wrong with an order whoever has signed it. */
   #checkForm(order: Order): void {
-    const { size, limitPrice, triggerAbove, triggerBelow, executionFee, nonce, resting, postOnly, fillOrKill } = order;
+    const { size, limitPrice, nonce, resting, postOnly, fillOrKill } = order;
     const magnitude = size < 0n ? -size : size;
     if (magnitude === 0n || magnitude > MAX_SIZE || magnitude % LOT !== 0n) {
       throw new Refusal("SizeInvalid", "the size must be a multiple of the unit", {
@@ -174,11 +177,24 @@ export class Admission {
     if ((postOnly && !resting) || (fillOrKill && resting)) {
       throw new Refusal("FlagsInvalid", "post-only orders rest, fill-or-kill orders do not");
     }
-    if ((triggerAbove | triggerBelow | executionFee) !== 0n) {
-      const numbers = { triggerAbove, triggerBelow, executionFee };
-      throw new Refusal("Unsupported", "the book holds no triggers and takes no execution fees", numbers);
-    }
     if (nonce > MAX_NONCE) throw new Refusal("NonceInvalid", "the nonce is too high", { nonce, maximum: MAX_NONCE });
+    this.#checkConditions(order, magnitude);
+  }
+
+  #checkConditions(order: Order, magnitude: bigint): void {
+    const { limitPrice, triggerAbove, triggerBelow, executionFee, resting } = order;
+    const isNever = triggerAbove > (triggerBelow === 0n ? MAX_PRICE : triggerBelow);
+    if (isNever || (resting && isConditional(order))) {
+      const text = "an order with a trigger does not rest, and some price must meet its triggers";
+      throw new Refusal("TriggerInvalid", text, { triggerAbove, triggerBelow, maximum: MAX_PRICE });
+    }
+    const maximum = (magnitude * limitPrice) / (MAX_FEE_DIVISOR * WAD);
+    if (executionFee > maximum) {
+      throw new Refusal("FeeTooHigh", "the execution fee is more than 1 % of what is traded", {
+        executionFee,
+        maximum,
+      });
+    }
   }
 
   /** @param key that has signed; the owner has if there is none */
@@ -190,7 +206,9 @@ export class Admission {
     const market = this.#checkMarket(order);
     this.#checkCount(order);
     const known = this.#engine.book.accounts.get(order.account);
-    const filled = known?.slots.get(order.nonce)?.chain ?? this.#chain.filled(order.account, order.nonce);
+    const filled =
+      (known && this.#engine.book.slots.get(known, order.nonce))?.chain ??
+      this.#chain.filled(order.account, order.nonce);
     if (filled === CANCELLED) throw new Refusal("AlreadyFilled", "this nonce was cancelled", { nonce: order.nonce });
     if (!order.reduceOnly) this.#checkMargin(order, market);
     const position =
@@ -214,7 +232,7 @@ export class Admission {
     const now = Math.floor(time / 1000);
     const action = { scopes: orderScopes(order), account: order.account, market: trade.market };
     return (
-      rightsRefusal(line, action, { epoch: this.#chain.owner(owner).epoch, now }) ??
+      rightsRefusal(line, action, now) ??
       limitsRefusal(line, trade, { chain: this.#chain, owner: this.#engine.book.owners.get(owner), now })
     );
   }
@@ -233,6 +251,10 @@ export class Admission {
     }
     if (nonce < state.lowestNonce) {
       throw new Refusal("NonceTooLow", "the owner has cancelled this nonce", { nonce, lowest: state.lowestNonce });
+    }
+    if (state.lockedDown && !isGoodInLockdown(order)) {
+      const text = "the owner is in lockdown, which leaves reduce-only orders without an execution fee";
+      throw new Refusal("LockedDown", text, { executionFee: order.executionFee });
     }
     const { deadMan } = state;
     if (deadMan !== 0 && second > deadMan) {
@@ -263,7 +285,7 @@ export class Admission {
     const account = book.accounts.get(order.account);
     const counts: [string, number, number][] = [
       ["of the account", account?.open ?? 0, maxOpenOrders],
-      ["of this nonce", account?.slots.get(order.nonce)?.orders.length ?? 0, maxPerNonce],
+      ["of this nonce", (account && book.slots.get(account, order.nonce))?.orders.length ?? 0, maxPerNonce],
       ["of all accounts", book.openCount, maxTotalOrders],
     ];
     for (const [whose, open, maximum] of counts) {
@@ -337,20 +359,15 @@ export class Admission {
     const account =
       instruction.kind === "cancel"
         ? this.#engine.book.orders.get(instruction.order)?.account.id
-        : instruction.kind === "cancelMany" && instruction.account !== ALL
+        : instruction.kind === "cancelMany" && instruction.account !== ANY
           ? instruction.account
           : main;
     const isBeat = instruction.kind === "heartbeat";
     const action = { scopes: isBeat ? SCOPES.trade : SCOPES.cancel, account: account ?? main };
-    const at = { epoch: this.#chain.owner(owner).epoch, now: Math.floor(time / 1000) };
-    const refusal = rightsRefusal(this.#chain.keys.lineOf(owner, key), action, at);
+    const refusal = rightsRefusal(this.#chain.keys.lineOf(owner, key), action, Math.floor(time / 1000));
     if (refusal !== undefined) throw refusal;
     if (isBeat && instruction.timeout === 0) {
       throw new Refusal("KeyLacksScope", "only the owner may switch his dead man's switch off", { key });
     }
   }
-}
-
-function ownerKey(account: bigint): string {
-  return `0x${accountKey(account).slice(0, 40)}`;
 }

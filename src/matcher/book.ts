@@ -1,45 +1,43 @@
+import { LOT } from "../sdk/orders.ts";
 import { AccountMap } from "./accountMap.ts";
 import {
-  accountKey,
   CANCELLED,
   crosses,
   isDust,
   isOver,
+  isSignedBelow,
   lastSecondOf,
   max0,
+  newAccount,
   newOrder,
+  newOwner,
   openOf,
   openOrders,
+  ownerKey,
   positionOf,
   used,
 } from "./bookOrder.ts";
-import type {
-  AccountOrders,
-  BookOrder,
-  Fill,
-  MarketBook,
-  OrderState,
-  OwnerOrders,
-  SigningKey,
-  Slot,
-} from "./bookOrder.ts";
+import type { AccountOrders, BookOrder, Fill, MarketBook, OrderState, OwnerOrders, SigningKey } from "./bookOrder.ts";
 import { Expiries } from "./expiries.ts";
 import { Ladder } from "./ladder.ts";
 import type { Level } from "./ladder.ts";
 import { planOf } from "./matching.ts";
 import type { Step } from "./matching.ts";
+import { Orders } from "./orders.ts";
+import { Slot, Slots } from "./slots.ts";
+import { isConditional, isTooPoor, isTriggered, Stops } from "./stops.ts";
 import type {
   CancelReason,
   EngineEvent,
   FailedFact,
+  HoldReason,
+  KeyEnd,
   KeyFact,
   MarketTerms,
   PlaceCommand,
   RejectReason,
 } from "./types.ts";
 
-/** Filled amounts are kept in these units on the chain [wad]. */
-const LOT = 10n ** 9n;
 const MAX_FAILURES = 3; // refused settlements after which an order is taken out, whoever is to blame
 
 /** What bounds the work and the memory that orders can cause. */
@@ -54,12 +52,13 @@ export interface BookLimits {
 
 /**
  * Every market's order book: price first, then time. Deterministic: the same calls lead to the same state and events. The price of a
- * fill is the resting order's limit, or the mid of both limits where both orders rest, as the exchange has it.
+ * fill is the resting order's limit; of two that rest that of the only post-only one, which is the maker then, or the mid of both, as
+ * the exchange has it.
  */
 export class OrderBook {
   readonly markets = new Map<number, MarketBook>();
-  /** Orders by hash: those that are live, and a bounded number of those that have ended. */
-  readonly orders = new Map<string, BookOrder>();
+  readonly orders: Orders;
+  readonly slots = new Slots();
   readonly accounts = new AccountMap<AccountOrders>();
   readonly owners = new Map<string, OwnerOrders>();
   /** Fills that wait for their settlement, in order. */
@@ -73,11 +72,10 @@ export class OrderBook {
   readonly limits: BookLimits;
   readonly #expiries = new Expiries();
   #openCount = 0;
-  #ended: string[] = []; // a ring: taking the first key of a map again and again would step over all that was deleted
-  #oldest = 0;
 
   constructor(limits: BookLimits) {
     this.limits = limits;
+    this.orders = new Orders(limits.maxClosed);
   }
 
   /** Number of live orders. */
@@ -93,7 +91,7 @@ export class OrderBook {
     if (known !== undefined) known.terms = terms;
     else {
       const sides = { bids: new Ladder(terms.market, true), asks: new Ladder(terms.market, false) };
-      this.markets.set(terms.market, { id: terms.market, terms, ...sides });
+      this.markets.set(terms.market, { id: terms.market, terms, ...sides, stops: new Stops() });
     }
   }
 
@@ -148,9 +146,10 @@ export class OrderBook {
   // ---------------------------------------------------------------- orders
 
   /** Takes an order: matches it, then rests what is left or kills it. Returns why not, if it does not take it. */
-  place({ hash, signed, filled, position, deadMan, key: fact, time }: PlaceCommand): RejectReason | undefined {
-    const { order } = signed;
-    if (this.orders.has(hash)) return "duplicate";
+  place(command: PlaceCommand): RejectReason | undefined {
+    const { hash, filled, position, deadMan, key: fact, time } = command;
+    const { order } = command.signed;
+    if (this.orders.get(hash) !== undefined) return "duplicate";
     const market = this.markets.get(Number(order.market));
     if (market === undefined) return "unknownMarket";
     const slot = this.openSlot(order.account, order.nonce, filled);
@@ -158,14 +157,15 @@ export class OrderBook {
     this.setDeadMan(account.owner, deadMan);
     if (order.reduceOnly) positionOf(account, market.id).chain = position; // no other order asks for it
     const key = fact === undefined ? undefined : this.setKey(account.owner, fact);
-    const placed = newOrder({ hash, signed, slot, key, market, placed: time, arrival: ++this.arrivals });
+    const placed = newOrder(command, slot, key, market, time, ++this.arrivals);
     const refusal = isOver(lastSecondOf(placed), time) ? "expired" : this.#refusal(placed);
     if (refusal !== undefined) {
       this.#release(slot);
       return refusal;
     }
     this.events.push({ type: "accepted", order: hash });
-    this.#enter(placed);
+    if (isConditional(order)) this.#enterHeld(placed);
+    else this.#enter(placed);
     return undefined;
   }
 
@@ -203,14 +203,14 @@ export class OrderBook {
   /** Brings every live order of an account in line with its nonces' filled amounts and its positions. */
   refreshAccount(account: AccountOrders): void {
     for (const order of openOrders(account)) this.#refresh(order);
-    for (const slot of [...account.slots.values()]) this.#release(slot);
+    for (const slot of [...account.slots]) this.#release(slot);
   }
 
   /**
    * The chain refuses a fill. Who is to blame is taken out; the other one continues: what rests gets its size and place back, what
    * takes is matched again with the size that failed.
    */
-  fail({ fill: id, reason, fault }: FailedFact): void {
+  fail({ fill: id, reason, fault, keyEnd }: FailedFact): void {
     const fill = this.#unhold(id);
     if (fill === undefined) return;
     const { maker, taker } = fill;
@@ -218,23 +218,39 @@ export class OrderBook {
     const parties = [maker, taker];
     for (const order of parties) {
       order.filled -= fill.size;
-      order.failures += 1;
+      if (fault !== "trigger") order.failures += 1;
     }
     const isBlamed = (order: BookOrder) =>
       fault === "both" || fault === (order === maker ? "maker" : "taker") || order.failures >= MAX_FAILURES;
-    for (const order of parties) if (isBlamed(order)) this.#blame(order, reason);
+    if (fault === "trigger") this.#holdAgain(taker, reason);
+    else for (const order of parties.filter(isBlamed)) this.#takeOut(order, reason, keyEnd);
     for (const order of parties) if (!isBlamed(order)) this.#restore(order, fill.size);
     for (const { account } of parties) this.refreshAccount(account);
+    this.#serve(taker.market, taker.buys);
   }
 
-  #blame(order: BookOrder, detail: string): void {
-    if (order.state === "open") this.#close(order, "cancelled", "settlementFailed", detail);
+  /** Takes out who is to blame, and with him what a key has signed that has come to its end. */
+  #takeOut(order: BookOrder, detail: string, keyEnd: KeyEnd | undefined): void {
+    if (keyEnd === undefined || !isSignedBelow(order, keyEnd.key)) {
+      this.#blame(order, detail, "settlementFailed");
+      return;
+    }
+    const { key, account, reason } = keyEnd;
+    this.#blame(order, detail, reason);
+    for (const other of [...order.account.owner.accounts].flatMap(openOrders)) {
+      const isIn = account === undefined || account === other.account.id;
+      if (isIn && isSignedBelow(other, key)) this.#close(other, "cancelled", reason, detail);
+    }
+  }
+
+  #blame(order: BookOrder, detail: string, reason: CancelReason): void {
+    if (order.state === "open") this.#close(order, "cancelled", reason, detail);
     else if (canReturn(order)) {
       order.state = "cancelled";
-      order.reason = "settlementFailed";
+      order.reason = reason;
       order.detail = detail;
       const remaining = order.size - order.filled;
-      this.events.push({ type: "cancelled", order: order.hash, reason: "settlementFailed", remaining, detail });
+      this.events.push({ type: "cancelled", order: order.hash, reason, remaining, detail });
     }
   }
 
@@ -242,30 +258,136 @@ export class OrderBook {
     const { resting, fillOrKill } = order.signed.order;
     if (!canReturn(order)) return; // a live one gets back what it lost when its account is refreshed
     if (fillOrKill) {
-      this.#blame(order, "another part of the fill-or-kill order failed");
+      this.#blame(order, "another part of the fill-or-kill order failed", "settlementFailed");
+      return;
+    }
+    if (isConditional(order.signed.order)) {
+      this.#reopen(order);
+      this.#hold(order, "nothingToTake");
       return;
     }
     if (!resting) order.killed = max0(order.size - used(order.slot) - size);
+    order.open = openOf(order);
     this.#enter(order);
+  }
+
+  // ---------------------------------------------------------------- held orders
+
+  /** Number of held orders. */
+  get heldCount(): number {
+    return [...this.markets.values()].reduce((count, { stops }) => count + stops.size, 0);
+  }
+
+  /** Lets the index price of a market release what waits for it. Those released earlier that found too little to take come first. */
+  release(id: number): void {
+    const market = this.markets.get(id);
+    if (market === undefined) return;
+    for (const buys of [true, false]) this.#serve(market, buys);
+    for (const order of market.stops.release(market.terms.index)) {
+      if (order.held !== undefined) this.#releaseOne(order); // none before it has ended it
+    }
+  }
+
+  #enterHeld(order: BookOrder): void {
+    this.#register(order);
+    if (isTriggered(order.signed.order, order.market.terms.index)) this.#releaseOne(order);
+    else this.#hold(order, "untriggered");
+  }
+
+  #releaseOne(order: BookOrder): void {
+    this.events.push({ type: "released", order: order.hash });
+    this.#takeOrHold(order);
+  }
+
+  /** Lets released orders of a side take what rests now: the one with the best limit first, then who came first. */
+  #serve({ stops, terms, bids, asks }: MarketBook, buys: boolean): void {
+    if (stops.size === 0) return;
+    const ladder = buys ? asks : bids;
+    let order: BookOrder | undefined;
+    for (;;) {
+      const { best } = ladder;
+      if (best === undefined || isTooPoor(best.price, !buys, terms)) return;
+      order = stops.next(buys, best.price, order);
+      if (order === undefined) return;
+      if (isTriggered(order.signed.order, terms.index)) this.#takeOrHold(order);
+      else this.#hold(order, "untriggered");
+    }
+  }
+
+  /** A released order takes what it can; what is left waits for more. */
+  #takeOrHold(order: BookOrder): void {
+    const { held, filled } = order;
+    this.#letGo(order);
+    order.open = openOf(order);
+    const canFill = order.open > 0n && !isDust(order, order.open);
+    if (canFill) this.#take(order);
+    if (order.size - order.filled < LOT) this.#close(order, "filled");
+    else if (canFill && order.open > 0n && order.signed.order.fillOrKill) this.#close(order, "cancelled", "fillOrKill");
+    else if (held === "nothingToTake" && order.filled === filled) this.#setAside(order, held);
+    else this.#hold(order, "nothingToTake");
+  }
+
+  /** The index price has left an order's trigger before its settlement. */
+  #holdAgain(order: BookOrder, detail: string): void {
+    if (order.held !== "priceWentBack") order.failures += 1; // once for all fills that fail together
+    if (order.failures >= MAX_FAILURES) {
+      this.#blame(order, detail, "priceWentBack");
+      return;
+    }
+    if (canReturn(order)) this.#reopen(order);
+    if (order.state === "open") this.#hold(order, "priceWentBack");
+  }
+
+  #reopen(order: BookOrder): void {
+    order.state = "open";
+    order.reason = order.detail = undefined;
+    this.#register(order);
+  }
+
+  #hold(order: BookOrder, reason: HoldReason): void {
+    this.#letGo(order);
+    order.open = openOf(order);
+    this.#setAside(order, reason);
+    this.events.push({ type: "held", order: order.hash, reason, remaining: order.size - order.filled });
+  }
+
+  #setAside(order: BookOrder, reason: HoldReason): void {
+    const { stops, terms } = order.market;
+    order.held = reason;
+    if (reason === "nothingToTake") stops.ready(order);
+    else stops.wait(order, terms.index);
+    this.#expiries.add(order);
+  }
+
+  #letGo(order: BookOrder): void {
+    if (order.held === undefined) return;
+    order.held = undefined;
+    order.market.stops.remove(order);
+    this.#expiries.remove(order);
+  }
+
+  /** Ends a held order that can fill no more. What waits for its settlement may fail, so it ends nothing. */
+  #refreshHeld(order: BookOrder): void {
+    const { open, slot, account, size } = order;
+    if (open > 0n) {
+      if (isDust(order, open) && slot.fills === 0) this.#close(order, "cancelled", "belowMinFill");
+    } else if (account.fills.size === 0 || slot.chain >= size) this.#closeSpent(order);
   }
 
   // ---------------------------------------------------------------- matching
 
   #refusal(order: BookOrder): RejectReason | undefined {
-    const { reduceOnly, postOnly } = order.signed.order;
+    const { reduceOnly, signed } = order;
     if (isDust(order, order.size)) return "belowMinFill";
     if (used(order.slot) >= order.size) return "alreadyFilled";
     if (reduceOnly && order.open === 0n) return "nothingToReduce";
     const { best } = opposite(order);
-    return postOnly && best !== undefined && crosses(order, best.price) ? "wouldCross" : undefined;
+    return signed.order.postOnly && best !== undefined && crosses(order, best.price) ? "wouldCross" : undefined;
   }
 
   #enter(order: BookOrder): void {
     const { resting, fillOrKill } = order.signed.order;
-    order.state = "open";
-    order.reason = order.detail = undefined;
-    order.open = openOf(order);
-    this.#register(order);
+    this.#reopen(order);
     const stop = this.#take(order);
     if (order.open === 0n) this.#closeSpent(order);
     else if (stop !== undefined) this.#close(order, "cancelled", stop);
@@ -288,8 +410,13 @@ export class OrderBook {
   #perform(taker: BookOrder, step: Step): void {
     const { maker } = step;
     if (maker.state !== "open") return; // a fill before it has ended it already
-    if ("drop" in step) this.#close(maker, "cancelled", step.drop);
-    else this.#fill(maker, taker, step.size, step.price);
+    if ("drop" in step) {
+      this.#close(maker, "cancelled", step.drop);
+      return;
+    }
+    const [makes, takes] = taker.signed.order.postOnly ? [taker, maker] : [maker, taker];
+    this.#fill(makes, takes, step.size, step.price);
+    if (isDust(maker, maker.open)) this.#close(maker, "cancelled", "belowMinFill");
   }
 
   #fill(maker: BookOrder, taker: BookOrder, size: bigint, price: bigint): void {
@@ -313,7 +440,6 @@ export class OrderBook {
       for (const order of slot.orders) this.#refresh(order);
       if (account.reducing > 0) this.#refreshReducing(account, maker.market);
     }
-    if (maker.state === "open" && isDust(maker, maker.open)) this.#close(maker, "cancelled", "belowMinFill");
   }
 
   /** Counts a fill that is not settled yet on both orders' nonces and accounts. */
@@ -344,16 +470,17 @@ export class OrderBook {
 
   #register(order: BookOrder): void {
     const { slot, account } = order;
-    this.orders.set(order.hash, order);
+    this.orders.add(order);
     this.#openCount += 1;
-    slot.orders = [...slot.orders, order];
+    slot.add(order);
     account.open += 1;
-    if (order.signed.order.reduceOnly) account.reducing += 1;
+    if (order.reduceOnly) account.reducing += 1;
   }
 
   #rest(order: BookOrder): void {
     this.#insert(order);
     this.events.push({ type: "rested", order: order.hash, remaining: order.open });
+    this.#serve(order.market, !order.buys);
   }
 
   #insert(order: BookOrder): void {
@@ -365,12 +492,13 @@ export class OrderBook {
   /** Puts an order back that a snapshot has kept. */
   revive(order: BookOrder): void {
     this.#register(order);
-    this.#insert(order);
+    if (order.held === undefined) this.#insert(order);
+    else this.#setAside(order, order.held);
   }
 
   #refreshReducing(account: AccountOrders, market: MarketBook): void {
     for (const order of openOrders(account)) {
-      if (order.market === market && order.signed.order.reduceOnly) this.#refresh(order);
+      if (order.market === market && order.reduceOnly) this.#refresh(order);
     }
   }
 
@@ -383,7 +511,8 @@ export class OrderBook {
       this.touched.push(order.level);
     }
     order.open = open;
-    if (open === 0n && order.level !== undefined) this.#closeSpent(order);
+    if (order.held !== undefined) this.#refreshHeld(order);
+    else if (open === 0n && order.level !== undefined) this.#closeSpent(order);
   }
 
   #closeSpent(order: BookOrder): void {
@@ -402,10 +531,11 @@ export class OrderBook {
       level.ladder.remove(order);
       this.#expiries.remove(order);
     }
+    this.#letGo(order);
     this.#openCount -= 1;
-    slot.orders = slot.orders.filter((other) => other !== order);
+    slot.remove(order);
     account.open -= 1;
-    if (order.signed.order.reduceOnly) account.reducing -= 1;
+    if (order.reduceOnly) account.reducing -= 1;
     if (reason === "immediateOrCancel") order.killed += order.open;
     order.state = state;
     order.reason = reason;
@@ -417,43 +547,17 @@ export class OrderBook {
       const event = { type: "cancelled", order: hash, reason, remaining } as const;
       this.events.push(detail === undefined ? event : { ...event, detail });
     }
-    this.#remember(hash);
+    this.orders.end(order);
     this.#release(slot);
-  }
-
-  /** Keeps an order that has ended until `maxClosed` others have ended after it. */
-  #remember(hash: string): void {
-    if (this.#ended.length < this.limits.maxClosed) {
-      this.#ended.push(hash);
-      return;
-    }
-    const oldest = this.#ended[this.#oldest] ?? hash;
-    if (this.orders.get(oldest)?.state !== "open") this.orders.delete(oldest);
-    this.#ended[this.#oldest] = hash;
-    this.#oldest = (this.#oldest + 1) % this.limits.maxClosed;
-  }
-
-  /** Hashes of the orders that have ended, the oldest first. */
-  get ended(): string[] {
-    return [...this.#ended.slice(this.#oldest), ...this.#ended.slice(0, this.#oldest)];
-  }
-
-  /** Sets what `ended` has answered; for snapshots. */
-  set ended(hashes: readonly string[]) {
-    this.#ended = hashes.slice(-this.limits.maxClosed);
-    this.#oldest = 0;
   }
 
   #account(id: bigint): AccountOrders {
     const known = this.accounts.get(id);
     if (known !== undefined) return known;
-    const key = accountKey(id);
-    const address = `0x${key.slice(0, 40)}`;
+    const address = ownerKey(id);
     let owner = this.owners.get(address);
     if (owner === undefined) this.owners.set(address, (owner = newOwner(address)));
-    const account: AccountOrders = {
-      ...{ id, key, owner, slots: new Map(), fills: new Set(), positions: new Map(), open: 0, reducing: 0 },
-    };
+    const account = newAccount(id, owner);
     owner.accounts.add(account);
     this.accounts.set(id, account);
     return account;
@@ -462,21 +566,20 @@ export class OrderBook {
   /** The slot of an account's nonce, of which `chain` [wad] are filled on the chain. */
   openSlot(accountId: bigint, nonce: bigint, chain: bigint): Slot {
     const account = this.#account(accountId);
-    let slot = account.slots.get(nonce);
+    let slot = this.slots.get(account, nonce);
     if (slot === undefined) {
-      slot = { account, nonce, chain, pending: 0n, fills: 0, orders: [] };
-      account.slots.set(nonce, slot);
-    }
-    slot.chain = chain;
+      slot = new Slot(account, nonce, chain);
+      this.slots.add(slot);
+    } else slot.chain = chain;
     return slot;
   }
 
   /** Forgets a slot that nothing needs any more, and its account and owner with it. */
   #release(slot: Slot): void {
     const { account } = slot;
-    if (slot.orders.length > 0 || slot.fills > 0) return;
-    account.slots.delete(slot.nonce);
-    if (account.slots.size > 0) return;
+    if (slot.first !== undefined || slot.fills > 0) return;
+    this.slots.remove(slot);
+    if (account.slots.length > 0) return;
     this.accounts.delete(account.id);
     account.owner.accounts.delete(account);
     if (account.owner.accounts.size === 0) this.owners.delete(account.owner.address);
@@ -486,10 +589,6 @@ export class OrderBook {
 /** Whether an order that has ended comes back when one of its fills fails. */
 function canReturn({ state, reason }: BookOrder): boolean {
   return state === "filled" || reason === "immediateOrCancel";
-}
-
-function newOwner(address: string): OwnerOrders {
-  return { address, accounts: new Set(), keys: new Map(), deadMan: 0 };
 }
 
 function sideOf({ buys, market }: BookOrder): Ladder {

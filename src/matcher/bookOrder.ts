@@ -1,7 +1,11 @@
 import { abs, min } from "../risk/fixed.ts";
-import type { SignedOrder } from "../sdk/orders.ts";
+import type { Order, SignedOrder } from "../sdk/orders.ts";
+import type { Hashed } from "./hashTable.ts";
 import type { Ladder, Level } from "./ladder.ts";
-import type { CancelReason, KeyFact, MarketTerms } from "./types.ts";
+import { hashCodeOf } from "./orders.ts";
+import type { Slot } from "./slots.ts";
+import type { Stops } from "./stops.ts";
+import type { CancelReason, HoldReason, KeyFact, MarketTerms } from "./types.ts";
 
 // What the order book is made of. Amounts and prices are [wad].
 
@@ -14,16 +18,7 @@ export interface MarketBook {
   terms: MarketTerms;
   readonly bids: Ladder;
   readonly asks: Ladder;
-}
-
-/** All orders of one nonce of an account: they share one filled amount, so that one cancels the other. */
-export interface Slot {
-  readonly account: AccountOrders;
-  readonly nonce: bigint;
-  chain: bigint; // filled amount on the chain
-  pending: bigint; // filled here and not settled yet
-  fills: number; // that are not settled yet
-  orders: readonly BookOrder[]; // those that are live; replaced when one comes or goes
+  readonly stops: Stops;
 }
 
 /** Size of a position: on the chain, and what fills that are not settled yet add to it. */
@@ -37,7 +32,8 @@ export interface AccountOrders {
   readonly id: bigint;
   readonly key: string; // its id as 64 hexadecimal digits
   readonly owner: OwnerOrders;
-  readonly slots: Map<bigint, Slot>;
+  readonly salt: number; // so that nobody can choose nonces that share a hash code with those of others
+  readonly slots: Slot[]; // in no order
   readonly fills: Set<Fill>; // that are not settled yet
   readonly positions: Map<number, Size>;
   open: number; // live orders
@@ -59,7 +55,7 @@ export interface SigningKey {
 }
 
 /** An order in the book, or one that was. */
-export interface BookOrder {
+export interface BookOrder extends Hashed<BookOrder> {
   readonly hash: string;
   readonly signed: SignedOrder;
   readonly account: AccountOrders;
@@ -69,6 +65,7 @@ export interface BookOrder {
   readonly buys: boolean;
   readonly size: bigint; // without its sign
   readonly price: bigint;
+  readonly reduceOnly: boolean;
   readonly expiry: number; // [s] last second at which it can fill
   readonly placed: number; // [ms]
   readonly arrival: number; // who comes first is served first
@@ -80,9 +77,12 @@ export interface BookOrder {
   state: OrderState;
   reason: CancelReason | undefined;
   detail: string | undefined;
+  held: HoldReason | undefined; // it is live, but outside the book
   level: Level | undefined;
   previous: BookOrder | undefined;
   next: BookOrder | undefined;
+  sibling: BookOrder | undefined; // the next one of its nonce
+  placeAmongEnded: number | undefined;
   lastSecond: number; // [s] under which it stands among the expiries
   placeInSecond: number;
 }
@@ -105,46 +105,67 @@ export function accountKey(account: bigint): string {
   return account.toString(16).padStart(64, "0");
 }
 
+/** The owner of an account, in lower case. */
+export function ownerKey(account: bigint): string {
+  return `0x${accountKey(account).slice(0, 40)}`;
+}
+
 /** An order that is in no book yet. */
-export function newOrder({
-  hash,
-  signed,
-  slot,
-  key,
-  market,
-  placed,
-  arrival,
-}: Pick<BookOrder, "hash" | "signed" | "slot" | "key" | "market" | "placed" | "arrival">): BookOrder {
-  const { size, limitPrice, expiry } = signed.order;
+export function newOrder(
+  { hash, signed }: Pick<BookOrder, "hash" | "signed">,
+  slot: Slot,
+  key: SigningKey | undefined,
+  market: MarketBook,
+  placed: number,
+  arrival: number,
+): BookOrder {
+  const { size, limitPrice, reduceOnly, expiry } = signed.order;
   const order: BookOrder = {
-    hash,
-    signed,
-    account: slot.account,
-    slot,
-    key,
-    market,
-    buys: size > 0n,
-    size: abs(size),
-    price: limitPrice,
-    expiry: Number(expiry),
-    placed,
-    arrival,
-    open: 0n,
-    filled: 0n,
-    settled: 0n,
-    killed: 0n,
-    failures: 0,
-    state: "open",
-    reason: undefined,
-    detail: undefined,
-    level: undefined,
+    hashCode: hashCodeOf(hash),
+    twin: undefined,
+    // What changes together stands together: an old order is rarely in the processor's cache.
     previous: undefined,
     next: undefined,
+    level: undefined,
+    arrival,
+    open: 0n,
+    state: "open",
+    held: undefined,
     lastSecond: 0,
     placeInSecond: 0,
+    placeAmongEnded: undefined,
+    slot,
+    sibling: undefined,
+    account: slot.account,
+    reduceOnly,
+    reason: undefined,
+    detail: undefined,
+    hash,
+    filled: 0n,
+    size: abs(size),
+    killed: 0n,
+    buys: size > 0n,
+    price: limitPrice,
+    market,
+    key,
+    signed,
+    expiry: Number(expiry),
+    placed,
+    settled: 0n,
+    failures: 0,
   };
   order.open = openOf(order);
   return order;
+}
+
+/** Whether a session key has signed an order, or one above the key that has. */
+export function isSignedBelow({ key: signer }: BookOrder, key: string): boolean {
+  return signer !== undefined && (signer.address === key || signer.terms.above.includes(key));
+}
+
+/** Whether an order is good while its owner is in lockdown. */
+export function isGoodInLockdown({ reduceOnly, executionFee }: Order): boolean {
+  return reduceOnly && executionFee === 0n;
 }
 
 /** Whether a last second [s] is over at `time` [ms]. */
@@ -165,23 +186,38 @@ export function positionOf(account: AccountOrders, market: number): Size {
   return size;
 }
 
-/** The live orders of an account. */
+/** The live orders of an account, first come first. */
 export function openOrders({ slots }: AccountOrders): BookOrder[] {
   const orders: BookOrder[] = [];
-  for (const slot of slots.values()) orders.push(...slot.orders);
-  return orders;
+  for (const { first } of slots) {
+    for (let order = first; order !== undefined; order = order.sibling) orders.push(order);
+  }
+  return orders.sort((a, b) => a.arrival - b.arrival);
+}
+
+/** An account of which the book knows nothing yet. */
+export function newAccount(id: bigint, owner: OwnerOrders): AccountOrders {
+  const salt = Math.floor(Math.random() * 2 ** 30);
+  const empty = { slots: [], fills: new Set<Fill>(), positions: new Map<number, Size>(), open: 0, reducing: 0 };
+  return { id, key: accountKey(id), owner, salt, ...empty };
+}
+
+/** An owner of whom the book knows nothing yet. */
+export function newOwner(address: string): OwnerOrders {
+  return { address, accounts: new Set(), keys: new Map(), deadMan: 0 };
 }
 
 /** Filled amount of a nonce, settled or not. */
 export function used(slot: Slot): bigint {
-  return slot.chain + slot.pending;
+  return slot.pending === 0n ? slot.chain : slot.chain + slot.pending;
 }
 
 /** What of an order can fill, were `taken` more of its nonce filled and its position moved by `moved`. */
 export function openOf(order: BookOrder, taken = 0n, moved = 0n): bigint {
-  const rest = order.size - used(order.slot) - order.killed - taken;
+  const gone = used(order.slot) + order.killed + taken;
+  const rest = gone === 0n ? order.size : order.size - gone; // the common case makes no new bigint
   if (rest <= 0n) return 0n;
-  if (!order.signed.order.reduceOnly) return rest;
+  if (!order.reduceOnly) return rest;
   const { chain, pending } = positionOf(order.account, order.market.id);
   const size = chain + pending + moved;
   return min(rest, max0(order.buys ? -size : size));
@@ -198,5 +234,5 @@ export function crosses(taker: BookOrder, price: bigint): boolean {
 
 /** Too little left for a fill of its own; what closes a position may be smaller. */
 export function isDust(order: BookOrder, open: bigint): boolean {
-  return open > 0n && open < order.market.terms.minFill && !order.signed.order.reduceOnly;
+  return open > 0n && open < order.market.terms.minFill && !order.reduceOnly;
 }

@@ -1,23 +1,26 @@
-import { ZeroAddress } from "ethers";
-import type { Log, LogDescription, Provider } from "ethers";
+import { Interface, ZeroAddress } from "ethers";
+import type { Block, EventFragment, Provider, Result } from "ethers";
 
 import { IClearingHouse__factory, Exchange__factory } from "../../types/index.ts";
 import { Mirror } from "../keeper/mirror.ts";
-import { divUp, max } from "../risk/fixed.ts";
+import { abs, divUp, max } from "../risk/fixed.ts";
 import type { AccountState, HouseState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
 import { decodeError } from "../sdk/errors.ts";
-import type { Grant } from "../sdk/sessionKeys.ts";
+import { limitedTo } from "../sdk/sessionKeys.ts";
+import type { Grant, KeyName } from "../sdk/sessionKeys.ts";
+import { LOT } from "../sdk/orders.ts";
 import { AccountMap } from "./accountMap.ts";
-import { accountKey, CANCELLED } from "./bookOrder.ts";
+import { accountKey, CANCELLED, ownerKey } from "./bookOrder.ts";
 import type { Cursor } from "./engine.ts";
 import { SessionKeys } from "./keys.ts";
+import type { KeyLeft } from "./keys.ts";
 import type { MarketTerms, SlotFact } from "./types.ts";
 
 const BLOCKS_PER_QUERY = 10_000;
-const LOT = 10n ** 9n; // [wad]
+const KEYS_AT_ONCE = 100; // whose limits are read in parallel
 const MAX_CODES = 100_000;
 const CODE_LIFETIME = 600_000; // [ms]
 const WALLET_MAGIC = "0x1626ba7e"; // of ERC-1271
@@ -46,6 +49,7 @@ export interface OwnerState {
   readonly epoch: bigint;
   readonly lowestNonce: bigint;
   readonly deadMan: number; // [s] they are void after it; 0 = never
+  readonly lockedDown: boolean; // only reduce-only ones without an execution fee are good
 }
 
 /** A fill that the exchange reports. */
@@ -59,7 +63,7 @@ export interface ChainNews {
   readonly cursor: Cursor;
   readonly matched: readonly MatchedEvent[]; // in order
   readonly slots: readonly SlotFact[];
-  /** Whose epoch, lowest nonce, dead-man switch or session keys have changed; in lower case. */
+  /** Whose epoch, lowest nonce, dead-man switch, lockdown or session keys have changed; in lower case. */
   readonly owners: ReadonlySet<string>;
   /** A block that was read is gone: what was told before may be wrong. */
   readonly reorganised: boolean;
@@ -68,19 +72,36 @@ export interface ChainNews {
 const EMPTY: AccountState = {
   ...{ cash: 0n, lentShares: 0n, debtShares: 0n, positions: new Map(), collaterals: new Map() },
 };
-const FRESH: OwnerState = { epoch: 0n, lowestNonce: 0n, deadMan: 0 };
+const FRESH: OwnerState = { epoch: 0n, lowestNonce: 0n, deadMan: 0, lockedDown: false };
 const DAY = 86_400; // [s]
 const exchange = Exchange__factory.createInterface();
-const KEY_USED = exchange.getEvent("KeyUsed").topicHash;
+const ledger = IClearingHouse__factory.createInterface();
 /** What owners have said about all their orders and about their keys holds for ever, so it is read from the deployment on. */
-const OWNER_TOPICS = [
-  [
-    ...(["NoncesCancelled", "AllRevoked", "DeadManSet", "KeyGranted", "KeyRevoked"] as const).map(
-      (name) => exchange.getEvent(name).topicHash,
-    ),
-    KEY_USED,
-  ],
+const OWNER_EVENTS = [
+  ...(["NoncesCancelled", "AllRevoked", "DeadManSet", "KeyGranted", "KeyRevoked"] as const).map((name) =>
+    exchange.getEvent(name),
+  ),
+  ledger.getEvent("LockdownSet"),
 ];
+const EVENTS = [
+  ...(["OrdersMatched", "OrderCancelled"] as const).map((name) => exchange.getEvent(name)),
+  ledger.getEvent("Trade"),
+  ...OWNER_EVENTS,
+];
+const events = new Interface(EVENTS);
+
+/** An event of the exchange or of the ledger. */
+interface ChainEvent {
+  readonly transaction: string;
+  readonly name: string;
+  readonly args: Result;
+  readonly size: bigint; // [wad] of a match, without its sign; of others zero
+}
+
+/** What is left to a key of an owner's; addresses are in lower case. */
+interface KeyNews extends KeyName {
+  readonly left: KeyLeft;
+}
 
 /** The chain as events and views tell it: accounts and house from the mirror, orders from the exchange's events. */
 export class ChainMirror implements ChainView {
@@ -164,18 +185,17 @@ export class ChainMirror implements ChainView {
     const head = this.#mirror.head;
     const reorganised = this.#head !== undefined && !(await this.#isCurrent(this.#head));
     const block = await this.#provider.getBlock(head);
-    const hash = block?.hash ?? undefined;
-    if (hash === undefined) throw new NodeIncomplete(`block ${head}`);
+    if (block === null || block.hash === null) throw new NodeIncomplete(`block ${head}`);
     await this.#readTerms(head);
     const known = this.#head !== undefined && !reorganised ? this.#head.block + 1 : 0;
     const from = Math.max(known, this.#book.deployBlock, head - this.#lookback);
-    const old = known === 0 ? await this.#readLogs(this.#book.deployBlock, from - 1, OWNER_TOPICS) : [];
-    const logs = [...old, ...(await this.#readLogs(from, head))];
-    const times = await this.#timesOfUse(logs);
+    const old = known === 0 ? await this.#readEvents(this.#book.deployBlock, from - 1, OWNER_EVENTS) : [];
+    const told = withSizes([...old, ...(await this.#readEvents(from, head, EVENTS))]);
+    const keys = await this.#readKeys(keysIn(told, block.timestamp), block);
     if (reorganised) this.#forget();
-    const news = this.#take(logs, times);
+    const news = this.#take(told, keys);
     this.#indexAccounts();
-    this.#head = { block: head, hash };
+    this.#head = { block: head, hash: block.hash };
     return { ...news, cursor: this.#head, reorganised };
   }
 
@@ -200,25 +220,44 @@ export class ChainMirror implements ChainView {
     return (await this.#provider.getBlock(block))?.hash === hash;
   }
 
-  async #readLogs(from: number, to: number, topics: string[][] = []): Promise<Log[]> {
-    const logs: Log[] = [];
+  async #readEvents(from: number, to: number, which: readonly EventFragment[]): Promise<ChainEvent[]> {
+    const { exchange: orders, clearingHouse } = this.#book.contracts;
+    const filter = { address: [orders, clearingHouse], topics: [which.map(({ topicHash }) => topicHash)] };
+    const read: ChainEvent[] = [];
     for (let at = from; at <= to; at += BLOCKS_PER_QUERY) {
       const range = { fromBlock: at, toBlock: Math.min(at + BLOCKS_PER_QUERY - 1, to) };
-      logs.push(...(await this.#provider.getLogs({ address: this.#book.contracts.exchange, topics, ...range })));
+      for (const log of await this.#provider.getLogs({ ...filter, ...range })) {
+        const event = events.parseLog(log);
+        if (event !== null)
+          read.push({ transaction: log.transactionHash, name: event.name, args: event.args, size: 0n });
+      }
     }
-    return logs;
+    return read;
   }
 
-  /** [s] When each key was last used, by block: what it has traded counts until midnight. */
-  async #timesOfUse(logs: readonly Log[]): Promise<ReadonlyMap<number, number>> {
-    const uses = logs.filter(({ topics }) => topics[0] === KEY_USED);
-    const last = new Map(uses.map(({ topics, blockNumber }) => [topics.join(), blockNumber]));
-    const timeOf = async (number: number): Promise<[number, number]> => {
-      const block = await this.#provider.getBlock(number);
-      if (block === null) throw new NodeIncomplete(`block ${number}`);
-      return [number, block.timestamp];
+  /** What is left to some keys, and to those above them, after a block. */
+  async #readKeys(names: readonly KeyName[], { number: blockTag, timestamp }: Block): Promise<KeyNews[]> {
+    const views = Exchange__factory.connect(this.#book.contracts.exchange, this.#provider);
+    const day = Math.floor(timestamp / DAY);
+    const read = async ({ owner, key }: KeyName) => {
+      const { parent, notionalLeft, lossLeft } = await views.sessionKey(owner, key, { blockTag });
+      const left = { day, notionalLeft: limitedTo(notionalLeft), lossLeft: limitedTo(lossLeft) };
+      return { owner, key, left, above: parent.toLowerCase() };
     };
-    return new Map(await Promise.all([...new Set(last.values())].map(timeOf)));
+    const seen = new Set(names.map(nameOf));
+    const queue = [...names];
+    const found: KeyNews[] = [];
+    while (queue.length !== 0) {
+      const states = await Promise.all(queue.splice(0, KEYS_AT_ONCE).map(read));
+      for (const { owner, key, left, above } of states) {
+        found.push({ owner, key, left });
+        const parent = { owner, key: above };
+        if (above === ZeroAddress || seen.has(nameOf(parent))) continue;
+        seen.add(nameOf(parent));
+        queue.push(parent);
+      }
+    }
+    return found;
   }
 
   async #readTerms(blockTag: number): Promise<void> {
@@ -234,10 +273,7 @@ export class ChainMirror implements ChainView {
   }
 
   /** Takes events into the index. The exchange rounds what an order fills in one settlement up to whole lots. */
-  #take(
-    logs: readonly Log[],
-    timesOfUse: ReadonlyMap<number, number>,
-  ): Pick<ChainNews, "matched" | "slots" | "owners"> {
+  #take(told: readonly ChainEvent[], keys: readonly KeyNews[]): Pick<ChainNews, "matched" | "slots" | "owners"> {
     const matched: MatchedEvent[] = [];
     const slots = new Map<string, SlotFact>();
     const owners = new Set<string>();
@@ -250,14 +286,13 @@ export class ChainMirror implements ChainView {
       }
       parts = new Map();
     };
-    for (const log of logs) {
-      const event = exchange.parseLog(log);
-      if (log.transactionHash !== transaction) finish();
-      transaction = log.transactionHash;
-      switch (event?.name) {
+    for (const event of told) {
+      if (event.transaction !== transaction) finish();
+      transaction = event.transaction;
+      switch (event.name) {
         case "OrdersMatched": {
-          const e = event.args as unknown as Record<"maker" | "taker" | "makerNonce" | "takerNonce" | "size", bigint>;
-          const size = e.size < 0n ? -e.size : e.size;
+          const { size } = event;
+          const e = event.args as unknown as Record<"maker" | "taker" | "makerNonce" | "takerNonce", bigint>;
           matched.push({ transaction, size });
           for (const [account, nonce] of [[e.maker, e.makerNonce] as const, [e.taker, e.takerNonce] as const]) {
             const key = `${accountKey(account)}:${nonce.toString()}`;
@@ -274,38 +309,42 @@ export class ChainMirror implements ChainView {
         case "NoncesCancelled":
         case "AllRevoked":
         case "DeadManSet":
+        case "LockdownSet":
           owners.add(this.#takeOwner(event));
           break;
         case "KeyGranted":
         case "KeyRevoked":
-        case "KeyUsed":
-          owners.add(this.#takeKey(event, timesOfUse.get(log.blockNumber) ?? 0));
+          owners.add(this.#takeKey(event));
       }
     }
     finish();
+    for (const { owner, key, left } of keys) {
+      this.#keys.left(owner, key, left);
+      owners.add(owner);
+    }
     return { matched, slots: [...slots.values()], owners };
   }
 
-  #takeOwner({ name, args }: LogDescription): string {
+  #takeOwner({ name, args }: ChainEvent): string {
     const [address, value] = args as unknown as [string, bigint];
     const owner = address.toLowerCase();
     const known = this.owner(owner);
-    if (name === "AllRevoked") this.#owners.set(owner, { ...known, epoch: value });
-    else if (name === "NoncesCancelled") this.#owners.set(owner, { ...known, lowestNonce: value });
+    if (name === "AllRevoked") {
+      this.#owners.set(owner, { ...known, epoch: value });
+      this.#keys.revokedAll(owner);
+    } else if (name === "NoncesCancelled") this.#owners.set(owner, { ...known, lowestNonce: value });
+    else if (name === "LockdownSet") this.#owners.set(owner, { ...known, lockedDown: Boolean(args.locked) });
     else this.#owners.set(owner, { ...known, deadMan: Number(value) });
     return owner;
   }
 
-  #takeKey({ name, args }: LogDescription, time: number): string {
+  #takeKey({ name, args }: ChainEvent): string {
     const [owner, key] = [String(args.owner).toLowerCase(), String(args.key).toLowerCase()];
     if (name === "KeyRevoked") this.#keys.revoked(owner, key);
-    else if (name === "KeyUsed") {
-      const { tradedToday: traded, loss } = args as unknown as { tradedToday: bigint; loss: bigint };
-      this.#keys.used(owner, key, { traded, loss, day: Math.floor(time / DAY) });
-    } else {
+    else {
       const { parent, grant } = args as unknown as { parent: string; grant: Grant };
       const above = parent === ZeroAddress ? undefined : parent.toLowerCase();
-      this.#keys.granted({ owner, key, parent: above, grant, epoch: this.owner(owner).epoch });
+      this.#keys.granted({ owner, key, parent: above, grant });
     }
     return owner;
   }
@@ -330,6 +369,41 @@ export class ChainMirror implements ChainView {
     if (this.#accounts?.source === source && this.#accounts.byId.size === source.size) return;
     this.#accounts = { source, byId: new AccountMap<AccountState>(source) };
   }
+}
+
+/** Tells matches their sizes: the first match of a transaction has made its first trade. @throws NodeIncomplete */
+function withSizes(told: readonly ChainEvent[]): ChainEvent[] {
+  const trades = told.filter(({ name }) => name === "Trade").values();
+  return told.map((event) => {
+    if (event.name !== "OrdersMatched") return event;
+    const trade = trades.next().value;
+    if (trade?.transaction !== event.transaction) throw new NodeIncomplete(`the trades of ${event.transaction}`);
+    return { ...event, size: abs(trade.args.size as bigint) };
+  });
+}
+
+/** The keys that were granted or have signed a match, but for those that were revoked since or are past their time [s]. */
+function keysIn(told: readonly ChainEvent[], time: number): KeyName[] {
+  const keys = new Map<string, KeyName>();
+  const add = (owner: string, key: string) => {
+    const name = { owner, key: key.toLowerCase() };
+    if (key !== ZeroAddress) keys.set(nameOf(name), name);
+  };
+  for (const { name, args } of told) {
+    if (name === "OrdersMatched") {
+      add(ownerKey(args.maker as bigint), String(args.makerKey));
+      add(ownerKey(args.taker as bigint), String(args.takerKey));
+    } else if (name === "KeyGranted") {
+      if ((args.grant as Grant).expiry >= BigInt(time)) add(String(args.owner).toLowerCase(), String(args.key));
+    } else if (name === "KeyRevoked") {
+      keys.delete(nameOf({ owner: String(args.owner), key: String(args.key) }).toLowerCase());
+    }
+  }
+  return [...keys.values()];
+}
+
+function nameOf({ owner, key }: KeyName): string {
+  return owner + key;
 }
 
 /** The call that asks a contract wallet. */

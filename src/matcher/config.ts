@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+import { accountId } from "../sdk/accountId.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+import { parseWad } from "../sdk/units.ts";
 import type { MatcherPolicy } from "./matcher.ts";
 import type { ServerPolicy } from "./server.ts";
 
@@ -31,6 +34,17 @@ const count = (byDefault: number, maximum = 1_000_000_000) =>
   z.coerce.number("give a number").int().min(1).max(maximum).default(byDefault);
 const milliseconds = (byDefault: number) => z.coerce.number("give milliseconds").int().min(10).default(byDefault);
 
+const OWNER_SHIFT = 96n; // of an account id
+
+const account = z
+  .string()
+  .regex(
+    /^(?:[1-9]\d{0,77}|0x[0-9a-fA-F]{40}|0x[0-9a-fA-F]{64})$/,
+    "give an account id, or an address for its main account",
+  )
+  .transform((text): AccountId => (text.length === 42 ? accountId(text.toLowerCase()) : BigInt(text)))
+  .refine((id) => id >> OWNER_SHIFT > 0n && id < 1n << 256n, "nobody owns this account");
+
 const schema = z
   .object({
     RPC_URL: z
@@ -49,6 +63,11 @@ const schema = z
     BATCH_INTERVAL: milliseconds(1000),
     POLL_INTERVAL: milliseconds(500),
     MAX_BATCH: count(40, 200),
+    FEE_ACCOUNT: account.optional(),
+    MIN_FEE: z
+      .string()
+      .regex(/^\d{1,9}(?:\.\d{1,18})?$/, "give USD")
+      .default("0.1"),
     MAX_CHAIN_AGE: milliseconds(30_000),
     MAX_LIFETIME: count(30 * 24 * 3600),
     MAX_DISTANCE: z.coerce.number("give percent").positive().max(100).default(20),
@@ -126,6 +145,8 @@ function policyOf(s: z.output<typeof schema>): MatcherPolicy {
     },
     settlement: {
       maxBatch: s.MAX_BATCH,
+      feeAccount: s.FEE_ACCOUNT,
+      minFee: parseWad(s.MIN_FEE),
       confirmTimeout: s.CONFIRM_TIMEOUT,
       pollInterval: s.POLL_INTERVAL,
       replaceAfter: s.REPLACE_AFTER,

@@ -1,26 +1,37 @@
 import { hash } from "node:crypto";
 
+import type { FillView } from "../sdk/matcher.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
 import { OrderBook } from "./book.ts";
 import type { BookLimits } from "./book.ts";
-import { accountKey, CANCELLED, newOrder, openOrders, positionOf } from "./bookOrder.ts";
-import type { AccountOrders, BookOrder, Fill, OrderState, SigningKey, Slot } from "./bookOrder.ts";
+import {
+  CANCELLED,
+  isGoodInLockdown,
+  newAccount,
+  newOrder,
+  newOwner,
+  openOrders,
+  ownerKey,
+  positionOf,
+} from "./bookOrder.ts";
+import type { AccountOrders, BookOrder, Fill, OrderState, SigningKey } from "./bookOrder.ts";
+import { Slot } from "./slots.ts";
 import { Tape } from "./tape.ts";
 import { decode, encode } from "./types.ts";
 import type {
   CancelReason,
   Command,
   EngineEvent,
+  HoldReason,
   MarketTerms,
   OwnerFact,
   RejectReason,
   Sent,
   SlotFact,
 } from "./types.ts";
-import type { FillView } from "./views.ts";
 
 const STAMP_LIFETIME = 300_000; // [ms] for which an owner's last instruction is remembered; older ones are refused anyway
-const SNAPSHOT_VERSION = 2;
+const SNAPSHOT_VERSION = 3;
 
 /** What a command did. */
 export interface Applied {
@@ -64,6 +75,7 @@ interface OrderRecord {
   readonly state: OrderState;
   readonly reason?: CancelReason;
   readonly detail?: string;
+  readonly held?: HoldReason;
 }
 
 interface Snapshot {
@@ -77,7 +89,7 @@ interface Snapshot {
   readonly fillCount: number;
   readonly markets: readonly MarketTerms[];
   readonly slots: readonly SlotFact[];
-  readonly owners: readonly Omit<OwnerFact, "epoch" | "lowestNonce">[];
+  readonly owners: readonly Omit<OwnerFact, "epoch" | "lowestNonce" | "lockedDown">[];
   readonly positions: readonly { readonly account: bigint; readonly market: number; readonly size: bigint }[];
   readonly orders: readonly OrderRecord[]; // live ones first
   readonly closed: readonly string[];
@@ -281,8 +293,8 @@ export class Engine {
       if (parties !== undefined) moved.add(parties.maker.account).add(parties.taker.account);
     }
     for (const { account, nonce, filled } of command.slots) {
-      move(account, ({ slots }) => {
-        const slot = slots.get(nonce);
+      move(account, (known) => {
+        const slot = book.slots.get(known, nonce);
         if (slot !== undefined) slot.chain = filled;
       });
     }
@@ -292,10 +304,12 @@ export class Engine {
     for (const account of moved) book.refreshAccount(account);
     for (const fact of command.owners) this.#followOwner(fact);
     book.expire(this.#time);
+    for (const { market } of command.markets) book.release(market);
   }
 
-  #followOwner({ owner: address, epoch, lowestNonce, deadMan, keys }: OwnerFact): void {
+  #followOwner({ owner: address, epoch, lowestNonce, deadMan, lockedDown, keys }: OwnerFact): void {
     const { book } = this;
+    if (lockedDown) book.cancelOf(address, "lockedDown", ({ signed }) => !isGoodInLockdown(signed.order));
     book.cancelOf(address, "epochOver", ({ signed }) => signed.order.epoch !== epoch);
     book.cancelOf(address, "nonceTooLow", ({ signed }) => signed.order.nonce < lowestNonce);
     const owner = book.owners.get(address);
@@ -311,8 +325,8 @@ export class Engine {
     const { book } = this;
     const accounts = [...book.owners.values()].flatMap((owner) => [...owner.accounts]);
     const waiting = [...book.fills.values()].flatMap(({ maker, taker }) => [maker, taker]);
-    const ended = book.ended;
-    const closed = ended.flatMap((hash) => book.orders.get(hash) ?? []);
+    const { ended } = book.orders;
+    const closed = ended.filter((order) => order !== undefined);
     const orders = new Set<BookOrder>([...accounts.flatMap(openOrders), ...waiting, ...closed]);
     const snapshot: Snapshot = {
       version: SNAPSHOT_VERSION,
@@ -325,17 +339,21 @@ export class Engine {
       fillCount: book.fillCount,
       markets: [...book.markets.values()].map(({ terms }) => terms),
       slots: accounts.flatMap(({ id, slots }) =>
-        [...slots.values()].map(({ nonce, chain }) => ({ account: id, nonce, filled: chain })),
+        slots.map(({ nonce, chain }) => ({ account: id, nonce, filled: chain })),
       ),
       owners: [...book.owners.values()].map(({ address, deadMan, keys }) => ({
         ...{ owner: address, deadMan, keys: [...keys.values()].map((key) => ({ key: key.address, ...key.terms })) },
       })),
       positions: accounts.flatMap(({ id, positions }) =>
-        [...positions].map(([market, { chain }]) => ({ account: id, market, size: chain })),
+        [...positions]
+          .flatMap(([market, { chain }]) => (chain === 0n ? [] : { account: id, market, size: chain }))
+          .sort((a, b) => a.market - b.market),
       ),
       orders: [...orders].map(recordOf),
-      closed: ended,
-      fills: [...book.fills.values()].map((fill) => ({ ...fill, maker: fill.maker.hash, taker: fill.taker.hash })),
+      closed: ended.map((order) => order?.hash ?? ""),
+      fills: [...book.fills.values()].map(({ maker, taker, ...fill }) => ({
+        ...{ ...fill, maker: maker.hash, taker: taker.hash },
+      })),
       tape: this.recentFills,
       deadlines: [...this.#deadlines].map(([owner, { timeout, at }]) => [owner, timeout, at] as const),
       stamps: [...this.#stamps],
@@ -391,34 +409,34 @@ function restoreBook(book: OrderBook, s: Snapshot): void {
   }
   for (const order of orders.values()) if (order.state === "open") book.revive(order);
   for (const { account } of orders.values()) book.refreshAccount(account);
-  book.ended = s.closed;
-  for (const hash of s.closed) {
-    const order = orders.get(hash);
-    if (order !== undefined && order.state !== "open") book.orders.set(hash, order);
-  }
+  book.orders.ended = s.closed
+    .map((hash) => orders.get(hash))
+    .map((order) => (order?.state === "open" ? undefined : order));
   book.events = [];
 }
 
 function recordOf(order: BookOrder): OrderRecord {
-  const { hash, signed, key, placed, arrival, filled, settled, killed, failures, state, reason, detail } = order;
+  const { hash, signed, key, placed, arrival, filled, settled, killed, failures, state, reason, detail, held } = order;
   return {
     ...{ hash, signed, placed, arrival, filled, settled, killed, failures, state },
     ...(key !== undefined && { key: key.address }),
     ...(reason !== undefined && { reason }),
     ...(detail !== undefined && { detail }),
+    ...(held !== undefined && { held }),
   };
 }
 
 /** An order of a snapshot. One that has ended and waits for nothing gets a nonce of its own that the book does not know. */
 function orderOf(book: OrderBook, record: OrderRecord): BookOrder {
-  const { hash, signed, placed, arrival, filled, settled, killed, failures, state, reason, detail } = record;
-  const { account, nonce, market: id } = signed.order;
-  const slot = book.accounts.get(account)?.slots.get(nonce) ?? looseSlot(account, nonce);
+  const { placed, arrival, filled, settled, killed, failures, state, reason, detail, held } = record;
+  const { account, nonce, market: id } = record.signed.order;
+  const known = book.accounts.get(account);
+  const slot = (known && book.slots.get(known, nonce)) ?? looseSlot(account, nonce);
   const key = record.key === undefined ? undefined : keyOf(slot, record.key);
   const market = book.markets.get(Number(id));
   if (market === undefined) throw new UnknownSnapshot(`market ${id.toString()}`);
-  const order = newOrder({ hash, signed, slot, key, market, placed, arrival });
-  return Object.assign(order, { filled, settled, killed, failures, state, reason, detail });
+  const order = newOrder(record, slot, key, market, placed, arrival);
+  return Object.assign(order, { filled, settled, killed, failures, state, reason, detail, held });
 }
 
 /** The key of an order that has ended and whose owner has no other orders grants nothing. */
@@ -427,10 +445,5 @@ function keyOf({ account }: Slot, address: string): SigningKey {
 }
 
 function looseSlot(id: bigint, nonce: bigint): Slot {
-  const key = accountKey(id);
-  const owner = { address: `0x${key.slice(0, 40)}`, accounts: new Set<AccountOrders>(), keys: new Map(), deadMan: 0 };
-  const account: AccountOrders = {
-    ...{ id, key, owner, slots: new Map(), fills: new Set(), positions: new Map(), open: 0, reducing: 0 },
-  };
-  return { account, nonce, chain: CANCELLED, pending: 0n, fills: 0, orders: [] };
+  return new Slot(newAccount(id, newOwner(ownerKey(id))), nonce, CANCELLED);
 }

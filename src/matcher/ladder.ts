@@ -21,20 +21,21 @@ export const ascending = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ?
 export const descending = (a: bigint, b: bigint): number => (a > b ? -1 : a < b ? 1 : 0);
 
 /**
- * One side of a market: levels in a B-tree, best price first, orders of a level in a linked list, so that an order goes in and out in
- * O(log levels). Prices and sizes stay bigints [wad]: a size needs up to 94 bits and a price up to 80, both beyond what a number
- * holds exactly, and comparing such bigints costs less than the map look-ups around it.
+ * One side of a market: levels by price in a map and, best price first, in a B-tree; orders of a level in a linked list. So an order
+ * goes in and out in O(1), a level in O(log levels). Prices and sizes stay bigints [wad]: a size needs up to 94 bits and a price up to
+ * 80, both beyond what a number holds exactly.
  */
 export class Ladder {
   readonly market: number;
   readonly buys: boolean;
-  readonly #levels: Tree<bigint, Level>;
+  readonly #levels = new Map<bigint, Level>();
+  readonly #sorted: Tree<bigint, Level>;
   #best: Level | undefined;
 
   constructor(market: number, buys: boolean) {
     this.market = market;
     this.buys = buys;
-    this.#levels = new BTree<bigint, Level>(undefined, buys ? descending : ascending);
+    this.#sorted = new BTree<bigint, Level>(undefined, buys ? descending : ascending);
   }
 
   get best(): Level | undefined {
@@ -47,7 +48,7 @@ export class Ladder {
 
   /** The next worse level. */
   after(level: Level): Level | undefined {
-    return this.#levels.nextHigherPair(level.price)?.[1];
+    return this.#sorted.nextHigherPair(level.price)?.[1];
   }
 
   /** The best `count` levels. */
@@ -91,6 +92,7 @@ export class Ladder {
   #open(price: bigint): Level {
     const level: Level = { ladder: this, price, size: 0n, count: 0, first: undefined, last: undefined };
     this.#levels.set(price, level);
+    this.#sorted.set(price, level);
     const best = this.#best?.price;
     if (best === undefined || (this.buys ? price > best : price < best)) this.#best = level;
     return level;
@@ -98,8 +100,9 @@ export class Ladder {
 
   #drop(level: Level): void {
     this.#levels.delete(level.price);
+    this.#sorted.delete(level.price);
     if (level !== this.#best) return;
-    const best = this.#levels.minKey();
+    const best = this.#sorted.minKey();
     this.#best = best === undefined ? undefined : this.#levels.get(best);
   }
 }

@@ -4,6 +4,8 @@ import type { JsonRpcProvider } from "ethers";
 import type { Logger } from "pino";
 
 import type { AddressBook } from "../sdk/addressBook.ts";
+import type { Instruction } from "../sdk/instructions.ts";
+import type { OrderView } from "../sdk/matcher.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
 import { Admission, rejection } from "./admission.ts";
 import type { AdmissionPolicy } from "./admission.ts";
@@ -21,12 +23,10 @@ import { Refusal } from "./refusals.ts";
 import { Settlement } from "./settlement.ts";
 import type { SettlementPolicy } from "./settlement.ts";
 import { Signing } from "./signing.ts";
-import type { Instruction } from "./signing.ts";
 import { Streams } from "./streams.ts";
 import { encode } from "./types.ts";
 import type { Command, OwnerFact, PositionFact, SettledFact, SlotFact } from "./types.ts";
 import { orderView } from "./views.ts";
-import type { OrderView } from "./views.ts";
 
 const TICK = 100; // [ms] between two looks at what has to end
 const REVIEWED = 200; // accounts whose margin is looked at after each block
@@ -205,6 +205,7 @@ export class Matcher {
     for (const event of events) this.metrics.events.inc({ type: event.type });
     this.metrics.durable.observe((performance.now() - began) / 1000);
     this.metrics.openOrders.set(this.engine.book.openCount);
+    this.metrics.heldOrders.set(this.engine.book.heldCount);
     this.metrics.waitingFills.set(this.engine.book.fills.size);
   }
 

@@ -9,6 +9,7 @@ export interface MatcherMetrics {
   readonly settlements: Counter<"result">;
   readonly chainErrors: Counter;
   readonly openOrders: Gauge;
+  readonly heldOrders: Gauge;
   readonly waitingFills: Gauge;
   readonly connections: Gauge;
   readonly block: Gauge;
@@ -29,7 +30,8 @@ export function createMatcherMetrics(): MatcherMetrics {
     refusals: counter("refusals_total", "Requests refused", ["error"]),
     settlements: counter("settlements_total", "Passes of the settlement by result", ["result"]),
     chainErrors: counter("chain_errors_total", "Passes that the node made fail"),
-    openOrders: gauge("open_orders", "Orders in the books"),
+    openOrders: gauge("open_orders", "Live orders"),
+    heldOrders: gauge("held_orders", "Live orders that are held outside the books"),
     waitingFills: gauge("waiting_fills", "Fills that wait for their settlement"),
     connections: gauge("connections", "Open WebSocket connections"),
     block: gauge("block", "Block up to which the chain was read"),

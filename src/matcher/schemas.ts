@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { REFUSALS } from "./refusals.ts";
+import { REFUSALS } from "../sdk/refusals.ts";
 
 const MAX_UINT = (1n << 256n) - 1n;
 
@@ -32,9 +32,9 @@ const orderSchema = z.strictObject({
   market: uint,
   size: int.describe("wad, positive buys; a multiple of 1e9"),
   limitPrice: uint.describe("wad, worst price"),
-  triggerAbove: uint.describe("0: the book holds no order that waits for a price"),
-  triggerBelow: uint.describe("0"),
-  executionFee: uint.describe("0: the matcher settles without a fee"),
+  triggerAbove: uint.describe("wad, fills only while the index price is at or above it: held until then; 0 = any"),
+  triggerBelow: uint.describe("wad, fills only while the index price is at or below it: held until then; 0 = any"),
+  executionFee: uint.describe("wad USD, what who settles the whole of it may take from the account"),
   expiry: uint.describe("last second at which it can fill"),
   nonce: uint.describe("orders of one account that share a nonce share one filled amount"),
   epoch: uint,
@@ -99,6 +99,9 @@ const orderView = z.object({
   side: z.enum(["buy", "sell"]),
   size: decimal,
   limitPrice: decimal,
+  triggerAbove: decimal.describe("0 = none"),
+  triggerBelow: decimal.describe("0 = none"),
+  executionFee: decimal,
   expiry: z.int(),
   nonce: z.string(),
   resting: z.boolean(),
@@ -106,11 +109,13 @@ const orderView = z.object({
   reduceOnly: z.boolean(),
   fillOrKill: z.boolean(),
   placed: z.int(),
-  state: z.enum(["open", "filled", "cancelled", "expired"]),
+  state: z
+    .enum(["open", "held", "filled", "cancelled", "expired"])
+    .describe("held: live, but outside the book, waiting for its trigger or for something to take"),
   open: decimal,
   filled: decimal.describe("by the book"),
   settled: decimal.describe("of that, on the chain"),
-  reason: z.string().optional(),
+  reason: z.string().optional().describe("why it ended or is held"),
   detail: z.string().optional().describe("the contract's error"),
 });
 const fillView = z.object({
@@ -182,7 +187,7 @@ const OPERATIONS: readonly Operation[] = [
   {
     method: "get",
     path: "/accounts/{account}/orders",
-    summary: "Open orders of an account; public, as orders are once they are settled",
+    summary: "Open and held orders of an account; public, as orders are once they are settled",
     parameters: { account: PARAMETERS.account },
     answer: z.object({ orders: z.array(orderView) }),
   },
@@ -221,6 +226,7 @@ const OPERATIONS: readonly Operation[] = [
       logHash: hex(32),
       block: z.int(),
       openOrders: z.int(),
+      heldOrders: z.int().describe("of the open ones, those outside the book"),
       waitingFills: z.int(),
     }),
   },

@@ -174,6 +174,7 @@ export class MatcherServer {
           logHash: `0x${engine.hash.toString("hex")}`,
         },
         ...{ block: matcher.chain.head, openOrders: engine.book.openCount, waitingFills: engine.book.fills.size },
+        heldOrders: engine.book.heldCount,
       };
     });
     http.get("/metrics", async (_request, reply) => {

@@ -5,14 +5,17 @@ import type { Logger } from "pino";
 import { Sender, shortMessage } from "../keeper/sender.ts";
 import type { SenderPolicy } from "../keeper/sender.ts";
 import { divUp, max } from "../risk/fixed.ts";
+import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
-import { settleOrdersCall } from "../sdk/calls.ts";
+import { settleForFeeCall, settleOrdersCall } from "../sdk/calls.ts";
 import type { Call, Match } from "../sdk/calls.ts";
 import { decodeError } from "../sdk/errors.ts";
 import type { ContractError } from "../sdk/errors.ts";
 import type { SignedOrder } from "../sdk/orders.ts";
+import { isSignedBelow } from "./bookOrder.ts";
 import type { BookOrder, Fill } from "./bookOrder.ts";
 import type { Engine } from "./engine.ts";
+import { feesOf } from "./fees.ts";
 import type { Command, FailedFact, Sent } from "./types.ts";
 
 const MAX_MISSING = 20;
@@ -26,6 +29,10 @@ export type Group = readonly Fill[];
 export interface SettlementPolicy extends SenderPolicy {
   /** Most fills of one transaction. */
   readonly maxBatch: number;
+  /** Account that collects execution fees; without one, orders that offer them are settled for nothing. */
+  readonly feeAccount: AccountId | undefined;
+  /** [wad USD] Least fees of a transaction for which they are collected: that costs gas. */
+  readonly minFee: bigint;
 }
 
 /** What a settlement needs of the matcher. */
@@ -165,10 +172,24 @@ export class Settlement {
     if (!(await this.#resolve())) return { result: "waiting", fills: 0 };
     const groups = nextBatch([...this.#ports.engine.book.fills.values()], this.#policy.maxBatch >> this.#lost);
     if (groups.length === 0) return { result: this.#ports.engine.sent.length > 0 ? "waiting" : "idle", fills: 0 };
-    const { count, error } = await this.#longestPrefix(groups);
+    const { count, error } = await this.#longestPrefix(groups, this.#feeToOf(groups.flat()));
     const [first] = groups;
-    if (count === 0 && first !== undefined && error !== undefined) return this.#refuse(first, error);
-    return this.#send(groups.slice(0, count).flat());
+    if (count === 0 && first !== undefined && error !== undefined) return this.#settleForNothing(first, error);
+    const fills = groups.slice(0, count).flat();
+    return this.#send(fills, this.#feeToOf(fills));
+  }
+
+  /** Who collects the fees of fills; `undefined` if nobody does or they are not worth it. */
+  #feeToOf(fills: readonly Fill[]): AccountId | undefined {
+    const fees = feesOf(fills);
+    return fees > 0n && fees >= this.#policy.minFee ? this.#policy.feeAccount : undefined;
+  }
+
+  /** An account that cannot pay a fee still gets its order settled. @param error that the chain has refused the group with */
+  async #settleForNothing(group: Group, error: ContractError): Promise<Pass> {
+    if (this.#feeToOf(group) === undefined) return this.#refuse(group, error);
+    const found = await this.#simulate([group], undefined);
+    return found === undefined ? this.#send(group, undefined) : this.#refuse(group, found);
   }
 
   /**
@@ -217,9 +238,9 @@ export class Settlement {
     }
   }
 
-  async #send(fills: readonly Fill[]): Promise<Pass> {
+  async #send(fills: readonly Fill[], feeTo: AccountId | undefined): Promise<Pass> {
     this.#wallet.fills = fills.map(({ id }) => id);
-    const outcome = await this.#sender.attempt(this.#callOf(fills), () => Promise.resolve(true));
+    const outcome = await this.#sender.attempt(this.#callOf(fills, feeTo), () => Promise.resolve(true));
     if (outcome.result === "done" || outcome.result === "lost") await this.#resolve();
     const result = outcome.result === "done" ? "settled" : outcome.result === "lost" ? "lost" : "failed";
     this.#lost = result === "lost" ? Math.min(this.#lost + 1, MAX_HALVINGS) : 0;
@@ -239,6 +260,7 @@ export class Settlement {
       fill: fill.id,
       reason: error.message,
       fault: faultOf(error, fill),
+      ...keyEndOf(error, fill),
     }));
     if (fills.length > 0) await this.#ports.submit({ type: "fail", time: this.#ports.now(), fills });
     this.#logger.warn({ fills, reason: error.message }, "the chain refuses fills");
@@ -246,21 +268,24 @@ export class Settlement {
   }
 
   /** How many of the first groups go through together, found by halving, and the error that one more would end in. */
-  async #longestPrefix(groups: readonly Group[]): Promise<{ count: number; error: ContractError | undefined }> {
-    let error = await this.#simulate(groups);
+  async #longestPrefix(
+    groups: readonly Group[],
+    feeTo: AccountId | undefined,
+  ): Promise<{ count: number; error: ContractError | undefined }> {
+    let error = await this.#simulate(groups, feeTo);
     if (error === undefined) return { count: groups.length, error };
     let [passes, fails] = [0, groups.length];
     while (fails - passes > 1) {
       const middle = (passes + fails) >> 1;
-      const found = await this.#simulate(groups.slice(0, middle));
+      const found = await this.#simulate(groups.slice(0, middle), feeTo);
       if (found === undefined) passes = middle;
       else [fails, error] = [middle, found];
     }
     return { count: passes, error };
   }
 
-  async #simulate(groups: readonly Group[]): Promise<ContractError | undefined> {
-    const { target, data } = this.#callOf(groups.flat());
+  async #simulate(groups: readonly Group[], feeTo: AccountId | undefined): Promise<ContractError | undefined> {
+    const { target, data } = this.#callOf(groups.flat(), feeTo);
     try {
       await this.#wallet.estimateGas({ to: target, data });
       return undefined;
@@ -272,7 +297,7 @@ export class Settlement {
   }
 
   /** The call that settles fills. Behind it stands what commits to the order log: see `commitmentOf`. */
-  #callOf(fills: readonly Fill[]): Call {
+  #callOf(fills: readonly Fill[], feeTo: AccountId | undefined): Call {
     const orders: SignedOrder[] = [];
     const places = new Map<string, number>();
     const place = ({ hash, signed }: BookOrder): number => {
@@ -281,7 +306,10 @@ export class Settlement {
       return known;
     };
     const matches = fills.map(({ maker, taker }): Match => ({ maker: place(maker), taker: place(taker) }));
-    const { target, data } = settleOrdersCall(this.#book, orders, matches);
+    const { target, data } =
+      feeTo === undefined
+        ? settleOrdersCall(this.#book, orders, matches)
+        : settleForFeeCall(this.#book, orders, matches, feeTo);
     const { sequence, hash } = this.#ports.engine;
     return { target, data: concat([data, toBeHex(sequence, 8), hash]) };
   }
@@ -350,21 +378,29 @@ export function faultOf({ name, args }: Refusal, { maker, taker }: Fill): Failed
     return ofMaker && ofTaker ? "both" : ofMaker ? "maker" : ofTaker ? "taker" : "neither";
   };
   const { account, nonce, epoch, expiry } = args;
+  if (name === "OrderNotTriggered") return "trigger"; // only who takes has one
   const [owner, key] = [args.owner, args.key].map((address) => (address as string | undefined)?.toLowerCase());
   const isOf = (order: BookOrder) => owner === undefined || order.account.owner.address === owner;
-  if (key !== undefined) return blame((order) => isOf(order) && isSignedBelow(order, key));
+  const isIn = (order: BookOrder) => account === undefined || order.signed.order.account === account;
+  if (key !== undefined) return blame((order) => isOf(order) && isIn(order) && isSignedBelow(order, key));
   if (name === "OwnerSilent") return blame(isOf);
   if (name === "OrderExpired") return blame(({ signed }) => signed.order.expiry === expiry);
   if (name === "OrderEpochMismatch") return blame(({ signed }) => signed.order.epoch === epoch);
   if (name === "OrderNonceTooLow") return blame(({ signed }) => signed.order.nonce === nonce);
-  if (account !== undefined) return blame(({ signed }) => signed.order.account === account);
+  if (account !== undefined) return blame(isIn);
   // Beyond the caps of the market or its band nobody's order is wrong: the one that came last gives way.
   return name === "OpenInterestCap" ? "taker" : "neither";
 }
 
-/** Whether a session key has signed an order, or one above the key that has. */
-function isSignedBelow({ key: signer }: BookOrder, key: string): boolean {
-  return signer !== undefined && (signer.address === key || signer.terms.above.includes(key));
+/** The session key that a refusal shows to have reached the end of what it may lose, or of what it must leave in an account. */
+export function keyEndOf({ name, args }: Refusal, { maker, taker }: Fill): Pick<FailedFact, "keyEnd"> {
+  const account = args.account as bigint | undefined;
+  const signer = [maker, taker].find((order) => order.account.id === account)?.key?.address;
+  const key = (args.key as string | undefined)?.toLowerCase() ?? signer;
+  if (key === undefined) return {};
+  if (name === "KeyLossLimit") return { keyEnd: { key, reason: "keyLimit" } };
+  const isFloor = name === "KeyEquityFloor" || name === "FlowsNotTracked";
+  return isFloor && account !== undefined ? { keyEnd: { key, account, reason: "keyFloor" } } : {};
 }
 
 /** A transaction's fees raised so far that a node takes it in the place of one that is open. */

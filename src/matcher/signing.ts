@@ -1,8 +1,9 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { TypedDataEncoder } from "ethers";
-import type { Signer } from "ethers";
 import secp256k1 from "secp256k1";
 
+import { hashInstruction } from "../sdk/instructions.ts";
+import type { Instruction } from "../sdk/instructions.ts";
 import { orderDomain } from "../sdk/orders.ts";
 import type { Order, OrderVenue } from "../sdk/orders.ts";
 
@@ -13,59 +14,6 @@ const ORDER_TYPEHASH = typehash(
 );
 /** Half of the order of secp256k1: a signature with a larger s is the mirror image of one that is accepted. */
 const HALF_ORDER = Buffer.from("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0", "hex");
-
-/** What an owner signs besides orders, in the EIP-712 domain of the exchange. The exchange itself knows none of it. */
-const INSTRUCTIONS = {
-  cancel: { CancelOrder: [{ name: "order", type: "bytes32" }] },
-  cancelMany: {
-    CancelOrders: [
-      { name: "owner", type: "address" },
-      { name: "account", type: "uint256" },
-      { name: "market", type: "uint256" },
-      { name: "belowNonce", type: "uint256" },
-      { name: "stamp", type: "uint256" },
-    ],
-  },
-  heartbeat: {
-    Heartbeat: [
-      { name: "owner", type: "address" },
-      { name: "timeout", type: "uint256" },
-      { name: "stamp", type: "uint256" },
-    ],
-  },
-};
-
-/** Stands for "all" in a mass cancellation. */
-export const ALL = (1n << 256n) - 1n;
-
-/** Cancels one order. */
-export interface CancelInstruction {
-  readonly order: string;
-}
-
-/** Cancels all orders of an owner, or those of an account, a market, or below a nonce. `ALL` names no limit. */
-export interface CancelManyInstruction {
-  readonly owner: string;
-  readonly account: bigint;
-  readonly market: bigint;
-  readonly belowNonce: bigint;
-  /** [ms] time of signing; has to grow from one instruction of an owner to the next. */
-  readonly stamp: number;
-}
-
-/** Asks that all orders of an owner die `timeout` [ms] after the last heartbeat; 0 asks for it no more. */
-export interface HeartbeatInstruction {
-  readonly owner: string;
-  readonly timeout: number;
-  /** [ms] as in `CancelManyInstruction`. */
-  readonly stamp: number;
-}
-
-/** An instruction by its kind. */
-export type Instruction =
-  | ({ readonly kind: "cancel" } & CancelInstruction)
-  | ({ readonly kind: "cancelMany" } & CancelManyInstruction)
-  | ({ readonly kind: "heartbeat" } & HeartbeatInstruction);
 
 /** Hashes what owners sign for one exchange. */
 export class Signing {
@@ -97,15 +45,9 @@ export class Signing {
   }
 
   /** The hash that an owner signs to give an instruction. */
-  hashInstruction({ kind, ...fields }: Instruction): Buffer {
-    return Buffer.from(TypedDataEncoder.hash(orderDomain(this.#venue), INSTRUCTIONS[kind], fields).slice(2), "hex");
+  hashInstruction(instruction: Instruction): Buffer {
+    return Buffer.from(hashInstruction(this.#venue, instruction).slice(2), "hex");
   }
-}
-
-/** Signs an instruction with any signer of ethers. */
-export function signInstruction(signer: Signer, venue: OrderVenue, instruction: Instruction): Promise<string> {
-  const { kind, ...fields } = instruction;
-  return signer.signTypedData(orderDomain(venue), INSTRUCTIONS[kind], fields);
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { FillView, OrderView } from "../sdk/matcher.ts";
 import { formatWad } from "../sdk/units.ts";
 import type { OrderBook } from "./book.ts";
 import { accountKey, openOrders } from "./bookOrder.ts";
@@ -6,7 +7,6 @@ import { ascending, BTree, descending } from "./ladder.ts";
 import type { Tree } from "./ladder.ts";
 import { Tape } from "./tape.ts";
 import { orderView } from "./views.ts";
-import type { FillView, OrderView } from "./views.ts";
 
 const SNAPSHOT_FILLS = 100;
 const MAX_LEVELS = 1000; // of a side in a snapshot

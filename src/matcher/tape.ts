@@ -1,7 +1,7 @@
+import type { FillView } from "../sdk/matcher.ts";
 import type { OrderBook } from "./book.ts";
 import type { EngineEvent } from "./types.ts";
 import { fillView } from "./views.ts";
-import type { FillView } from "./views.ts";
 
 const KEPT_FILLS = 1000; // per market, and at most twice as many
 

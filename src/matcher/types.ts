@@ -13,7 +13,7 @@ export type CancelReason =
   | "priceBand" // the exchange would refuse its price so far from the index
   | "belowMinFill" // what is left is smaller than the smallest fill of the market
   | "nothingToReduce" // its account has no position on the other side
-  | "meetsPostOnly" // two resting orders of which one is post-only do not trade
+  | "meetsPostOnly" // two post-only orders do not trade
   | "tooManyFills" // it met more orders than one order may
   | "noPrice" // the market has no usable index price
   | "nonceFilled" // its nonce was filled by another order, or settled by somebody else
@@ -21,13 +21,22 @@ export type CancelReason =
   | "cancelledOnChain" // `Exchange.cancel`
   | "nonceTooLow" // `Exchange.cancelBelow`
   | "epochOver" // `Exchange.revokeAll`
+  | "lockedDown" // a lockdown leaves its owner reduce-only orders without an execution fee
   | "ownerSilent" // its owner has not renewed his dead-man switch on the chain
   | "keyExpired" // the session key that signed it, or one above it, is past its last second
   | "keyRevoked" // that key, or one above it, is revoked
   | "keyNarrowed" // that key's new grant does not allow it
   | "keyLimit" // that key may not trade so much today, or has lost what it may lose
+  | "keyFloor" // its account is at the equity that that key must leave it, or its flows are not counted
   | "keyPriceBand" // that key may not trade so far from the index
+  | "priceWentBack" // the index price left its trigger before its settlement, once too often
   | "settlementFailed"; // the chain refused its fill
+
+/** Why an order with a trigger is held outside the book. */
+export type HoldReason =
+  | "untriggered" // the index price has not reached its trigger
+  | "nothingToTake" // released, it takes the rest as soon as there is something
+  | "priceWentBack"; // the chain refused its fill, for the index price had left its trigger; the next price that reaches it releases it again
 
 /** Why an order was not taken at all by the book; admission has refusals of its own. */
 export type RejectReason =
@@ -69,6 +78,7 @@ export interface OwnerFact {
   readonly epoch: bigint;
   readonly lowestNonce: bigint;
   readonly deadMan: number; // [s] his orders are void after it; 0 = never
+  readonly lockedDown: boolean; // only reduce-only orders without an execution fee are good
   readonly keys: readonly KeyFact[]; // those of his that have signed orders
 }
 
@@ -79,11 +89,19 @@ export interface SettledFact {
   readonly transaction: string;
 }
 
-/** A fill that the chain refuses, and whose fault that is. */
+/** A fill that the chain refuses, and whose fault that is: nobody's, if the index price has left the taker's trigger ("trigger"). */
 export interface FailedFact {
   readonly fill: number;
   readonly reason: string; // the contract's error with its numbers
-  readonly fault: "maker" | "taker" | "both" | "neither";
+  readonly fault: "maker" | "taker" | "both" | "neither" | "trigger";
+  readonly keyEnd?: KeyEnd;
+}
+
+/** A session key that has come to its end, as a refused fill shows: what it or a key below it has signed is cancelled. */
+export interface KeyEnd {
+  readonly key: string; // lower case
+  readonly account?: bigint; // all if left out
+  readonly reason: "keyLimit" | "keyFloor";
 }
 
 /** An admitted order, with what the chain said of it at that moment. */
@@ -149,6 +167,8 @@ export type EngineEvent =
   | { readonly type: "accepted"; readonly order: string }
   | { readonly type: "rejected"; readonly order: string; readonly reason: RejectReason }
   | { readonly type: "rested"; readonly order: string; readonly remaining: bigint }
+  | { readonly type: "held"; readonly order: string; readonly reason: HoldReason; readonly remaining: bigint }
+  | { readonly type: "released"; readonly order: string } // the index price has reached its trigger
   | {
       readonly type: "filled";
       readonly fill: number;

@@ -4,20 +4,16 @@ import { Signature, toBeHex, Wallet } from "ethers";
 import { Admission } from "../../src/matcher/admission.ts";
 import type { AdmissionPolicy } from "../../src/matcher/admission.ts";
 import { CANCELLED } from "../../src/matcher/bookOrder.ts";
-import { Refusal } from "../../src/matcher/refusals.ts";
-import { recoverSigner, signInstruction, Signing } from "../../src/matcher/signing.ts";
+import { recoverSigner, Signing } from "../../src/matcher/signing.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
+import { signInstruction } from "../../src/sdk/instructions.ts";
 import { hashOrder, signOrder } from "../../src/sdk/orders.ts";
 import type { Order } from "../../src/sdk/orders.ts";
 import { parsePrice, parseWad } from "../../src/sdk/units.ts";
 import { FakeChain } from "./fakeChain.ts";
-import { newEngine, NOW, SECOND } from "./support.ts";
+import { admit as admitOrder, newEngine, NOW, place, POLICY, refusal, SECOND, VENUE } from "./support.ts";
 
-const VENUE = { chainId: 31337, contracts: { exchange: "0x00000000000000000000000000000000000000E1" } };
-const POLICY: AdmissionPolicy = {
-  ...{ maxLifetime: 3600, maxDistance: 200_000n, maxOpenOrders: 3, maxPerNonce: 2, maxTotalOrders: 5 },
-  ...{ ownerRate: { perSecond: 1, burst: 50 }, stampWindow: 30_000 },
-};
+const LIMITED: AdmissionPolicy = { ...POLICY, maxOpenOrders: 3, maxTotalOrders: 5 };
 
 describe("admission", () => {
   const alice = Wallet.createRandom();
@@ -30,31 +26,17 @@ describe("admission", () => {
   function begin(cash = "1000000", policy: Partial<AdmissionPolicy> = {}): void {
     chain = new FakeChain(cash);
     engine = newEngine();
-    admission = new Admission(engine, chain, new Signing(VENUE), { ...POLICY, ...policy });
+    admission = new Admission(engine, chain, new Signing(VENUE), { ...LIMITED, ...policy });
   }
   beforeEach(() => {
     begin();
   });
 
-  const good = (fields: Partial<Order> = {}): Order => ({
-    ...{ account, market: 0n, size: parseWad("1"), limitPrice: parsePrice("2000"), expiry: BigInt(SECOND + 60) },
-    ...{ triggerAbove: 0n, triggerBelow: 0n, executionFee: 0n },
-    ...{ nonce: 1n, epoch: 0n, resting: true, postOnly: false, reduceOnly: false, fillOrKill: false, ...fields },
-  });
+  const good = (fields: Partial<Order> = {}): Order =>
+    place(0, "1", "2000", { account, expiry: BigInt(SECOND + 60), nonce: 1n, ...fields }).signed.order;
 
-  async function admit(fields: Partial<Order> = {}, signer = alice) {
-    const order = good(fields);
-    return admission.admit({ order, signature: await signOrder(signer, VENUE, order) }, NOW);
-  }
-
-  async function refusal(action: Promise<unknown>): Promise<Refusal> {
-    const thrown: unknown = await action.then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    expect(thrown).to.be.instanceOf(Refusal);
-    return thrown as Refusal;
-  }
+  const admit = (fields: Partial<Order> = {}, signer = alice) =>
+    admitOrder(admission, signer, account, { nonce: 1n, ...fields });
 
   /** Admits and places, so that the next one finds it in the book. */
   async function rest(fields: Partial<Order>): Promise<void> {
@@ -85,7 +67,7 @@ describe("admission", () => {
   });
 
   it("OB-1 refuses what the exchange would refuse, each with its numbers", async () => {
-    chain.owners.set(alice.address.toLowerCase(), { epoch: 2n, lowestNonce: 10n, deadMan: 0 });
+    chain.owners.set(alice.address.toLowerCase(), { epoch: 2n, lowestNonce: 10n, deadMan: 0, lockedDown: false });
     const ok = { epoch: 2n, nonce: 10n };
     await admit(ok);
     chain.filledOf.set(`${account}:11`, CANCELLED);
@@ -97,9 +79,19 @@ describe("admission", () => {
       [{ limitPrice: 10n ** 24n + 1n }, "PriceInvalid", ["limitPrice", "maximum"]],
       [{ resting: false, postOnly: true }, "FlagsInvalid", []],
       [{ resting: true, fillOrKill: true }, "FlagsInvalid", []],
-      [{ triggerAbove: 1n }, "Unsupported", ["triggerAbove", "triggerBelow", "executionFee"]],
-      [{ triggerBelow: 1n }, "Unsupported", ["triggerAbove", "triggerBelow", "executionFee"]],
-      [{ executionFee: 1n }, "Unsupported", ["triggerAbove", "triggerBelow", "executionFee"]],
+      [{ triggerAbove: 1n }, "TriggerInvalid", ["triggerAbove", "triggerBelow", "maximum"]], // it rests
+      [{ triggerBelow: 1n }, "TriggerInvalid", ["triggerAbove", "triggerBelow", "maximum"]],
+      [
+        { resting: false, triggerAbove: 2n, triggerBelow: 1n },
+        "TriggerInvalid",
+        ["triggerAbove", "triggerBelow", "maximum"],
+      ],
+      [
+        { resting: false, triggerAbove: 10n ** 24n + 1n },
+        "TriggerInvalid",
+        ["triggerAbove", "triggerBelow", "maximum"],
+      ],
+      [{ executionFee: parseWad("20") + 1n }, "FeeTooHigh", ["executionFee", "maximum"]], // 1 % of 2,000
       [{ nonce: 1n << 64n }, "NonceInvalid", ["nonce", "maximum"]],
       [{ nonce: 9n }, "NonceTooLow", ["nonce", "lowest"]],
       [{ nonce: 11n }, "AlreadyFilled", ["nonce"]],
@@ -115,6 +107,16 @@ describe("admission", () => {
       expect(thrown.error).to.equal(error);
       expect(Object.keys(thrown.numbers), error).to.deep.equal(numbers);
     }
+  });
+
+  it("AUTH-5 takes from an owner in lockdown only what reduces and pays no fee", async () => {
+    chain.owners.set(alice.address.toLowerCase(), { epoch: 1n, lowestNonce: 0n, deadMan: 0, lockedDown: true });
+    const position = { size: -parseWad("1"), quote: parseWad("2000") };
+    chain.accounts.set(account, { ...chain.account(account), positions: new Map([[0, position]]) });
+    expect((await refusal(admit({ epoch: 1n }))).toJSON()).to.deep.include({ error: "LockedDown", executionFee: "0" });
+    const paid = admit({ epoch: 1n, reduceOnly: true, executionFee: 7n });
+    expect((await refusal(paid)).toJSON()).to.deep.include({ error: "LockedDown", executionFee: "7" });
+    await admit({ epoch: 1n, reduceOnly: true });
   });
 
   it("bounds live orders by nonce, account and altogether", async () => {

@@ -36,6 +36,8 @@ interface Step {
   readonly life: number;
   readonly pick: number;
   readonly signer: number;
+  readonly trigger: number;
+  readonly triggers: number;
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
@@ -50,6 +52,8 @@ const step: fc.Arbitrary<Step> = fc.record({
   life: fc.integer({ min: -1, max: 400 }),
   pick: fc.nat(1 << 20),
   signer: fc.nat(5),
+  trigger: fc.integer({ min: -14, max: 14 }),
+  triggers: fc.nat(5),
 });
 
 /** Two session keys that every owner has granted, one below the other; prices lie within 0.7 % of the index. */
@@ -60,7 +64,8 @@ const KEYS: KeyFact[] = [
 const DEAD_MAN = SECOND + 100; // of the last owner
 
 /** An order of random terms; many of one nonce, many that cross. */
-function orderOf({ owner, serial, market, cents, price, nonce, flags, life, signer }: Step, time: number) {
+function orderOf(s: Step, time: number) {
+  const { owner, serial, market, cents, price, nonce, flags, life, signer } = s;
   const kind = flags % 8;
   const key = KEYS[signer];
   const command = placeOrder(
@@ -69,8 +74,7 @@ function orderOf({ owner, serial, market, cents, price, nonce, flags, life, sign
       market: market === 0 ? 1n : 0n,
       size: BigInt(cents === 0 ? 1 : cents) * CENT - (flags === 15 && cents > 1 ? CENT / 2n : 0n),
       limitPrice: parsePrice("2000") + BigInt(price) * TICK,
-      triggerAbove: 0n,
-      triggerBelow: 0n,
+      ...(kind < 5 ? { triggerAbove: 0n, triggerBelow: 0n } : triggersOf(s)),
       executionFee: 0n,
       expiry: BigInt(Math.floor(time / 1000) + life),
       nonce: BigInt(nonce),
@@ -85,8 +89,22 @@ function orderOf({ owner, serial, market, cents, price, nonce, flags, life, sign
   return { ...command, deadMan: owner === 4 ? DEAD_MAN : 0, ...(key !== undefined && { key }) };
 }
 
+/** Half of what does not rest waits for a price: one at or above, at or below, or between two. */
+function triggersOf({ trigger, triggers }: Step) {
+  const price = parsePrice("2000") + BigInt(trigger) * TICK;
+  const isAbove = triggers === 0 || triggers === 2;
+  const isBelow = triggers === 1 || triggers === 2;
+  return { triggerAbove: isAbove ? price : 0n, triggerBelow: isBelow ? price + (isAbove ? 2n * TICK : 0n) : 0n };
+}
+
+/** The first market with another index price, sometimes none. */
+function moved({ price, flags }: Step) {
+  return { ...TERMS[0]!, index: flags === 1 ? 0n : parsePrice("2000") + BigInt(price) * TICK };
+}
+
 describe("order book against a model", () => {
   it("OB-4 does what a naive book does: 60,000 random commands", () => {
+    let [released, filled] = [0, 0];
     fc.assert(
       fc.property(fc.array(step, { minLength: 400, maxLength: 400 }), (steps) => {
         const engine = newEngine();
@@ -97,19 +115,26 @@ describe("order book against a model", () => {
           if (s.kind >= 98) time += s.life * 100;
           time = Math.max(time, engine.time);
           naive.expire(time);
-          if (s.kind < 75) {
+          if (s.kind < 73) {
             const command = orderOf(s, time);
             const { account, market } = command.signed.order;
             const known = engine.book.accounts.get(account);
             const chain = known?.positions.get(Number(market));
             const position = (naive.positions.get(`${account}:${market}`) ?? 0n) - (chain?.pending ?? 0n);
-            const slot = known?.slots.get(command.signed.order.nonce);
+            const slot = known && engine.book.slots.get(known, command.signed.order.nonce);
             const used = naive.used.get(`${account}:${command.signed.order.nonce}`) ?? 0n;
             const applied = engine.apply({ ...command, position, filled: used - (slot?.pending ?? 0n) });
             hashes.push(command.hash);
             naive.place(command);
             expectSame(tell(applied), naive.log);
-          } else if (s.kind < 95) {
+          } else if (s.kind < 86) {
+            const terms = moved(s);
+            const applied = engine.apply(facts({ time, markets: [terms] }));
+            naive.setIndex(0, terms.index);
+            released += applied.events.filter(({ type }) => type === "released").length;
+            filled += applied.events.filter(({ type }) => type === "filled").length;
+            expectSame(tell(applied), naive.log);
+          } else if (s.kind < 97) {
             const hash = hashes[s.pick % Math.max(1, hashes.length)] ?? "0x";
             const applied = engine.apply({ type: "cancel", time, hash, reason: "requested" });
             naive.cancel(hash, "requested");
@@ -125,6 +150,10 @@ describe("order book against a model", () => {
       }),
       { numRuns: 150, seed: SEED, endOnFailure: true },
     );
+    expect(
+      [released > 500, filled > 100],
+      `index prices release ${released} orders, with ${filled} fills`,
+    ).to.deep.equal([...[true, true]]);
   });
 
   it("OB-1 OB-4 keeps its promises and its hash through settlements, refusals and snapshots: 60,000 random commands", () => {
@@ -167,7 +196,7 @@ function randomCommand(engine: Engine, s: Step, time: number): Command {
     const command = orderOf(s, time);
     const known = book.accounts.get(command.signed.order.account);
     const position = known?.positions.get(Number(command.signed.order.market))?.chain ?? BigInt(s.cents) * CENT;
-    return { ...command, position, filled: known?.slots.get(command.signed.order.nonce)?.chain ?? 0n };
+    return { ...command, position, filled: (known && book.slots.get(known, command.signed.order.nonce))?.chain ?? 0n };
   }
   if (fill !== undefined && s.kind < 70) {
     const { maker, taker, size } = fill;
@@ -182,8 +211,12 @@ function randomCommand(engine: Engine, s: Step, time: number): Command {
     return facts({ time, slots, positions, settled: [{ fill: fill.id, size, transaction: "0x1" }] });
   }
   if (fill !== undefined && s.kind < 80) {
-    const fault = (["maker", "taker", "both", "neither"] as const)[s.flags % 4]!;
-    return { type: "fail", time, fills: [{ fill: fill.id, reason: "refused", fault }] };
+    const isStop = fill.taker.signed.order.triggerAbove + fill.taker.signed.order.triggerBelow > 0n;
+    const fault = isStop && s.flags < 8 ? "trigger" : (["maker", "taker", "both", "neither"] as const)[s.flags % 4]!;
+    const { key, account } = s.flags < 4 ? fill.taker : fill.maker;
+    const keyEnd = key !== undefined &&
+      s.life < 100 && { key: key.address, account: account.id, reason: "keyFloor" as const };
+    return { type: "fail", time, fills: [{ fill: fill.id, reason: "refused", fault, ...(keyEnd && { keyEnd }) }] };
   }
   const orders = [...book.orders.values()];
   const order = orders[s.pick % Math.max(1, orders.length)];
@@ -199,12 +232,14 @@ function randomCommand(engine: Engine, s: Step, time: number): Command {
   if (s.kind < 92)
     return facts({
       time,
-      owners: [{ owner: ownerOf(s.owner), epoch: 0n, lowestNonce: BigInt(s.nonce >> 2), ...news(s, time) }],
+      owners: [
+        {
+          ...{ owner: ownerOf(s.owner), epoch: 0n, lowestNonce: BigInt(s.nonce >> 2), lockedDown: s.flags === 2 },
+          ...news(s, time),
+        },
+      ],
     });
-  if (s.kind < 93) {
-    const index = parsePrice("2000") + BigInt(s.price) * TICK;
-    return facts({ time, markets: [{ ...TERMS[0]!, index: s.flags === 1 ? 0n : index }] });
-  }
+  if (s.kind < 93) return facts({ time, markets: [moved(s)] });
   if (s.kind < 95)
     return { type: "cancelMany", time, owner: ownerOf(s.owner), belowNonce: BigInt(s.nonce), stamp: time };
   return { type: "cancel", time, hash: order?.hash ?? "0x", reason: "requested" };
@@ -230,6 +265,9 @@ function compare({ book }: Engine, naive: NaiveBook): void {
     }
   }
   expect(book.openCount).to.equal(naive.orders.length);
+  const held = [...book.orders.values()].flatMap(({ hash, held: reason }) => (reason ? [`${hash} ${reason}`] : []));
+  const expected = naive.orders.flatMap((one) => (one.held ? [`${one.command.hash} ${one.held}`] : []));
+  expect(held.sort()).to.deep.equal(expected.sort());
 }
 
 /** Both lists in any order; a difference is shown in readable words. */

@@ -1,5 +1,7 @@
 import { expect } from "chai";
 
+import { AccountMap } from "../../src/matcher/accountMap.ts";
+import { hashCodeOf, Orders } from "../../src/matcher/orders.ts";
 import { faultOf, nextBatch } from "../../src/matcher/settlement.ts";
 import { InvalidMatcherConfig, parseMatcherConfig } from "../../src/matcher/config.ts";
 import { formatWad, parsePrice, parseWad } from "../../src/sdk/units.ts";
@@ -49,9 +51,26 @@ describe("order book", () => {
     ]);
     expect(put(1, "1", "2000", { postOnly: true }).story).to.deep.equal(["rejected wouldCross"]);
     expect(put(1, "2", "2000", { resting: false }).story.at(-1)).to.equal("cancelled immediateOrCancel");
+  });
+
+  it("OB-1 the only post-only one of two resting orders is the maker at its limit, as on the chain", () => {
     put(0, "-1", "2000", { postOnly: true });
-    expect(put(1, "1", "2000").story.at(-1)).to.equal("cancelled meetsPostOnly");
-    expect(put(1, "1", "2000", { resting: false }).story.at(-1)).to.equal("filled 1 at 2000");
+    expect(put(1, "1", "2001", { postOnly: true }).story).to.deep.equal(["rejected wouldCross"]);
+    expect(put(1, "0.4", "2001").story).to.deep.equal(["accepted", "filled 0.4 at 2000"]);
+    expect(put(1, "0.6", "2001", { resting: false }).story).to.deep.equal(["accepted", "filled 0.6 at 2000"]);
+  });
+
+  it("OB-1 a post-only order that comes back from a refused fill makes for what came meanwhile, and meets no other one", () => {
+    const bid = put(0, "2", "2001", { postOnly: true });
+    put(1, "-1", "2001", { resting: false });
+    put(1, "-1", "2001", { resting: false });
+    const ask = put(2, "-1", "2000");
+    engine.apply({ type: "fail", time: NOW, fills: [{ fill: 1, reason: "Refused()", fault: "taker" }] });
+    const [, fill] = [...engine.book.fills.values()];
+    expect([fill!.maker.hash, fill!.taker.hash, formatWad(fill!.price)]).to.deep.equal([bid.hash, ask.hash, "2001"]);
+    put(2, "-1", "2000", { postOnly: true });
+    engine.apply({ type: "fail", time: NOW, fills: [{ fill: 2, reason: "Refused()", fault: "taker" }] });
+    expect(engine.book.orders.get(bid.hash)).to.deep.include({ state: "cancelled", reason: "meetsPostOnly" });
   });
 
   it("OB-4 an owner never trades with himself: the resting order gives way", () => {
@@ -170,6 +189,61 @@ describe("order book", () => {
     expect(fault("OrderEpochMismatch", { epoch: 0n })).to.equal("both");
     expect(fault("PriceOutOfBand", { market: 0n })).to.equal("neither");
     expect(fault("OpenInterestCap", { market: 0n })).to.equal("taker");
+  });
+
+  it("AUTH-5 a lockdown leaves its owner what reduces and pays no fee", () => {
+    const [opens, pays, reduces, other] = [
+      put(0, "1", "1999"),
+      put(0, "1", "1999", { reduceOnly: true, executionFee: 1n }, { position: "-1" }),
+      put(0, "1", "1999", { reduceOnly: true }, { position: "-1" }),
+      put(1, "1", "1999"),
+    ];
+    const lock = { owner: ownerOf(0), epoch: 0n, lowestNonce: 0n, deadMan: 0, lockedDown: true, keys: [] };
+    engine.apply(facts({ owners: [lock] }));
+    const reasons = [opens, pays, reduces, other].map(({ hash }) => engine.book.orders.get(hash)?.reason);
+    expect(reasons).to.deep.equal(["lockedDown", "lockedDown", undefined, undefined]);
+  });
+
+  it("tells accounts apart whose owners and serials have the same sum", () => {
+    const ids = [accountOf(0, 3), accountOf(1, 2), accountOf(2, 1), accountOf(3), accountOf(0, 4)];
+    const map = new AccountMap(ids.map((id, i) => [id, i] as const));
+    map.delete(accountOf(1, 2));
+    map.delete(accountOf(1, 3));
+    expect(ids.map((id) => map.get(id))).to.deep.equal([0, undefined, 2, 3, 4]);
+    expect([...map.values()]).to.deep.equal([0, 2, 3, 4]);
+    expect([map.size, map.get(0n)]).to.deep.equal([4, undefined]);
+  });
+
+  it("keeps a bounded number of orders that have ended, apart from those that have returned", () => {
+    // Two of six share a bucket for sure: their hashes end alike.
+    const hashes = [0, 1, 2, 3, 4, 5].map((i) => `0x${String(i).repeat(56)}0000000${i % 3}`);
+    const [a, b, c, d, e, f] = hashes.map((hash) => {
+      const { hash: placed } = put(hashes.indexOf(hash), "1", "1999");
+      return { ...engine.book.orders.get(placed)!, hash, hashCode: hashCodeOf(hash), twin: undefined };
+    });
+    const orders = new Orders(2);
+    for (const order of [a, b, c, d, e, f]) orders.add(order!);
+    const kept = () =>
+      hashes
+        .map((hash) => orders.get(hash)?.hash === hash)
+        .map(Number)
+        .join("");
+    for (const order of [d, b]) orders.end(order!);
+    expect(kept()).to.equal("111111");
+    orders.add(d!); // live again
+    for (const order of [a, c]) orders.end(order!);
+    expect(kept(), "b is the oldest of three").to.equal("101111");
+    expect(orders.ended).to.deep.equal([a, c]);
+    orders.end(d!);
+    expect(kept()).to.equal("001111");
+    orders.add(c!);
+    expect(orders.ended, "a place stays empty").to.deep.equal([undefined, d]);
+    const copy = new Orders(2);
+    for (const order of [c, e, f]) copy.add(order!);
+    copy.ended = orders.ended;
+    expect([copy.values(), copy.ended]).to.deep.equal([orders.values(), orders.ended]);
+    copy.end(f!);
+    expect(copy.get(d!.hash), "the empty place goes first").to.equal(d);
   });
 
   it("names what is wrong with a configuration, and never the key", () => {

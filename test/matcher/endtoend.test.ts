@@ -3,14 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { Wallet } from "ethers";
 
+import { ChainMirror } from "../../src/matcher/chain.ts";
 import { commitmentOf } from "../../src/matcher/settlement.ts";
-import { ALL } from "../../src/matcher/signing.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { Plimsoll } from "../../src/sdk/client.ts";
+import { ANY } from "../../src/sdk/instructions.ts";
 import { buildGrant } from "../../src/sdk/sessionKeys.ts";
 import type { GrantTerms } from "../../src/sdk/sessionKeys.ts";
 import { parseWad } from "../../src/sdk/units.ts";
-import { MockV3Aggregator__factory, MockWallet__factory } from "../../types/index.ts";
+import { MockERC20__factory, MockWallet__factory } from "../../types/index.ts";
+import { setAnswer } from "../helpers/anvil.ts";
 import { get, post, Venue } from "./venue.ts";
 import type { Answer, Served, Trader } from "./venue.ts";
 
@@ -102,7 +104,7 @@ describe("matcher on a chain", () => {
     const other = await put(carol!, "-8", "2005", { resting: true });
     expect(other.status, JSON.stringify(other.body)).to.equal(200);
     const instruction = await venue.instruction(carol!, {
-      ...{ kind: "cancelMany", owner: carol!.wallet.address, account: ALL, market: ALL, belowNonce: ALL },
+      ...{ kind: "cancelMany", owner: carol!.wallet.address, account: ANY, market: ANY, belowNonce: ANY },
       stamp: Date.now(),
     });
     const cancelled = await post(`${served.url}/cancel-many`, instruction);
@@ -169,9 +171,9 @@ describe("matcher on a chain", () => {
         ...{
           kind: "cancelMany",
           owner: eve.wallet.address,
-          account: ALL,
+          account: ANY,
           market: 0n,
-          belowNonce: ALL,
+          belowNonce: ANY,
           stamp: Date.now(),
         },
       }),
@@ -209,13 +211,12 @@ describe("matcher on a chain", () => {
     await settled();
     const resting = await put(frank, "0.5", "1990", { resting: true });
     expect(resting.status, JSON.stringify(resting.body)).to.equal(200);
-    const [owner] = await venue.anvil.provider.listAccounts();
-    const feed = MockV3Aggregator__factory.connect(venue.book.underlyings[0]!.feed, owner);
-    await (await feed.updateAnswer(1950n * 10n ** 8n)).wait();
+    const { feed } = venue.book.underlyings[0]!;
+    await setAnswer(venue.anvil, feed, 1950n * 10n ** 8n);
     await until(
       async () => (await get(`${served.url}/orders/${String(orderOf(resting).hash)}`)).body.reason === "margin",
     );
-    await (await feed.updateAnswer(2000n * 10n ** 8n)).wait();
+    await setAnswer(venue.anvil, feed, 2000n * 10n ** 8n);
     await until(() => served.matcher.chain.house.prices.get(0)?.price === parseWad("2000"));
   });
 
@@ -234,20 +235,31 @@ describe("matcher on a chain", () => {
   it("AUTH-2 REV-1 REV-2 settles what session keys sign, and takes their orders out when they, or those above them, die", async () => {
     const [eve, frank] = [await newTrader("100000"), await newTrader("100000")];
     const expiry = Math.floor(Date.now() / 1000) + 3600;
-    const manager = await grantKey(eve, { scopes: ["trade", "grant"], expiry });
-    const bot = await grantKey(eve, { dailyNotional: 5000, expiry }, manager);
+    const limits = { dailyNotional: 9000, lossLimit: 50, expiry };
+    const manager = await grantKey(eve, { scopes: ["trade", "grant"], ...limits });
+    const bot = await grantKey(eve, { ...limits, dailyNotional: 5000 }, manager);
     const resting = await put(bot, "-2", "2000", { resting: true });
     expect(resting.status, JSON.stringify(resting.body)).to.equal(200);
     await put(frank, "1", "2000");
     await settled();
-    expect(await positionOf(eve)).to.equal(parseWad("-1"));
-    const used = await eve.house.exchange.sessionKey(eve.wallet.address, bot.wallet.address);
-    const known = served.matcher.chain.keys.get(eve.wallet.address.toLowerCase(), bot.wallet.address.toLowerCase());
-    expect([known?.traded, known?.loss, known?.day]).to.deep.equal([used.tradedToday, used.loss, Number(used.lastDay)]);
-    expect(used.tradedToday).to.equal(2_000_000_000n);
-    // 2,000 of 5,000 are used, and another order of 1.6 would need 3,200.
-    const tooMuch = await put(bot, "-1.6", "2000", { resting: true });
-    expect(tooMuch.body).to.deep.include({ error: "KeyNotionalLimit", tradedToday: "5200000000", limit: "5000000000" });
+    const low = await put(bot, "-0.1", "1999", { resting: true });
+    expect(low.status, JSON.stringify(low.body)).to.equal(200);
+    await put(frank, "0.1", "1999");
+    await settled();
+    expect(await positionOf(eve)).to.equal(parseWad("-1.1"));
+    // 2,000 and 199.90 are traded, by the key above too; 0.1 was sold 1 below the index, and who makes pays no fee.
+    const day = Math.floor((await venue.anvil.provider.getBlock("latest"))!.timestamp / 86_400);
+    const left = { lossLeft: 499_000n, day };
+    const mirror = new ChainMirror(venue.anvil.provider, venue.book, 0, 100); // that has seen none of these fills
+    await mirror.sync();
+    for (const { keys } of [served.matcher.chain, mirror]) {
+      const known = ({ wallet }: Trader) => keys.get(eve.wallet.address.toLowerCase(), wallet.address.toLowerCase());
+      expect(known(bot)).to.deep.include({ ...left, notionalLeft: 280_010n });
+      expect(known(manager)).to.deep.include({ ...left, notionalLeft: 680_010n });
+    }
+    // Another order of 1.5 would need 3,000.
+    const tooMuch = await put(bot, "-1.5", "2000", { resting: true });
+    expect(tooMuch.body).to.deep.include({ error: "KeyNotionalLimit", notional: "300000", left: "280010" });
     await (await eve.house.exchange.revoke(eve.wallet.address, manager.wallet.address)).wait();
     await until(async () => (await stateOf(resting)).reason === "keyRevoked", "for the revocation");
     expect((await put(bot, "-1", "2000")).body.error).to.equal("KeyIsRevoked");
@@ -291,6 +303,72 @@ describe("matcher on a chain", () => {
     expect([await positionOf(frank), (await positionOf(dave)) - before]).to.deep.equal([parseWad("2"), -parseWad("1")]);
   });
 
+  it("OB-2 AUTH-2 blames the key that would breach its floor on equity, and takes out its other orders", async () => {
+    const [eve, frank] = [await newTrader("100000"), await newTrader("100000")];
+    await eve.house.trackFlows(eve.account, true);
+    const bot = await grantKey(eve, { equityFloor: 100_000 });
+    const losing = await put(bot, "1", "2001", { resting: true }); // the index is at 2,000
+    const other = await put(bot, "1", "1991", { resting: true });
+    const own = await put(eve, "1", "1991", { resting: true });
+    const taken = await put(frank, "-1", "2001");
+    expect(orderOf(taken)).to.deep.include({ filled: "1" });
+    await settled();
+    expect((await stateOf(losing)).detail).to.match(/^KeyEquityFloor/);
+    const reasons = await Promise.all(
+      [losing, other, own, taken].map(async (answer) => (await stateOf(answer)).reason),
+    );
+    expect(reasons).to.deep.equal(["keyFloor", "keyFloor", undefined, "immediateOrCancel"]);
+    await (await eve.house.exchange.revokeAll()).wait();
+    await until(async () => (await stateOf(own)).reason === "epochOver");
+  });
+
+  it("AUTH-5 follows lockdown and unlock, also through a reorganisation", async () => {
+    const [eve, frank] = [await newTrader("100000"), await newTrader("100000")];
+    const owner = eve.wallet.address;
+    await eve.house.setGuard({ guardian: frank.wallet.address, delay: 3600, restricted: false });
+    await put(frank, "-1", "2000", { resting: true });
+    await put(eve, "1", "2000");
+    await settled();
+    const first = await put(eve, "1", "1985", { resting: true });
+    const { provider } = venue.anvil;
+    const snapshot = (await provider.send("evm_snapshot", [])) as string;
+    await frank.house.lockDown(owner);
+    await until(async () => (await stateOf(first)).reason === "lockedDown", "for the lockdown");
+    expect((await put(eve, "1", "1985", { resting: true, epoch: 1n })).body.error).to.equal("LockedDown");
+    const reduces = { resting: true, reduceOnly: true, epoch: 1n };
+    const paid = await put(eve, "-1", "2008", { ...reduces, executionFee: 1n });
+    expect([paid.status, paid.body.error]).to.deep.equal([422, "LockedDown"]);
+    const exit = await put(eve, "-1", "2008", reduces);
+    expect(exit.status, JSON.stringify(exit.body)).to.equal(200);
+    await provider.send("evm_revert", [snapshot]);
+    await provider.send("anvil_mine", ["0x5"]);
+    await until(async () => (await stateOf(exit)).reason === "epochOver", "for the reorganisation");
+    const second = await put(eve, "1", "1985", { resting: true });
+    expect(second.status, JSON.stringify(second.body)).to.equal(200);
+    await frank.house.lockDown(owner);
+    await until(async () => (await stateOf(second)).reason === "lockedDown", "for the lockdown");
+    await frank.house.unlock(owner);
+    await caughtUp();
+    const third = await put(eve, "1", "1985", { resting: true, epoch: 1n });
+    expect(third.status, JSON.stringify(third.body)).to.equal(200);
+    await (await eve.house.exchange.revokeAll()).wait();
+    await until(async () => (await stateOf(third)).reason === "epochOver");
+  });
+
+  it("OB-1 the only post-only one of two resting orders is the maker, on the chain too", async () => {
+    const [eve, frank] = [await newTrader("100000"), await newTrader("100000")];
+    await put(eve, "-1", "1996", { resting: true, postOnly: true });
+    const taken = await put(frank, "1", "1998", { resting: true });
+    expect(orderOf(taken)).to.deep.include({ state: "filled" });
+    await settled();
+    expect(await stateOf(taken)).to.deep.include({ settled: "1" });
+    // Price · size and funding are equal and opposite: what is left are the fees, 0.05 % of 1,996 for the taker and none for the maker.
+    const positions = [eve, frank].map(({ house, account }) => house.clearingHouse.position(account, 0));
+    const quotes = (await Promise.all(positions)).map(({ quote }) => quote);
+    const rounded = quotes.reduce((sum, quote) => sum + quote) + parseWad("0.998");
+    expect(rounded === 0n || rounded === -1n, "funding is rounded against either").to.equal(true);
+  });
+
   it("OB-1 a settled fill that a reorganisation takes back is open again for whom it rested, and is not sent twice", async () => {
     const [eve, frank] = [await newTrader("100000"), await newTrader("100000")];
     const resting = await put(eve, "-3", "1995", { resting: true });
@@ -313,6 +391,109 @@ describe("matcher on a chain", () => {
     expect(await positionOf(eve)).to.equal(-parseWad("3"));
   });
 
+  /** Serves anew, and collects execution fees into an account that has nothing. */
+  async function serveForFees(running: boolean): Promise<Trader> {
+    await served.stop();
+    const collector = await venue.trader("1");
+    await collector.house.withdraw(collector.account, "USDC", "1");
+    served = await venue.serve({ FEE_ACCOUNT: `0x${collector.account.toString(16).padStart(64, "0")}` }, running);
+    return collector;
+  }
+
+  const BTC = 1;
+  const btcPositionOf = async ({ house, account }: Trader) => (await house.clearingHouse.position(account, BTC)).size;
+  const cashOf = async ({ house, account }: Trader) => (await house.clearingHouse.account(account)).cash;
+
+  async function btcIs(usd: bigint): Promise<void> {
+    await setAnswer(venue.anvil, venue.book.underlyings[BTC]!.feed, usd * 10n ** 8n);
+  }
+
+  /** Opens a long position of 1 BTC at 30,000 and signs what closes it at 29,900, or at 30,100, and pays 3 for that. */
+  async function longWithBracket(trader: Trader, seller: Trader): Promise<{ loss: Answer; profit: Answer }> {
+    await put(seller, "-1", "30000", { market: 1n, resting: true });
+    await put(trader, "1", "30000", { market: 1n });
+    const nonce = 77_000n;
+    const bracket = { market: 1n, reduceOnly: true, executionFee: parseWad("3"), nonce };
+    const loss = await put(trader, "-1", "28405", { ...bracket, triggerBelow: parseWad("29900") });
+    const profit = await put(trader, "-1", "29000", { ...bracket, triggerAbove: parseWad("30100") });
+    expect([loss.status, profit.status], JSON.stringify([loss.body, profit.body])).to.deep.equal([200, 200]);
+    return { loss, profit };
+  }
+
+  it("OB-1 OB-7 a new price releases a held stop-loss, which is settled for its fee; the other leg ends", async () => {
+    const collector = await serveForFees(true);
+    const [eve, frank, dave] = [await newTrader("100000"), await newTrader("100000"), await newTrader("100000")];
+    const { loss, profit } = await longWithBracket(eve, frank);
+    await settled();
+    expect(await stateOf(loss)).to.deep.include({ state: "held", reason: "untriggered", executionFee: "3" });
+    expect((await get(`${served.url}/markets/1/book`)).body, "held orders are no depth").to.deep.include({ asks: [] });
+    await put(dave, "1", "29880", { market: 1n, resting: true });
+    await btcIs(29_950n);
+    await caughtUp();
+    expect(await btcPositionOf(eve)).to.equal(parseWad("1"));
+    await btcIs(29_900n);
+    await until(async () => (await btcPositionOf(eve)) === 0n, "for the stop-loss");
+    await settled();
+    expect(await stateOf(loss)).to.deep.include({ state: "filled", settled: "1" });
+    await until(async () => (await stateOf(profit)).state !== "held", "for the other leg");
+    expect(await stateOf(profit)).to.deep.include({ state: "cancelled", reason: "nonceFilled" });
+    expect(await cashOf(collector)).to.equal(parseWad("3"));
+    // 120 of loss, fees of 0.05 % of 30,000 and of 29,880: 15 and 14.94, and 3 for the execution
+    expect(await cashOf(eve)).to.equal(parseWad("99847.06"));
+    await btcIs(30_000n);
+    await caughtUp();
+  });
+
+  it("OB-1 settles a stop-loss without its fee if its account cannot pay that", async () => {
+    const collector = await serveForFees(true);
+    const [eve, frank, dave] = [await newTrader("1"), await newTrader("100000"), await newTrader("100000")];
+    const weth = venue.book.collaterals.find(({ symbol }) => symbol === "WETH")!;
+    await (await MockERC20__factory.connect(weth.token, eve.wallet).mint(eve.wallet.address, 10n ** 19n)).wait();
+    await eve.house.deposit(eve.account, "WETH", "10");
+    await eve.house.withdraw(eve.account, "USDC", "1");
+    await caughtUp();
+    const { loss } = await longWithBracket(eve, frank);
+    await settled();
+    await put(dave, "1", "29880", { market: 1n, resting: true });
+    await btcIs(29_900n);
+    await until(async () => (await btcPositionOf(eve)) === 0n, "for the stop-loss");
+    await until(async () => (await stateOf(loss)).settled === "1");
+    expect([await cashOf(eve), await cashOf(collector)]).to.deep.equal([0n, 0n]);
+    await btcIs(30_000n);
+    await caughtUp();
+  });
+
+  it("OB-2 holds a stop-loss again if the price goes back before its settlement, and its maker keeps his place", async () => {
+    const collector = await serveForFees(false);
+    const { matcher } = served;
+    const [eve, frank, dave] = [
+      await venue.trader("100000"),
+      await venue.trader("100000"),
+      await venue.trader("100000"),
+    ];
+    await matcher.sync();
+    const { loss } = await longWithBracket(eve, frank);
+    expect((await matcher.settlement.pass()).result).to.equal("settled");
+    const bid = await put(dave, "1", "29880", { market: 1n, resting: true });
+    await btcIs(29_900n);
+    await matcher.sync();
+    expect(await stateOf(loss)).to.deep.include({ state: "filled", settled: "0" });
+    await btcIs(29_901n);
+    const { result, reason } = await matcher.settlement.pass();
+    expect([result, reason?.slice(0, 17)]).to.deep.equal(["refused", "OrderNotTriggered"]);
+    expect(await stateOf(loss)).to.deep.include({ state: "held", reason: "priceWentBack", open: "1" });
+    expect(await stateOf(bid)).to.deep.include({ state: "open", open: "1" });
+    const fills = (await get(`${served.url}/markets/1/fills`)).body.fills as { state: string; reason?: string }[];
+    expect(fills.at(-1)?.reason).to.match(/^OrderNotTriggered/);
+    await btcIs(29_899n);
+    await matcher.sync();
+    expect((await matcher.settlement.pass()).result).to.equal("settled");
+    expect(await stateOf(loss)).to.deep.include({ state: "filled", settled: "1" });
+    expect(await cashOf(collector)).to.equal(parseWad("3"));
+    await btcIs(30_000n);
+    await matcher.sync();
+  });
+
   it("restarts with the same book, and settles what was left once", async () => {
     await served.stop();
     served = await venue.serve({}, false); // it matches, but does not settle
@@ -320,6 +501,7 @@ describe("matcher on a chain", () => {
     await served.matcher.sync();
     await put(eve, "-3", "2001", { resting: true });
     await put(frank, "2", "2001");
+    const held = await put(frank, "1", "2300", { triggerAbove: parseWad("2200") });
     const { engine } = served.matcher;
     const hash = engine.hash.toString("hex");
     const depth = (await get(`${served.url}/markets/0/book`)).body;
@@ -334,6 +516,8 @@ describe("matcher on a chain", () => {
     }
     expect((await get(`${served.url}/markets/0/book`)).body).to.deep.include({ bids: depth.bids, asks: depth.asks });
     expect((await get(`${served.url}/markets/0/fills`)).body.fills, "OB-7 what has traded").to.deep.equal(fills);
+    expect(await stateOf(held)).to.deep.equal(orderOf(held));
+    expect((await get(`${served.url}/health`)).body).to.deep.include({ heldOrders: 1 });
     await served.stop();
     served = await venue.serve();
     await settled();

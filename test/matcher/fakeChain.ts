@@ -68,7 +68,7 @@ export class FakeChain implements ChainView {
   }
 
   owner(address: string): OwnerState {
-    return this.owners.get(address) ?? { epoch: 0n, lowestNonce: 0n, deadMan: 0 };
+    return this.owners.get(address) ?? { epoch: 0n, lowestNonce: 0n, deadMan: 0, lockedDown: false };
   }
 
   filled(account: bigint, nonce: bigint): bigint {

@@ -2,28 +2,32 @@ import { expect } from "chai";
 import { Wallet } from "ethers";
 
 import { Admission } from "../../src/matcher/admission.ts";
-import type { AdmissionPolicy } from "../../src/matcher/admission.ts";
-import { Refusal } from "../../src/matcher/refusals.ts";
-import { faultOf } from "../../src/matcher/settlement.ts";
-import { ALL, signInstruction, Signing } from "../../src/matcher/signing.ts";
-import type { Instruction } from "../../src/matcher/signing.ts";
+import { faultOf, keyEndOf } from "../../src/matcher/settlement.ts";
+import { Signing } from "../../src/matcher/signing.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
-import { signOrder } from "../../src/sdk/orders.ts";
+import { ANY, signInstruction } from "../../src/sdk/instructions.ts";
+import type { Instruction } from "../../src/sdk/instructions.ts";
 import type { Order } from "../../src/sdk/orders.ts";
 import { buildGrant } from "../../src/sdk/sessionKeys.ts";
 import type { GrantTerms } from "../../src/sdk/sessionKeys.ts";
 import { parsePrice, parseWad } from "../../src/sdk/units.ts";
 import { FakeChain } from "./fakeChain.ts";
-import { checkBook, facts, newEngine, NOW, place, SECOND } from "./support.ts";
+import {
+  admit as admitOrder,
+  checkBook,
+  facts,
+  newEngine,
+  NOW,
+  place,
+  POLICY,
+  refusal,
+  SECOND,
+  VENUE,
+} from "./support.ts";
 
-const VENUE = { chainId: 31337, contracts: { exchange: "0x00000000000000000000000000000000000000E1" } };
-const POLICY: AdmissionPolicy = {
-  ...{ maxLifetime: 3600, maxDistance: 200_000n, maxOpenOrders: 50, maxPerNonce: 2, maxTotalOrders: 50 },
-  ...{ ownerRate: { perSecond: 1, burst: 3 }, stampWindow: 30_000 },
-};
+const RATED = { ...POLICY, ownerRate: { perSecond: 1, burst: 3 } };
 type Signer = ReturnType<typeof Wallet.createRandom>;
 
-const USD = 10n ** 6n; // of traded notional
 const DAY = Math.floor(SECOND / 86_400);
 
 describe("session keys", () => {
@@ -35,12 +39,11 @@ describe("session keys", () => {
   let chain: FakeChain;
   let engine: ReturnType<typeof newEngine>;
   let admission: Admission;
-  let nonces = 0n;
 
   beforeEach(() => {
     chain = new FakeChain();
     engine = newEngine();
-    admission = new Admission(engine, chain, new Signing(VENUE), POLICY);
+    admission = new Admission(engine, chain, new Signing(VENUE), RATED);
   });
   afterEach(() => {
     checkBook(engine.book);
@@ -49,27 +52,11 @@ describe("session keys", () => {
   function grant(to: Signer, terms: Partial<GrantTerms> = {}, by?: Signer): void {
     const words = buildGrant({ scopes: ["trade"], expiry: SECOND + 600, ...terms });
     const from = by === undefined ? undefined : lower(by);
-    chain.keys.granted({ owner, key: lower(to), parent: from, grant: words, epoch: chain.owner(owner).epoch });
+    chain.keys.granted({ owner, key: lower(to), parent: from, grant: words });
   }
 
-  async function admit(fields: Partial<Order> = {}, signer = key) {
-    const order: Order = {
-      ...{ account: accountId(alice.address), market: 0n, size: parseWad("1"), limitPrice: parsePrice("2000") },
-      ...{ expiry: BigInt(SECOND + 60), nonce: (nonces += 1n), epoch: 0n, resting: true, postOnly: false },
-      ...{ reduceOnly: false, fillOrKill: false },
-      ...{ triggerAbove: 0n, triggerBelow: 0n, executionFee: 0n, ...fields },
-    };
-    return admission.admit({ order, signature: await signOrder(signer, VENUE, order) }, NOW);
-  }
-
-  async function refusal(action: Promise<unknown>): Promise<Refusal> {
-    const thrown: unknown = await action.then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    expect(thrown).to.be.instanceOf(Refusal);
-    return thrown as Refusal;
-  }
+  const admit = (fields: Partial<Order> = {}, signer = key) =>
+    admitOrder(admission, signer, accountId(alice.address), fields);
 
   it("AUTH-2 takes orders of a live key, and tells the book what it may do", async () => {
     expect((await refusal(admit())).error).to.equal("InvalidSignature");
@@ -92,7 +79,7 @@ describe("session keys", () => {
       [{ accounts: [0, 30] }, { account: accountId(alice.address, 77) }, "KeyLacksAccount", ["key", "account"]],
       [{ expiry: SECOND - 1 }, {}, "KeyExpired", ["key", "expiry", "now"]],
       [{ priceBand: 999 }, { limitPrice: parsePrice("1998") }, "KeyPriceBand", ["key", "price", "index", "band"]],
-      [{ dailyNotional: 1999 }, {}, "KeyNotionalLimit", ["key", "tradedToday", "limit"]],
+      [{ dailyNotional: 1999 }, {}, "KeyNotionalLimit", ["key", "notional", "left"]],
     ];
     for (const [terms, fields, error, numbers] of cases) {
       grant(key, terms);
@@ -130,47 +117,66 @@ describe("session keys", () => {
     await admit({}, parent);
     grant(key, {}, parent);
     await admit();
-    chain.owners.set(owner, { epoch: 1n, lowestNonce: 0n, deadMan: 0 });
-    expect((await refusal(admit({ epoch: 1n }, parent))).error).to.equal("KeyIsRevoked");
+    chain.owners.set(owner, { epoch: 1n, lowestNonce: 0n, deadMan: 0, lockedDown: false });
+    chain.keys.revokedAll(owner);
+    expect((await refusal(admit({ epoch: 1n }, parent))).error).to.equal("InvalidSignature");
   });
 
-  it("AUTH-2 counts what a key has used, and what waits for its settlement", async () => {
-    // Selling at 1,990 what is worth 2,000 loses 10, and the fee is 5 in 10,000 of 1,990: 10.995.
-    const use = { traded: 1000n * USD, day: DAY, loss: parseWad("1") / 10n ** 9n };
-    const sell = { size: -parseWad("1"), limitPrice: parsePrice("1990"), resting: false };
-    for (const [dailyNotional, lossLimit, error] of [
-      [4990, 12, undefined], // 1,000 used, 1,990 that waits, 2,000 of its own
-      [4989, 12, "KeyNotionalLimit"],
-      [4990, 11, "KeyLossLimit"], // 1 lost and 10.995 to come
-    ] as const) {
-      engine = newEngine();
-      admission = new Admission(engine, chain, new Signing(VENUE), POLICY);
-      grant(parent, { scopes: ["trade", "grant"], dailyNotional, lossLimit });
-      grant(key, {}, parent);
-      chain.keys.used(owner, lower(parent), use);
-      engine.apply(place(1, "1", "1990"));
-      engine.apply(await admit(sell));
-      expect(engine.book.fills.size).to.equal(1);
-      if (error === undefined) await admit();
-      else expect((await refusal(admit())).error).to.equal(error);
+  it("AUTH-2 counts what waits for its settlement against what is left to a key", async () => {
+    // What waits sells at 1,990 what is worth 2,000, and the fee is 5 in 10,000 of 1,990: 10.995 a unit. The buy of 1 at 2,000 needs 2,000.
+    const cases: [size: string, waits: readonly string[], notional: bigint, loss: bigint][] = [
+      ["-1", ["1"], 399_000n, 109_950n], // 1,990 + 2,000 in cents; 10.995 in hundredths of a cent
+      // An order is rounded up once, as in one settlement: 0.020102 · 1,990 = 40.00298, and 0.020102 · 10.995 = 0.22102149.
+      ["-0.020102", ["0.010051", "0.010051"], 4_001n + 200_000n, 2_211n],
+    ];
+    const above = lower(parent);
+    for (const [size, bids, notional, loss] of cases) {
+      for (const [notionalLeft, lossLeft, error, numbers] of [
+        [notional, loss, undefined, undefined],
+        [undefined, undefined, undefined, undefined],
+        [notional - 1n, loss, "KeyNotionalLimit", { key: above, notional: `${notional}`, left: `${notional - 1n}` }],
+        [notional, loss - 1n, "KeyLossLimit", { key: above, loss: `${loss}`, left: `${loss - 1n}` }],
+      ] as const) {
+        engine = newEngine();
+        admission = new Admission(engine, chain, new Signing(VENUE), RATED);
+        grant(parent, { scopes: ["trade", "grant"] });
+        grant(key, {}, parent);
+        chain.keys.left(owner, above, { notionalLeft, lossLeft, day: DAY });
+        bids.forEach((bid, i) => engine.apply(place(i + 1, bid, "1990")));
+        engine.apply(await admit({ size: parseWad(size), limitPrice: parsePrice("1990"), resting: false }));
+        expect(engine.book.fills.size).to.equal(bids.length);
+        if (error === undefined) await admit();
+        else expect((await refusal(admit())).toJSON()).to.deep.include({ error, ...numbers });
+      }
     }
-    chain.keys.used(owner, lower(parent), { ...use, traded: 10n ** 12n, day: DAY - 1, loss: 0n });
-    await admit(); // yesterday's does not count
+  });
+
+  it("AUTH-2 a day begins with the whole notional of the grant, and with what is left to lose", async () => {
+    const left = { notionalLeft: 0n, lossLeft: 7n, day: DAY - 1 };
+    grant(key, { dailyNotional: 2000, lossLimit: 1 });
+    chain.keys.left(owner, lower(key), left);
+    await admit(); // 1 at 2,000
+    expect(chain.keys.get(owner, lower(key))).to.include(left);
+    chain.keys.left(owner, lower(key), { ...left, day: DAY });
+    expect((await refusal(admit())).numbers).to.deep.equal({ key: lower(key), notional: "200000", left: "0" });
+    grant(key, { dailyNotional: 1999, lossLimit: 1 });
+    expect(chain.keys.get(owner, lower(key))).to.include({ notionalLeft: 199_900n, lossLeft: 10_000n });
+    expect((await refusal(admit())).numbers).to.deep.include({ left: "199900" });
   });
 
   it("AUTH-2 an instruction of a key is what it could tell the exchange", async () => {
     grant(key, { accounts: [1] });
     engine.apply(await admit({ account: accountId(alice.address, 1) }));
-    const [hash] = engine.book.orders.keys();
+    const [order] = engine.book.orders.values();
     const instruct = async (instruction: Instruction) =>
       admission.instruct(instruction, await signInstruction(key, VENUE, instruction), NOW);
-    const many = { kind: "cancelMany", owner: alice.address, market: ALL, belowNonce: ALL, stamp: NOW } as const;
+    const many = { kind: "cancelMany", owner: alice.address, market: ANY, belowNonce: ANY, stamp: NOW } as const;
     const beat = { kind: "heartbeat", owner: alice.address, timeout: 1000, stamp: NOW } as const;
-    expect((await refusal(instruct({ kind: "cancel", order: hash! }))).error).to.equal("KeyLacksScope");
+    expect((await refusal(instruct({ kind: "cancel", order: order!.hash }))).error).to.equal("KeyLacksScope");
     grant(key, { scopes: ["trade", "cancel"], accounts: [1] });
-    expect((await instruct({ kind: "cancel", order: hash! })).type).to.equal("cancel");
+    expect((await instruct({ kind: "cancel", order: order!.hash })).type).to.equal("cancel");
     expect((await instruct({ ...many, account: accountId(alice.address, 1) })).type).to.equal("cancelMany");
-    expect((await refusal(instruct({ ...many, account: ALL }))).error).to.equal("KeyLacksAccount");
+    expect((await refusal(instruct({ ...many, account: ANY }))).error).to.equal("KeyLacksAccount");
     expect((await refusal(instruct(beat))).error).to.equal("KeyLacksAccount");
     grant(key, { scopes: ["trade"] });
     expect((await instruct(beat)).type).to.equal("heartbeat");
@@ -184,7 +190,9 @@ describe("session keys", () => {
     const [ofKey, ofOwner] = [...engine.book.orders.values()];
     const tell = (deadMan: number, expiry: number) => {
       const line = { key: lower(key), above: [], priceBand: 10n ** 6n, expiry };
-      engine.apply(facts({ owners: [{ owner, epoch: 0n, lowestNonce: 0n, deadMan, keys: [line] }] }));
+      engine.apply(
+        facts({ owners: [{ owner, epoch: 0n, lowestNonce: 0n, deadMan, lockedDown: false, keys: [line] }] }),
+      );
     };
     tell(0, SECOND + 20); // granted for longer
     engine.apply({ type: "tick", time: NOW + 11_000 });
@@ -195,7 +203,7 @@ describe("session keys", () => {
     expect(engine.nextDue).to.equal(NOW + 31_000);
     engine.apply({ type: "tick", time: NOW + 31_000 });
     expect(ofOwner!.reason).to.equal("ownerSilent");
-    chain.owners.set(owner, { epoch: 0n, lowestNonce: 0n, deadMan: SECOND - 1 });
+    chain.owners.set(owner, { epoch: 0n, lowestNonce: 0n, deadMan: SECOND - 1, lockedDown: false });
     expect((await refusal(admit({}, alice).then((x) => x))).toJSON()).to.deep.include({
       ...{ error: "OwnerSilent", deadMan: SECOND - 1, now: SECOND },
     });
@@ -208,12 +216,61 @@ describe("session keys", () => {
     engine.apply(place(1, "-1", "2000", { resting: false }));
     const [fill] = [...engine.book.fills.values()];
     const fault = (name: string, args: Record<string, unknown>) => faultOf({ name, args }, fill!);
-    expect(fault("KeyLossLimit", { key: key.address, loss: 1n, limit: 0n })).to.equal("maker");
+    expect(fault("KeyLossLimit", { key: key.address, loss: 1n, left: 0n })).to.equal("maker");
     expect(fault("KeyNotionalLimit", { key: parent.address })).to.equal("maker");
     expect(fault("KeyIsRevoked", { owner: alice.address, key: parent.address })).to.equal("maker");
     expect(fault("KeyIsRevoked", { owner: stranger.address, key: parent.address })).to.equal("neither");
     expect(fault("KeyExpired", { key: stranger.address })).to.equal("neither");
     expect(fault("OwnerSilent", { owner: fill!.taker.account.owner.address })).to.equal("taker");
+    const account = accountId(alice.address);
+    expect(fault("KeyEquityFloor", { key: key.address, account })).to.equal("maker");
+    expect(fault("KeyEquityFloor", { key: key.address, account: account + 1n })).to.equal("neither");
+    expect(fault("FlowsNotTracked", { account })).to.equal("maker");
+  });
+
+  it("OB-2 AUTH-2 a key that has come to its end takes with it what it and the keys below it have signed", async () => {
+    const names = ["KeyEquityFloor", "FlowsNotTracked", "KeyLossLimit", "KeyNotionalLimit"] as const;
+    for (const name of names) {
+      engine = newEngine();
+      admission = new Admission(engine, chain, new Signing(VENUE), {
+        ...POLICY,
+        ownerRate: { perSecond: 1, burst: 99 },
+      });
+      grant(parent, { scopes: ["trade", "grant"], accounts: [0, 1] });
+      grant(key, { accounts: [0, 1] }, parent);
+      const orders = [
+        await admit(),
+        await admit({ limitPrice: parsePrice("1990") }),
+        await admit({ size: -parseWad("1"), resting: false, triggerBelow: parsePrice("1900") }),
+        await admit({ limitPrice: parsePrice("1990"), account: accountId(alice.address, 1) }),
+        await admit({ limitPrice: parsePrice("1990") }, parent),
+        await admit({ limitPrice: parsePrice("1990") }, alice),
+      ];
+      for (const order of orders) engine.apply(order);
+      engine.apply(place(1, "-0.5", "2000", { resting: false }));
+      const [fill] = [...engine.book.fills.values()];
+      const account = accountId(alice.address);
+      const args = {
+        KeyEquityFloor: { key: key.address, account },
+        FlowsNotTracked: { account },
+        KeyLossLimit: { key: key.address },
+        KeyNotionalLimit: { key: key.address },
+      };
+      const error = { name, args: args[name] };
+      const failed = { fill: fill!.id, reason: name, fault: faultOf(error, fill!), ...keyEndOf(error, fill!) };
+      engine.apply({ type: "fail", time: NOW, fills: [failed] });
+      const reasons = orders.map(({ hash }) => engine.book.orders.get(hash)?.reason);
+      const none = undefined;
+      expect(reasons, name).to.deep.equal(
+        {
+          KeyEquityFloor: ["keyFloor", "keyFloor", "keyFloor", none, none, none],
+          FlowsNotTracked: ["keyFloor", "keyFloor", "keyFloor", none, none, none],
+          KeyLossLimit: ["keyLimit", "keyLimit", "keyLimit", "keyLimit", none, none],
+          KeyNotionalLimit: ["settlementFailed", none, none, none, none, none], // a smaller one may fit
+        }[name],
+      );
+      expect(engine.book.orders.get(orders[0]!.hash)?.detail).to.equal(name);
+    }
   });
 });
 

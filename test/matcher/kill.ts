@@ -7,8 +7,10 @@ import { expect } from "chai";
 
 import { parseMatcherConfig } from "../../src/matcher/config.ts";
 import { readLog } from "../../src/matcher/log.ts";
-import { formatWad } from "../../src/sdk/units.ts";
-import { Exchange__factory } from "../../types/index.ts";
+import { abs } from "../../src/risk/fixed.ts";
+import { formatWad, parseWad } from "../../src/sdk/units.ts";
+import { Exchange__factory, IClearingHouse__factory } from "../../types/index.ts";
+import { setAnswer } from "../helpers/anvil.ts";
 import { get, post } from "./venue.ts";
 import type { Trader, Venue } from "./venue.ts";
 
@@ -68,7 +70,9 @@ export async function killAgainAndAgain(
   for (let round = 0; round < rounds; ++round) {
     const running = await startProcess(venue, folder);
     const loads = traders.map((trader) => load(venue, running.url, trader, random, told));
-    await sleep(100 + random(700));
+    await sleep(50 + random(350));
+    await setIndex(venue, round % 2 === 0 ? "2001" : "2000"); // releases what is held, or comes too soon for its settlement
+    await sleep(50 + random(350));
     running.child.kill("SIGKILL");
     await running.exited;
     await Promise.all(loads);
@@ -92,7 +96,11 @@ export async function killAgainAndAgain(
   return told;
 }
 
-/** Places orders that rest and orders that take, one after the other, until the matcher is gone. */
+async function setIndex(venue: Venue, usd: string): Promise<void> {
+  await setAnswer(venue.anvil, venue.book.underlyings[0]!.feed, BigInt(usd) * 10n ** 8n);
+}
+
+/** Places orders that rest, that take and that wait for a price, one after the other, until the matcher is gone. */
 async function load(
   venue: Venue,
   url: string,
@@ -104,7 +112,9 @@ async function load(
     const buys = random(2) === 0;
     const price = (2000 + (random(7) - 3) / 10).toFixed(1);
     const size = `${buys ? "" : "-"}${(1 + random(30)) / 100}`;
-    const signed = await venue.order(trader, size, price, { resting: random(3) > 0 });
+    const resting = random(3) > 0;
+    const trigger = !resting && random(2) === 0 ? { triggerAbove: parseWad(random(2) === 0 ? "2000" : "2001") } : {};
+    const signed = await venue.order(trader, size, price, { resting, ...trigger });
     let answer;
     try {
       answer = await post(`${url}/orders`, signed);
@@ -128,7 +138,7 @@ function checkLog(folder: string, { acknowledged }: Told) {
   const { recovery } = readLog(folder, limits());
   const { book } = recovery.engine;
   for (const hash of acknowledged.keys()) {
-    expect(book.orders.has(hash), `an acknowledged order is lost: ${hash}`).to.equal(true);
+    expect(book.orders.get(hash), `an acknowledged order is lost: ${hash}`).to.not.equal(undefined);
   }
   return recovery;
 }
@@ -136,10 +146,12 @@ function checkLog(folder: string, { acknowledged }: Told) {
 /** Every fill is on the chain once: what the exchange counts as filled of each order is what the matcher says. */
 async function checkChain(venue: Venue, url: string, { acknowledged }: Told): Promise<void> {
   const exchange = Exchange__factory.connect(venue.book.contracts.exchange, venue.anvil.provider);
+  const clearingHouse = IClearingHouse__factory.connect(venue.book.contracts.clearingHouse, venue.anvil.provider);
   const matched = await exchange.queryFilter(exchange.filters.OrdersMatched(), 0);
+  const trades = await clearingHouse.queryFilter(clearingHouse.filters.Trade(), 0); // one per match, in their order
   const sums = new Map<string, bigint>();
-  for (const { args } of matched) {
-    const size = args.size < 0n ? -args.size : args.size;
+  for (const [i, { args }] of matched.entries()) {
+    const size = abs(trades[i]!.args.size);
     for (const key of [`${args.maker}:${args.makerNonce}`, `${args.taker}:${args.takerNonce}`]) {
       sums.set(key, (sums.get(key) ?? 0n) + size);
     }

@@ -16,6 +16,7 @@ import { expect } from "chai";
 import type { Engine } from "../../src/matcher/engine.ts";
 import { CommandLog, LogCorrupt, LogDiverged, readLog } from "../../src/matcher/log.ts";
 import { encode } from "../../src/matcher/types.ts";
+import { parsePrice } from "../../src/sdk/units.ts";
 import { facts, LIMITS, place, TERMS } from "./support.ts";
 
 describe("log of commands", () => {
@@ -36,7 +37,7 @@ describe("log of commands", () => {
     const { engine } = recovery;
     const commands = [
       facts({ markets: TERMS }),
-      ...Array.from({ length: count }, (_, i) => place(i, "1", `${1990 + i}`)),
+      ...Array.from({ length: count }, (_, i) => (i % 10 === 9 ? moved(i) : i % 5 === 3 ? stop(i) : rest(i))),
     ];
     const waits = [];
     for (const command of commands) {
@@ -51,6 +52,11 @@ describe("log of commands", () => {
     return engine;
   }
 
+  const rest = (i: number) => place(i, "1", `${1990 + i}`);
+  /** It waits until the price has moved on by two steps, and then for something to take. */
+  const stop = (i: number) => place(i, "-5", "1900", { resting: false, triggerAbove: parsePrice(`${2000 + i + 10}`) });
+  const moved = (i: number) => facts({ markets: [{ ...TERMS[0]!, index: parsePrice(`${2000 + i}`) }] });
+
   const hex = ({ hash }: Engine) => hash.toString("hex");
 
   it("OB-4 rebuilds the same state, syncing groups at once", async () => {
@@ -59,6 +65,8 @@ describe("log of commands", () => {
     expect(hex(recovery.engine)).to.equal(hex(engine));
     expect(recovery.engine.dump()).to.equal(engine.dump());
     expect(recovery).to.include({ replayed: 101, torn: 0 });
+    const { heldCount, fills } = recovery.engine.book;
+    expect([heldCount > 0, fills.size > 0], "some are held, some were released").to.deep.equal([true, true]);
   });
 
   it("cuts off a torn end, wherever it is torn, and goes on", async () => {
@@ -111,6 +119,7 @@ describe("log of commands", () => {
     expect(recovery.replayed).to.be.lessThan(100);
     expect(hex(recovery.engine)).to.equal(hex(engine));
     expect(recovery.engine.dump()).to.equal(engine.dump());
+    expect(recovery.engine.book.heldCount).to.be.greaterThan(0);
     // A snapshot that is being written when the matcher dies is not there yet.
     writeFileSync(path.join(folder, "snapshot-9999999999999999.json.new"), "half");
     expect(hex(readLog(folder, LIMITS).recovery.engine)).to.equal(hex(engine));

@@ -2,12 +2,14 @@ import { isOver } from "../../src/matcher/bookOrder.ts";
 import type { MarketTerms, PlaceCommand } from "../../src/matcher/types.ts";
 
 const PPM = 10n ** 6n;
+const READY = "nothingToTake";
 
 interface Resting {
   command: PlaceCommand;
   arrival: number;
   filled: bigint;
   level: boolean; // it rests, the one that has just come does not yet
+  held?: string; // why it is outside the book
 }
 
 const abs = (x: bigint): bigint => (x < 0n ? -x : x);
@@ -58,6 +60,12 @@ export class NaiveBook {
     }
     this.seen.add(command.hash);
     this.say(`accepted ${command.hash}`);
+    if (order.triggerAbove + order.triggerBelow > 0n) {
+      this.orders.push(taker);
+      if (this.isTriggered(taker)) this.release(taker);
+      else this.hold(taker, "untriggered");
+      return;
+    }
     if (order.fillOrKill && !this.fillsWhole(taker)) {
       this.say(`cancelled ${command.hash} fillOrKill ${abs(order.size)}`);
       return;
@@ -70,7 +78,70 @@ export class NaiveBook {
     else if (order.resting) {
       taker.level = true;
       this.say(`rested ${command.hash} ${left}`);
+      this.serve(Number(order.market), order.size < 0n);
     } else this.end(taker, "immediateOrCancel");
+  }
+
+  /** The index price changes, which releases orders that wait for it. */
+  setIndex(market: number, index: bigint): void {
+    this.terms.set(market, { ...this.terms.get(market)!, index });
+    this.serve(market, true);
+    this.serve(market, false);
+    const waiting = this.orders.filter(
+      ({ command, held }) => held !== undefined && held !== READY && Number(command.signed.order.market) === market,
+    );
+    waiting.sort((a, b) => a.arrival - b.arrival);
+    for (const one of waiting.filter((held) => this.isTriggered(held))) this.release(one);
+  }
+
+  private isTriggered({ command }: Resting): boolean {
+    const { market, triggerAbove, triggerBelow } = command.signed.order;
+    const { index } = this.terms.get(Number(market))!;
+    if (index === 0n || index < triggerAbove) return false;
+    return triggerBelow === 0n || triggerBelow >= index;
+  }
+
+  private release(one: Resting): void {
+    this.say(`released ${one.command.hash}`);
+    this.takeHeld(one);
+  }
+
+  private hold(one: Resting, reason: string): void {
+    one.held = reason;
+    this.say(`held ${one.command.hash} ${reason} ${abs(one.command.signed.order.size) - one.filled}`);
+  }
+
+  private takeHeld(one: Resting): void {
+    const { held, filled } = one;
+    const { order } = one.command.signed;
+    const open = this.open(one);
+    const { minFill } = this.terms.get(Number(order.market))!;
+    const canFill = open >= minFill || (order.reduceOnly && open > 0n);
+    delete one.held;
+    if (canFill && (!order.fillOrKill || this.fillsWhole(one))) this.match(one);
+    if (one.filled === abs(order.size)) this.orders.splice(this.orders.indexOf(one), 1);
+    else if (canFill && order.fillOrKill && this.open(one) > 0n) this.end(one, "fillOrKill");
+    else if (held !== READY || one.filled > filled) this.hold(one, READY);
+    else one.held = held;
+  }
+
+  /** Orders that were released and found too little take what rests now, the best limit first, then who came first. */
+  private serve(market: number, buys: boolean): void {
+    const ready = this.orders.filter(
+      ({ command: { signed }, held }) =>
+        held === READY && Number(signed.order.market) === market && signed.order.size > 0n === buys,
+    );
+    const rank = ({ command }: Resting) => (buys ? -command.signed.order.limitPrice : command.signed.order.limitPrice);
+    ready.sort((a, b) => (rank(a) === rank(b) ? a.arrival - b.arrival : rank(a) < rank(b) ? -1 : 1));
+    const { index, priceBand } = this.terms.get(market)!;
+    for (const one of ready) {
+      const [best] = this.facing(one);
+      if (best === undefined) return;
+      const price = best.command.signed.order.limitPrice;
+      if (buys ? price * PPM > index * (PPM + priceBand) : price * PPM < index * (PPM - priceBand)) return;
+      if (this.isTriggered(one)) this.takeHeld(one);
+      else this.hold(one, "untriggered");
+    }
   }
 
   /** Takes what crosses, best price first, first come first. Returns why it had to stop. */
@@ -88,8 +159,9 @@ export class NaiveBook {
         this.end(maker, "selfTrade");
         continue;
       }
-      if (order.resting && other.postOnly) return "meetsPostOnly";
-      const price = order.resting ? (order.limitPrice + other.limitPrice) / 2n : other.limitPrice;
+      if (index === 0n) return "noPrice";
+      const isMid = order.resting && !other.postOnly;
+      const price = isMid ? (order.limitPrice + other.limitPrice) / 2n : other.limitPrice;
       const low = price * PPM < index * (PPM - priceBand);
       const high = price * PPM > index * (PPM + priceBand);
       if (low || high) {
@@ -142,7 +214,7 @@ export class NaiveBook {
     const before = trial.open(copy);
     trial.orders.push(copy);
     trial.match(copy);
-    return trial.open(copy) === 0n && copy.filled === before;
+    return trial.open(copy) === 0n && copy.filled - taker.filled === before;
   }
 
   /** What rests on the other side and crosses, in the order in which it is served. */

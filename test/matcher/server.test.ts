@@ -4,7 +4,9 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { WebSocket } from "ws";
 
-import { REFUSALS } from "../../src/matcher/refusals.ts";
+import { REFUSALS } from "../../src/sdk/refusals.ts";
+import { ANY } from "../../src/sdk/instructions.ts";
+import { signOrder } from "../../src/sdk/orders.ts";
 import { get, plain, post, Venue } from "./venue.ts";
 import type { Served, Trader } from "./venue.ts";
 
@@ -244,6 +246,46 @@ describe("matcher's interface", () => {
     expect(await text.json()).to.deep.include({ error: "UnsupportedMediaType" });
     expect((await get(`${served.url}/health`)).status).to.equal(200);
     expect(process.memoryUsage().heapUsed - before).to.be.lessThan(200 * 1024 * 1024);
+  });
+
+  it("takes or refuses, with a typed error, whatever order somebody signs", async () => {
+    const odd = fc.constantFrom(0n, 1n, 10n ** 24n + 1n, 1n << 128n, (1n << 256n) - 1n);
+    const mostly = (...good: bigint[]) => fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...good) }, odd);
+    const [near, lifetime] = [
+      [1990n, 2000n, 2010n].map((usd) => usd * 10n ** 18n),
+      BigInt(Math.floor(Date.now() / 1000) + 3600),
+    ];
+    const order = fc.record({
+      account: fc.constant(trader.account),
+      market: mostly(0n, 1n),
+      size: mostly(10n ** 18n, -(10n ** 18n)).map((size) => BigInt.asIntN(256, size)),
+      limitPrice: mostly(...near),
+      triggerAbove: mostly(0n, 0n, 0n, ...near),
+      triggerBelow: mostly(0n, 0n, 0n, ...near),
+      executionFee: mostly(0n, 10n ** 18n),
+      expiry: mostly(lifetime),
+      nonce: fc.bigInt(1n << 32n, 1n << 33n),
+      epoch: mostly(0n),
+      ...{ resting: fc.boolean(), postOnly: fc.boolean(), reduceOnly: fc.boolean(), fillOrKill: fc.boolean() },
+    });
+    const answers = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(order, async (o) => {
+        const { status, body } = await post(`${served.url}/orders`, {
+          order: o,
+          signature: await signOrder(trader.wallet, venue.book, o),
+        });
+        const answer = status === 200 ? String((body.order as Record<string, unknown>).state) : String(body.error);
+        if (status !== 200) expect(Object.keys(REFUSALS)).to.include(answer);
+        expect(answer).to.not.equal("Internal");
+        answers.set(answer, (answers.get(answer) ?? 0) + 1);
+      }),
+      { numRuns: 600, seed: 7 },
+    );
+    expect([...answers.keys()]).to.include.members(["held", "open", "TriggerInvalid", "FeeTooHigh", "SizeInvalid"]);
+    const all = { owner: trader.wallet.address, account: ANY, market: ANY, belowNonce: ANY, stamp: Date.now() };
+    await post(`${served.url}/cancel-many`, await venue.instruction(trader, { kind: "cancelMany", ...all }));
+    expect((await get(`${served.url}/health`)).body).to.deep.include({ openOrders: 0, heldOrders: 0 });
   });
 
   it("answers whatever comes by WebSocket with a typed error, and goes on", async () => {

@@ -1,17 +1,31 @@
+import { hash as digest } from "node:crypto";
+
 import { expect } from "chai";
 
+import type { Signer } from "ethers";
+
 import { accountId } from "../../src/sdk/accountId.ts";
-import { parsePrice, parseWad } from "../../src/sdk/units.ts";
+import { signOrder } from "../../src/sdk/orders.ts";
 import type { Order } from "../../src/sdk/orders.ts";
+import { parsePrice, parseWad } from "../../src/sdk/units.ts";
+import type { Admission, AdmissionPolicy } from "../../src/matcher/admission.ts";
 import type { BookLimits, OrderBook } from "../../src/matcher/book.ts";
 import { lastSecondOf } from "../../src/matcher/bookOrder.ts";
 import { Engine } from "../../src/matcher/engine.ts";
 import type { Applied } from "../../src/matcher/engine.ts";
+import { Refusal } from "../../src/matcher/refusals.ts";
 import type { Command, EngineEvent, MarketTerms, PlaceCommand } from "../../src/matcher/types.ts";
 
 export const LIMITS: BookLimits = { maxFills: 500, maxWholeFills: 500, maxClosed: 10_000 };
 export const NOW = 1_700_000_000_000; // [ms]
 export const SECOND = NOW / 1000;
+
+/** The exchange that orders are signed for. */
+export const VENUE = { chainId: 31337, contracts: { exchange: "0x00000000000000000000000000000000000000E1" } };
+export const POLICY: AdmissionPolicy = {
+  ...{ maxLifetime: 3600, maxDistance: 200_000n, maxOpenOrders: 50, maxPerNonce: 2, maxTotalOrders: 50 },
+  ...{ ownerRate: { perSecond: 1, burst: 50 }, stampWindow: 30_000 },
+};
 
 /** Two markets at 2,000 with a band of 0.5 % and a smallest fill of 0.01. */
 export const TERMS: MarketTerms[] = [0, 1].map((market) => ({
@@ -61,9 +75,31 @@ export function placeOrder(
   { filled = "0", position = "0", time = NOW }: { filled?: string; position?: string; time?: number } = {},
 ): PlaceCommand {
   const text = Object.values(order).join(":");
-  const hash = `0x${Buffer.from(text).toString("hex")}`;
+  const hash = `0x${digest("sha256", text)}`;
   const signed = { order, signature: "0x" };
   return { type: "place", time, hash, signed, filled: parseWad(filled), position: parseWad(position), deadMan: 0 };
+}
+
+/** Signs an order and has it admitted; it buys one unit at 2,000 and rests unless `fields` say otherwise. */
+export async function admit(
+  admission: Admission,
+  signer: Signer,
+  account: bigint,
+  fields: Partial<Order> = {},
+): Promise<PlaceCommand> {
+  const terms = { account, expiry: BigInt(SECOND + 60), ...fields };
+  const { order } = place(0, "1", "2000", terms).signed;
+  return admission.admit({ order, signature: await signOrder(signer, VENUE, order) }, NOW);
+}
+
+/** The refusal that something ends in. */
+export async function refusal(action: Promise<unknown>): Promise<Refusal> {
+  const thrown: unknown = await action.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(thrown).to.be.instanceOf(Refusal);
+  return thrown as Refusal;
 }
 
 /** A chain command with these facts. */
@@ -95,6 +131,10 @@ export function describeEvent(event: EngineEvent): string {
       return `rejected ${event.order} ${event.reason}`;
     case "rested":
       return `rested ${event.order} ${event.remaining}`;
+    case "held":
+      return `held ${event.order} ${event.reason} ${event.remaining}`;
+    case "released":
+      return `released ${event.order}`;
     case "filled":
       return `filled ${event.maker} ${event.taker} ${event.size} ${event.price}`;
     case "cancelled":
@@ -110,6 +150,7 @@ export function describeEvent(event: EngineEvent): string {
 
 /** Asserts everything that has to hold between two commands. */
 export function checkBook(book: OrderBook): void {
+  let held = 0;
   for (const { id, bids, asks } of book.markets.values()) {
     const [bid, ask] = [bids.best?.price, asks.best?.price];
     if (bid !== undefined && ask !== undefined)
@@ -131,11 +172,21 @@ export function checkBook(book: OrderBook): void {
     let count = 0;
     for (const { orders, pending, fills: waiting } of slots.values()) {
       count += orders.length;
+      for (const order of orders) {
+        const isHeld = order.held !== undefined;
+        expect([order.level === undefined, order.market.stops.has(order)], "held or in the book").to.deep.equal([
+          isHeld,
+          isHeld,
+        ]);
+        if (isHeld) expect(order.lastSecond, "OB-1 ends in time").to.equal(lastSecondOf(order));
+        held += isHeld ? 1 : 0;
+      }
       expect(waiting > 0 || pending === 0n).to.equal(true);
       for (const { size, filled } of orders) expect(filled <= size, "OB-1 never more than the order").to.equal(true);
     }
     expect(open).to.equal(count);
     for (const fill of fills) expect(book.fills.get(fill.id)).to.equal(fill);
   }
+  expect(book.heldCount, "no order is held that is not live").to.equal(held);
   expect([...book.accounts.values()].reduce((sum, { open }) => sum + open, 0)).to.equal(book.openCount);
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 
 import { Wallet } from "ethers";
+import type { JsonRpcProvider } from "ethers";
 import hre, { network } from "hardhat";
 import pino from "pino";
 
@@ -13,11 +14,11 @@ import { parseMatcherConfig } from "../../src/matcher/config.ts";
 import type { MatcherConfig } from "../../src/matcher/config.ts";
 import { Matcher } from "../../src/matcher/matcher.ts";
 import { MatcherServer } from "../../src/matcher/server.ts";
-import { signInstruction } from "../../src/matcher/signing.ts";
-import type { Instruction } from "../../src/matcher/signing.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import type { AddressBook } from "../../src/sdk/addressBook.ts";
 import { Plimsoll } from "../../src/sdk/client.ts";
+import { signInstruction } from "../../src/sdk/instructions.ts";
+import type { Instruction } from "../../src/sdk/instructions.ts";
 import { buildOrder, signOrder } from "../../src/sdk/orders.ts";
 import type { Order, SignedOrder } from "../../src/sdk/orders.ts";
 import { parsePrice, parseWad } from "../../src/sdk/units.ts";
@@ -91,43 +92,52 @@ export class Venue {
   }
 
   config(settings: Record<string, string> = {}): MatcherConfig {
-    return parseMatcherConfig({
-      ...{ RPC_URL: this.anvil.url, ADDRESS_BOOK: this.bookFile, PRIVATE_KEY: this.settlerKey, PORT: "0" },
-      ...{ DATA_FOLDER: path.join(this.folder, "log"), BATCH_INTERVAL: "20", POLL_INTERVAL: "20", LOG_LEVEL: "silent" },
-      ...{ ADDRESS_RATE: "100000", OWNER_RATE: "100000", MAX_CHAIN_AGE: "3600000", ...settings },
+    return matcherConfig({
+      ...{ RPC_URL: this.anvil.url, ADDRESS_BOOK: this.bookFile, PRIVATE_KEY: this.settlerKey },
+      ...{ DATA_FOLDER: path.join(this.folder, "log"), ...settings },
     });
   }
 
   /** A matcher in this process; it follows the chain only if `running`. */
-  async serve(settings: Record<string, string> = {}, running = true): Promise<Served> {
-    const config = this.config(settings);
-    const logger = pino({ level: config.logLevel });
-    const { policy, dataFolder: folder } = config;
-    const options = {
-      provider: this.anvil.provider,
-      addressBook: this.book,
-      key: this.settlerKey,
-      folder,
-      policy,
-      logger,
-    };
-    const matcher = await Matcher.open(options);
-    const server = new MatcherServer(matcher, config.server, logger);
-    const port = await server.listen();
-    const run = running ? matcher.run() : Promise.resolve();
-    const stop = async (): Promise<void> => {
-      matcher.halt();
-      await run;
-      await server.close();
-      await matcher.stop();
-    };
-    return { matcher, url: `http://127.0.0.1:${port}`, stop };
+  serve(settings: Record<string, string> = {}, running = true): Promise<Served> {
+    return serveMatcher(this.anvil.provider, this.book, this.settlerKey, this.config(settings), running);
   }
 
   async instruction(trader: Trader, instruction: Instruction): Promise<object> {
     const signature = await signInstruction(trader.wallet, this.book, instruction);
     return { ...plain(instruction), signature, kind: undefined };
   }
+}
+
+/** The configuration of a matcher for tests: on any port, quick, silent and without limits of rates. */
+export function matcherConfig(settings: Record<string, string>): MatcherConfig {
+  return parseMatcherConfig({
+    ...{ PORT: "0", BATCH_INTERVAL: "20", POLL_INTERVAL: "20", LOG_LEVEL: "silent" },
+    ...{ ADDRESS_RATE: "100000", OWNER_RATE: "100000", MAX_CHAIN_AGE: "3600000", ...settings },
+  });
+}
+
+/** A matcher in this process; it follows the chain only if `running`. */
+export async function serveMatcher(
+  provider: JsonRpcProvider,
+  addressBook: AddressBook,
+  key: string,
+  config: MatcherConfig,
+  running = true,
+): Promise<Served> {
+  const logger = pino({ level: config.logLevel });
+  const { policy, dataFolder: folder } = config;
+  const matcher = await Matcher.open({ provider, addressBook, key, folder, policy, logger });
+  const server = new MatcherServer(matcher, config.server, logger);
+  const port = await server.listen();
+  const run = running ? matcher.run() : Promise.resolve();
+  const stop = async (): Promise<void> => {
+    matcher.halt();
+    await run;
+    await server.close();
+    await matcher.stop();
+  };
+  return { matcher, url: `http://127.0.0.1:${port}`, stop };
 }
 
 /** An answer of a matcher. */
