@@ -3,6 +3,7 @@ import { abs, divUp, min, positive, PPM, WAD } from "./fixed.ts";
 import type {
   Assessment,
   CollateralRisk,
+  CollateralValue,
   Exposure,
   Portfolio,
   PriceSnapshot,
@@ -86,11 +87,10 @@ export function measure(portfolio: Portfolio, risk: RiskParameters): Measure {
 }
 
 function measureUnderlying(m: Measure, u: Exposure, risk: RiskParameters): void {
-  const r = risk.underlyings.get(u.id);
-  if (r === undefined) throw new UnknownUnderlying(u.id);
+  const r = riskOf(u.id, risk);
   const size = abs(u.net);
   const netValue = divUp(size * u.price, WAD);
-  const short = u.net < 0n ? (size * u.price) / WAD : 0n; // rounded down: what is not hedged carries more
+  const short = shortOf(u);
   const spreads = divUp((u.gross - size) * u.price, WAD); // both legs of what is hedged among markets
   const value = u.collaterals.reduce((sum, c) => sum + c.value, 0n);
   const exposure = u.net < 0n ? (value > short ? value - short : netValue - value) : value + netValue;
@@ -105,6 +105,12 @@ function measureUnderlying(m: Measure, u: Exposure, risk: RiskParameters): void 
   if (value !== 0n) addLiquidity(m, r, u, risk, short);
 }
 
+function riskOf(underlying: number, { underlyings }: RiskParameters): UnderlyingRisk {
+  const r = underlyings.get(underlying);
+  if (r === undefined) throw new UnknownUnderlying(underlying);
+  return r;
+}
+
 /** B and B_i on the hedged value g·P. */
 function addBasis(m: Measure, r: UnderlyingRisk, hedged: bigint): void {
   m.maintenance += divUp(hedged * r.basis, PPM);
@@ -113,19 +119,65 @@ function addBasis(m: Measure, r: UnderlyingRisk, hedged: bigint): void {
 
 /** H and H_i. Haircuts are clamped so that a unit of collateral never counts against its owner. */
 function addLiquidity(m: Measure, r: UnderlyingRisk, u: Exposure, risk: RiskParameters, short: bigint): void {
-  const maintenance = { clamp: clampOf(r, u), unhedged: 0n, hedged: 0n, delisted: 0n };
-  const initial = { ...maintenance, clamp: initialClampOf(r, u) };
-  let staying = 0n; // Σ V·(1 − r) [wad], what the short side hedges
-  for (const { id, ramp, value } of u.collaterals) {
-    const c = risk.collaterals.get(id);
-    if (c === undefined) throw new UnknownCollateral(id);
-    const kept = value * (PPM - ramp);
-    staying += divUp(kept, PPM);
-    charge(maintenance, c.haircut * RATE_PER_PPM, c.tracking, kept, value * ramp);
-    charge(initial, c.haircutInitial * RATE_PER_PPM + depeg(c, u.price), c.trackingInitial, kept, value * ramp);
-  }
-  m.maintenance += liquidity(maintenance, short, staying);
-  m.initial += liquidity(initial, short, staying);
+  const sums = noCharges(r, u);
+  for (const held of u.collaterals) addCharges(sums, held, u.price, risk);
+  const staying = stayingOf(u);
+  m.maintenance += liquidity(sums.maintenance, short, staying);
+  m.initial += liquidity(sums.initial, short, staying);
+}
+
+/** H_i and H [wad] of one collateral asset. */
+export interface Haircut {
+  readonly initial: bigint;
+  readonly maintenance: bigint;
+}
+
+/**
+ * What each collateral of an underlying adds to H_i and H, rounded up one by one.
+ * @throws UnknownUnderlying, UnknownCollateral if parameters are missing
+ */
+export function haircutsOf(u: Exposure, risk: RiskParameters): Map<number, Haircut> {
+  const r = riskOf(u.id, risk);
+  const [short, staying] = [shortOf(u), stayingOf(u)];
+  return new Map(
+    u.collaterals.map((held) => {
+      const { initial, maintenance } = noCharges(r, u);
+      addCharges({ initial, maintenance }, held, u.price, risk);
+      const haircut = {
+        initial: liquidity(initial, short, staying),
+        maintenance: liquidity(maintenance, short, staying),
+      };
+      return [held.id, haircut];
+    }),
+  );
+}
+
+interface Charges {
+  readonly initial: Liquidity;
+  readonly maintenance: Liquidity;
+}
+
+function noCharges(r: UnderlyingRisk, u: Exposure): Charges {
+  const none = { unhedged: 0n, hedged: 0n, delisted: 0n };
+  return { initial: { clamp: initialClampOf(r, u), ...none }, maintenance: { clamp: clampOf(r, u), ...none } };
+}
+
+function addCharges(sums: Charges, { id, ramp, value }: CollateralValue, price: bigint, risk: RiskParameters): void {
+  const c = risk.collaterals.get(id);
+  if (c === undefined) throw new UnknownCollateral(id);
+  const kept = value * (PPM - ramp);
+  charge(sums.maintenance, c.haircut * RATE_PER_PPM, c.tracking, kept, value * ramp);
+  charge(sums.initial, c.haircutInitial * RATE_PER_PPM + depeg(c, price), c.trackingInitial, kept, value * ramp);
+}
+
+/** Value [wad] of what a net short position hedges: rounded down, since what is not hedged carries more. */
+function shortOf(u: Exposure): bigint {
+  return u.net < 0n ? (abs(u.net) * u.price) / WAD : 0n;
+}
+
+/** Σ V·(1 − r) [wad]: the collateral that a short position can hedge. */
+function stayingOf({ collaterals }: Exposure): bigint {
+  return collaterals.reduce((sum, { value, ramp }) => sum + divUp(value * (PPM - ramp), PPM), 0n);
 }
 
 function charge(sums: Liquidity, haircut: bigint, tracking: bigint, kept: bigint, gone: bigint): void {

@@ -30,10 +30,15 @@ export function average(from: bigint, to: bigint, elapsed: bigint): bigint {
   return to + ((from - to) * kept(elapsed)) / WAD;
 }
 
+/** The funding rate [1e-12 per 8 h] at `time` [s], paid by longs. */
+export function rateOf(market: MarketState, time: bigint): bigint {
+  return average(market.premium, market.lastPremium, time - market.time);
+}
+
 /** A market brought up to `time` [s]; from then on the funding runs on `price` [wad]. */
 export function accrue(market: MarketState, price: bigint, time: bigint): MarketState {
   const funding = current(market, time);
-  const premium = average(market.premium, market.lastPremium, time - market.time);
+  const premium = rateOf(market, time);
   return { ...market, funding, premium, price, time };
 }
 

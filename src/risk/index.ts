@@ -7,6 +7,8 @@
 export { assessAccount, assessForLiquidation, freeCollateral, leverage, marginRatio, marginState } from "./account.ts";
 export { advance as advanceAuction, discount } from "./auction.ts";
 export type { Auction } from "./auction.ts";
+export { breakdownOf } from "./breakdown.ts";
+export type { Breakdown, Contribution, CountedCollateral } from "./breakdown.ts";
 export {
   ClaimsNotAccepted,
   FractionTooSmall,

@@ -2,6 +2,7 @@ import { expect } from "chai";
 
 import { assessAccount, freeCollateral, leverage, marginRatio, marginState } from "../../src/risk/account.ts";
 import { advance, discount, rescueShare } from "../../src/risk/auction.ts";
+import { breakdownOf } from "../../src/risk/breakdown.ts";
 import {
   ClaimsNotAccepted,
   FractionTooSmall,
@@ -17,10 +18,10 @@ import { planCashCall, planLiquidation } from "../../src/risk/liquidation.ts";
 import { distance } from "../../src/risk/liquidationPrice.ts";
 import { isFlat } from "../../src/risk/portfolio.ts";
 import { quoteChange } from "../../src/risk/positions.ts";
-import type { RiskParameters } from "../../src/risk/types.ts";
+import type { AccountState, RiskParameters } from "../../src/risk/types.ts";
 import { tradingFee, whatIf } from "../../src/risk/whatIf.ts";
 import { collateralRisk, underlyingRisk, wad } from "./engine.ts";
-import { accountOf, emptyAccount, market, oneUnderlying } from "./house.ts";
+import { accountOf, calm, emptyAccount, market, oneUnderlying } from "./house.ts";
 
 // κ 5 %, φ 2 and no other charge: MM = 5 % and IM = 10 % of the notional.
 const risk: RiskParameters = { underlyings: new Map([[0, underlyingRisk({})]]), collaterals: new Map() };
@@ -95,6 +96,50 @@ describe("accounts in src/risk", () => {
     expect(after.account.cash).to.equal(wad(400));
     expect(after.assessment).to.deep.equal({ equity: wad(400), initialMargin: 0n, maintenanceMargin: 0n });
     expect(leverage(after.account, house)).to.equal(0n);
+  });
+
+  it("CM-5 CRA-5 CRE-4 a breakdown says which underlying asks for what, and which joint move liquidates", () => {
+    const both = { underlyings: new Map([0, 1].map((id) => [id, underlyingRisk({})])), collaterals: new Map() };
+    const prices = new Map([
+      [0, calm(wad(2000))],
+      [1, calm(wad(60_000))],
+    ]);
+    const markets = new Map([0, 1].map((id) => [id, market(id)]));
+    const two = { ...oneUnderlying(both, 0n), prices, markets };
+    // Long 2 at 2,000 and short 0.1 at 60,000: notionals of 4,000 and 6,000.
+    const positions = new Map([
+      [0, { size: 2n * WAD, quote: -wad(4000) }],
+      [1, { size: -WAD / 10n, quote: wad(6000) }],
+    ]);
+    const account = emptyAccount({ cash: wad(1000), positions });
+    const { underlyings, collaterals, jointMove } = breakdownOf(account, two);
+    expect(underlyings).to.deep.equal([
+      { underlying: 0, price: wad(2000), delta: wad(4000), initialMargin: wad(400), maintenanceMargin: wad(200) },
+      { underlying: 1, price: wad(60_000), delta: wad(-6000), initialMargin: wad(600), maintenanceMargin: wad(300) },
+    ]);
+    expect(collaterals).to.deep.equal([]);
+    // 1,000 − 10,000·m = 5 % of (4,000·(1 − m) + 6,000·(1 + m)) at m = 500 / 10,100 = 0.0495049…
+    expect(jointMove).to.equal(49_505n);
+    expect(breakdownOf({ ...account, cash: wad(499) }, two).jointMove).to.equal(0n);
+    // A short of 0.1 alone loses 6,000 as the price doubles, and then needs 600.
+    const short = { ...account, positions: new Map([...positions].slice(1)) };
+    expect(breakdownOf({ ...short, cash: wad(6600) }, two).jointMove).to.equal(undefined);
+    expect(breakdownOf({ ...short, cash: wad(6599) }, two).jointMove).to.equal(999_842n); // 6,299 / 6,300
+  });
+
+  it("XAC-7 a breakdown counts each collateral after its haircut, hedged or not", () => {
+    const wide = underlyingRisk({ maxTracking: 10_000n, maxTrackingInitial: 20_000n });
+    const weth = { haircut: 70_000n, haircutInitial: 100_000n, tracking: 10_000n, trackingInitial: 20_000n };
+    const collaterals = new Map([[0, collateralRisk(weth)]]);
+    const listed = oneUnderlying({ underlyings: new Map([[0, wide]]), collaterals }, wad(2000));
+    const counted = (account: AccountState) => breakdownOf(account, listed).collaterals;
+    expect(counted(accountOf(0n, 0n, 0n, WAD))).to.deep.equal([
+      { id: 0, value: wad(2000), initial: wad(1800), maintenance: wad(1860) },
+    ]);
+    // A short of a half: half carries the haircut and half the tracking: 7 % and 1 %, 10 % and 2 % of 1,000 each.
+    expect(counted(accountOf(0n, -WAD / 2n, wad(2000), WAD))).to.deep.equal([
+      { id: 0, value: wad(2000), initial: wad(1880), maintenance: wad(1920) },
+    ]);
   });
 
   it("fees are rounded up to a billionth of a dollar", () => {

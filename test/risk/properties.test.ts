@@ -3,6 +3,7 @@ import fc from "fast-check";
 
 import { assessAccount, freeCollateral } from "../../src/risk/account.ts";
 import { assess } from "../../src/risk/assess.ts";
+import { breakdownOf } from "../../src/risk/breakdown.ts";
 import { abs, WAD } from "../../src/risk/fixed.ts";
 import { planLiquidation, takeOver } from "../../src/risk/liquidation.ts";
 import { liquidationPrices } from "../../src/risk/liquidationPrice.ts";
@@ -109,6 +110,27 @@ describe(`properties of src/risk (seed ${SEED})`, () => {
         const after = assess(withExposure(p, i, grown), risk);
         expect(after.initialMargin >= before.initialMargin).to.equal(true);
         expect(after.maintenanceMargin >= before.maintenanceMargin).to.equal(true);
+      }),
+      PARAMETERS,
+    );
+  });
+
+  it("CM-5 XAC-7 the parts of a breakdown add up to E, IM and MM", () => {
+    fc.assert(
+      fc.property(accountAndHouse, ({ account, house }) => {
+        fc.pre([...account.positions.values()].some(({ size }) => size !== 0n));
+        const { equity, initialMargin, maintenanceMargin } = assessAccount(account, house);
+        const { underlyings, collaterals, jointMove } = breakdownOf(account, house);
+        const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
+        expect(sum(underlyings.map((u) => u.maintenanceMargin))).to.equal(maintenanceMargin);
+        expect(sum(underlyings.map((u) => u.initialMargin)) >= initialMargin).to.equal(true);
+        expect(jointMove === 0n).to.equal(equity < maintenanceMargin);
+        // Without its haircuts an asset counts in E as a whole.
+        const sold = { ...account, collaterals: new Map() };
+        expect(equity - assessAccount(sold, house).equity).to.equal(sum(collaterals.map((c) => c.value)));
+        for (const { value, initial, maintenance } of collaterals) {
+          expect(initial <= value && maintenance <= value).to.equal(true);
+        }
       }),
       PARAMETERS,
     );
