@@ -11,7 +11,7 @@ import type { Authorisation, Intent } from "./intents.ts";
 import type { SignedOrder } from "./orders.ts";
 import type { Permit } from "./permits.ts";
 import type { Grant, KeyName } from "./sessionKeys.ts";
-import { parseAmount } from "./units.ts";
+import { parseAmount, parseWad } from "./units.ts";
 
 /** A call of a contract of the house: sent alone or, of the clearinghouse and the exchange, as a part of `ClearingHouse.batch`. */
 export interface Call {
@@ -169,11 +169,12 @@ export function permitCall(book: AddressBook, owner: string, symbol: string, amo
 }
 
 /**
- * Allows the vault to take a human `amount` of an asset out of the sender's wallet.
+ * Allows the vault, or another contract of the house, to take a human `amount` of an asset out of the sender's wallet.
  *
  * @param book where the house is deployed
  * @param symbol of the asset
  * @param amount such as "2.5"
+ * @param spender who takes it; the vault if left out
  * @returns the call, to be sent before a deposit
  * @throws {@link UnknownSymbol} if the asset is not listed
  * @throws {@link InvalidAmount} if the amount is no decimal number, or has more decimals than the token
@@ -187,9 +188,9 @@ export function permitCall(book: AddressBook, owner: string, symbol: string, amo
  * ]);
  * ```
  */
-export function approveCall(book: AddressBook, symbol: string, amount: string): Call {
+export function approveCall(book: AddressBook, symbol: string, amount: string, spender = book.contracts.vault): Call {
   const { token, decimals } = assetOf(book, symbol);
-  const data = erc20.encodeFunctionData("approve", [book.contracts.vault, parseAmount(amount, decimals)]);
+  const data = erc20.encodeFunctionData("approve", [spender, parseAmount(amount, decimals)]);
   return { target: token, data };
 }
 
@@ -482,7 +483,8 @@ export function revokeKeyCall(book: AddressBook, { owner, key }: KeyName): Call 
  * const name = { owner: alice.address, key: bob.address };
  * await house.grantKey(name, { scopes: ["trade"] });
  * const { version } = await house.exchange.sessionKey(name.owner, name.key);
- * const signature = await signRevoke(alice, addressBook, name, version);
+ * const { epoch } = await house.exchange.ownerState(name.owner);
+ * const signature = await signRevoke(alice, addressBook, name, { version, epoch });
  * await (await Plimsoll.connect(addressBook, bob)).send(revokeKeyForCall(addressBook, name, signature));
  * ```
  */
@@ -666,6 +668,26 @@ export function trackFlowsCall(book: AddressBook, account: AccountId, on: boolea
 }
 
 /**
+ * Caps how much of an underlying an account may open, long less short over its markets. What it holds already may stay and shrink.
+ *
+ * @param book where the house is deployed
+ * @param account of the sender
+ * @param underlying id of the underlying
+ * @param cap in units of the underlying, such as "2.5"; `undefined` lifts it
+ * @returns the call, to be sent or batched
+ * @throws {@link InvalidAmount} if the cap is no decimal number, or has more than 18 decimals
+ *
+ * @example
+ * ```ts
+ * await house.send(setExposureCapCall(addressBook, account, 0, "2.5"));
+ * ```
+ */
+export function setExposureCapCall(book: AddressBook, account: AccountId, underlying: number, cap?: string): Call {
+  const most = cap === undefined ? MaxUint256 : parseWad(cap);
+  return toLedger(book, ledger.encodeFunctionData("setExposureCap", [account, underlying, most]));
+}
+
+/**
  * Takes over a slice of an account.
  *
  * @param book where the house is deployed
@@ -748,6 +770,28 @@ export function absorbCall(book: AddressBook, account: AccountId): Call {
  */
 export function settleCall(book: AddressBook, market: number, accounts: readonly AccountId[]): Call {
   return toLedger(book, ledger.encodeFunctionData("settle", [market, [...accounts]]));
+}
+
+/**
+ * Takes profit of an account out of a market's pool, in cash. While bad debt of the market stands, a human `amount` of profit is given up
+ * for `amount` · pool / (pool + bad debt); without, the pool pays as far as it can.
+ *
+ * @param book where the house is deployed
+ * @param account of the sender
+ * @param market id of the market
+ * @param amount of profit, such as "250"
+ * @returns the call, to be sent or batched
+ * @throws {@link InvalidAmount} if the amount is no decimal number, or has more than 18 decimals
+ *
+ * @example
+ * ```ts
+ * await setPrice("ETH", "2100");
+ * await house.send(settleCall(addressBook, 0, [accountId(bob.address)])); // Bob's loss fills the pool
+ * await house.send(claimCall(addressBook, account, 0, "250"));
+ * ```
+ */
+export function claimCall(book: AddressBook, account: AccountId, market: number, amount: string): Call {
+  return toLedger(book, ledger.encodeFunctionData("claim", [account, market, parseWad(amount)]));
 }
 
 /**

@@ -2,10 +2,12 @@ import type { Block, Provider, Signer, TransactionReceipt, TransactionResponse }
 
 import { Exchange__factory } from "../../types/factories/contracts/Exchange__factory.ts";
 import { IClearingHouse__factory } from "../../types/factories/contracts/interfaces/IClearingHouse__factory.ts";
+import { IInsuranceFund__factory } from "../../types/factories/contracts/interfaces/IInsuranceFund__factory.ts";
 import { IPriceOracle__factory } from "../../types/factories/contracts/interfaces/IPriceOracle__factory.ts";
 import { IRiskEngine__factory } from "../../types/factories/contracts/interfaces/IRiskEngine__factory.ts";
 import type { Exchange } from "../../types/contracts/Exchange.ts";
 import type { IClearingHouse } from "../../types/contracts/interfaces/IClearingHouse.ts";
+import type { IInsuranceFund } from "../../types/contracts/interfaces/IInsuranceFund.ts";
 import type { IPriceOracle } from "../../types/contracts/interfaces/IPriceOracle.ts";
 import type { IRiskEngine } from "../../types/contracts/interfaces/IRiskEngine.ts";
 import { assessAccount, freeCollateral, leverage, marginRatio, marginState } from "../risk/account.ts";
@@ -29,6 +31,7 @@ import {
   assetOf,
   batchCall,
   cancelCall,
+  claimCall,
   depositCall,
   flagCall,
   fullTerms,
@@ -46,6 +49,7 @@ import {
   settleEachCall,
   settleForFeeCall,
   settleOrdersCall,
+  setExposureCapCall,
   trackFlowsCall,
   transferCall,
   unlockCall,
@@ -53,6 +57,7 @@ import {
 } from "./calls.ts";
 import type { Call, GuardTerms, LiquidationTerms, Match } from "./calls.ts";
 import { decodeError, withTypedErrors } from "./errors.ts";
+import { fundDepositCall } from "./fund.ts";
 import { bracket, buildOrder, signOrder } from "./orders.ts";
 import type { BracketTerms, Order, OrderFields, SignedOrder } from "./orders.ts";
 import { signPermit, signPermit2 } from "./permits.ts";
@@ -252,6 +257,8 @@ export class Plimsoll {
   readonly riskEngine: IRiskEngine;
   /** guarded prices */
   readonly priceOracle: IPriceOracle;
+  /** backstop capital */
+  readonly insuranceFund: IInsuranceFund;
   /** the node that it reads from */
   readonly provider: Provider;
   readonly #signer: Signer | undefined;
@@ -264,6 +271,7 @@ export class Plimsoll {
     this.exchange = Exchange__factory.connect(contracts.exchange, runner);
     this.riskEngine = IRiskEngine__factory.connect(contracts.riskEngine, runner);
     this.priceOracle = IPriceOracle__factory.connect(contracts.priceOracle, runner);
+    this.insuranceFund = IInsuranceFund__factory.connect(contracts.insuranceFund, runner);
     this.provider = provider;
     this.#signer = signer;
   }
@@ -311,7 +319,7 @@ export class Plimsoll {
    * ```
    */
   async deposit(account: AccountId, symbol: string, amount: string): Promise<TransactionReceipt> {
-    await this.#approve(symbol, amount);
+    await this.#approve(symbol, amount, this.addressBook.contracts.vault);
     return this.send(depositCall(this.addressBook, account, symbol, amount));
   }
 
@@ -342,6 +350,38 @@ export class Plimsoll {
     amount: string,
     by: "token" | "permit2" = "token",
   ): Promise<TransactionReceipt> {
+    return this.send(await this.permittedDeposit(account, symbol, amount, by));
+  }
+
+  /**
+   * Signs a permit and returns it in one call with the deposit that it is for, to be rehearsed and sent by the signer; see
+   * {@link Plimsoll.depositWithPermit}. Good for ten minutes.
+   *
+   * @param account where it goes
+   * @param symbol of the asset, such as "USDC"
+   * @param amount such as "2.5"
+   * @param by whose permit is signed
+   * @returns the call
+   * @throws {@link NoPermit} if the token has no permit that is known how to sign
+   * @throws {@link UnknownSymbol} if the asset is not listed
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   * @throws {@link NodeIncomplete} if the node has no latest block
+   *
+   * @example
+   * ```ts
+   * const call = await house.permittedDeposit(account, "USDC", "250");
+   * await house.rehearse(call);
+   * await house.send(call);
+   * console.log(formatWad((await house.health(account)).equity)); // → 10240
+   * ```
+   */
+  async permittedDeposit(
+    account: AccountId,
+    symbol: string,
+    amount: string,
+    by: "token" | "permit2" = "token",
+  ): Promise<Call> {
     const signer = this.#requireSigner();
     const { token, decimals } = assetOf(this.addressBook, symbol);
     const { timestamp } = await this.#latestBlock();
@@ -352,7 +392,7 @@ export class Plimsoll {
       deadline: BigInt(timestamp) + PERMIT_LIFE,
     };
     const permit = await (by === "token" ? signPermit : signPermit2)(signer, terms);
-    return this.batch([
+    return batchCall(this.addressBook, [
       permitCall(this.addressBook, await signer.getAddress(), symbol, amount, permit),
       depositCall(this.addressBook, account, symbol, amount),
     ]);
@@ -439,6 +479,53 @@ export class Plimsoll {
    */
   recall(account: AccountId, amount: string): Promise<TransactionReceipt> {
     return this.send(recallCall(this.addressBook, account, amount));
+  }
+
+  /**
+   * Takes profit out of a market's pool, in cash. While bad debt of the market stands, this gives up `amount` of profit for
+   * `amount` · pool / (pool + bad debt); without, the pool pays as far as it can.
+   *
+   * @param account of the signer
+   * @param market id of the market
+   * @param amount of profit, such as "250"
+   * @returns the receipt
+   * @throws {@link ContractError} `NothingToClaim` if the profit is smaller
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await setPrice("ETH", "2100");
+   * await house.send(settleCall(addressBook, 0, [accountId(bob.address)])); // Bob's loss fills the pool
+   * await house.claim(account, 0, "250");
+   * console.log(formatWad((await house.view(account)).account.cash)); // → 10250
+   * ```
+   */
+  claim(account: AccountId, market: number, amount: string): Promise<TransactionReceipt> {
+    return this.send(claimCall(this.addressBook, account, market, amount));
+  }
+
+  /**
+   * Brings the signer's cash into the insurance fund for shares, approving the fund first where its allowance is too small. The fund pays
+   * for deficits: shares can lose. What leaves it has to be asked for, see {@link fundExitCall}.
+   *
+   * @param amount such as "1000"
+   * @returns the receipt
+   * @throws {@link ContractError} if the contract refuses
+   * @throws {@link InvalidAmount} if a number is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.fundDeposit("1000");
+   * console.log(formatWad((await fundShareOf(house, alice.address)).value)); // → 1000
+   * ```
+   */
+  async fundDeposit(amount: string): Promise<TransactionReceipt> {
+    const { cash, contracts } = this.addressBook;
+    const receiver = await this.#requireSigner().getAddress();
+    await this.#approve(cash.symbol, amount, contracts.insuranceFund);
+    return this.send(fundDepositCall(this.addressBook, receiver, amount));
   }
 
   /**
@@ -730,6 +817,29 @@ export class Plimsoll {
    */
   trackFlows(account: AccountId, on = true): Promise<TransactionReceipt> {
     return this.send(trackFlowsCall(this.addressBook, account, on));
+  }
+
+  /**
+   * Caps how much of an underlying an account may open, long less short over its markets: by trades, those of keys too, and by
+   * liquidations that it takes over. What it holds already may stay and shrink.
+   *
+   * @param account of the signer
+   * @param underlying id of the underlying
+   * @param cap in units of the underlying, such as "2.5"; `undefined` lifts it
+   * @returns the receipt
+   * @throws {@link ContractError} `NotOwner`; `LockedDown` if a lockdown forbids to raise it
+   * @throws {@link InvalidAmount} if the cap is malformed or has too many decimals
+   * @throws {@link NoSigner} if the client has only a provider
+   *
+   * @example
+   * ```ts
+   * await house.setExposureCap(account, 0, "2.5");
+   * const { cap } = await house.clearingHouse.exposure(account, 0);
+   * console.log(formatWad(cap)); // → 2.5
+   * ```
+   */
+  setExposureCap(account: AccountId, underlying: number, cap?: string): Promise<TransactionReceipt> {
+    return this.send(setExposureCapCall(this.addressBook, account, underlying, cap));
   }
 
   /**
@@ -1290,12 +1400,12 @@ export class Plimsoll {
     return this.#signer;
   }
 
-  async #approve(symbol: string, amount: string): Promise<void> {
+  async #approve(symbol: string, amount: string, spender: string): Promise<void> {
     const { token, decimals } = assetOf(this.addressBook, symbol);
     const units = parseAmount(amount, decimals);
     const owner = await this.#requireSigner().getAddress();
-    const allowance = await readAllowance(this.provider, token, owner, this.addressBook.contracts.vault);
-    if (allowance < units) await this.send(approveCall(this.addressBook, symbol, amount));
+    const allowance = await readAllowance(this.provider, token, owner, spender);
+    if (allowance < units) await this.send(approveCall(this.addressBook, symbol, amount, spender));
   }
 
   /** An estimate is of the block before: what follows the clock may need a little more gas. */

@@ -41,6 +41,7 @@ export const CONTRACT_ERRORS = [
   "error ERC4626ExceededMaxMint(address receiver, uint256 shares, uint256 max)",
   "error ERC4626ExceededMaxRedeem(address owner, uint256 shares, uint256 max)",
   "error ERC4626ExceededMaxWithdraw(address owner, uint256 assets, uint256 max)",
+  "error ExposureCap(uint256 account, uint256 underlying, uint256 exposure, uint256 cap)",
   "error FailedCall()",
   "error FeedParameterOutOfBounds(bytes32 name, uint256 value, uint256 min, uint256 max)",
   "error FeedUnreadable(uint256 underlying, address aggregator)",
@@ -71,8 +72,8 @@ export const CONTRACT_ERRORS = [
   "error KeyLacksAccount(address key, uint256 account)",
   "error KeyLacksMarket(address key, uint256 market)",
   "error KeyLacksScope(address key, uint256 scopes, uint256 required)",
-  "error KeyLossLimit(address key, int256 loss, uint256 limit)",
-  "error KeyNotionalLimit(address key, uint256 tradedToday, uint256 limit)",
+  "error KeyLossLimit(address key, int256 loss, uint256 left)",
+  "error KeyNotionalLimit(address key, uint256 notional, uint256 left)",
   "error KeyPriceBand(address key, uint256 price, uint256 index, uint256 band)",
   "error KeyTaken(address owner, address key, address parent)",
   "error KeyWithdrawsToOwner(address key, address to)",
@@ -142,6 +143,7 @@ export const CONTRACT_ERRORS = [
   "error StringTooLong(string str)",
   "error TooManyCollaterals(uint256 account, uint256 maximum)",
   "error TooManyMarkets(uint256 account, uint256 maximum)",
+  "error TransferFromFailed()",
   "error UnknownAsset(address token)",
   "error UnknownCollateral(uint256 collateral)",
   "error UnknownFeed(uint256 underlying)",
@@ -404,6 +406,17 @@ export interface ContractErrorArgs {
     /** uint256 */
     readonly max: bigint;
   };
+  /** All [wad units]: what the account would hold of an underlying, long less short, and its owner's cap. */
+  readonly ExposureCap: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly underlying: bigint;
+    /** uint256 */
+    readonly exposure: bigint;
+    /** uint256 */
+    readonly cap: bigint;
+  };
   /** Failed call. */
   readonly FailedCall: Readonly<Record<string, never>>;
   /** Feed parameter out of bounds. */
@@ -596,7 +609,7 @@ export interface ContractErrorArgs {
     /** uint256 */
     readonly now_: bigint;
   };
-  /** The key, or one above it, has been revoked, or its owner has revoked all. */
+  /** The key, or one above it, has been revoked; or one above it is dead or was granted anew since. */
   readonly KeyIsRevoked: {
     /** address */
     readonly owner: string;
@@ -626,23 +639,23 @@ export interface ContractErrorArgs {
     /** uint256 */
     readonly required: bigint;
   };
-  /** Both [1e-9 USD]. */
+  /** What the order loses, and what is left; both [0.0001 USD]. */
   readonly KeyLossLimit: {
     /** address */
     readonly key: string;
     /** int256 */
     readonly loss: bigint;
     /** uint256 */
-    readonly limit: bigint;
+    readonly left: bigint;
   };
-  /** Both [1e-6 USD]. */
+  /** What the order trades, and what is left for today; both [0.01 USD]. */
   readonly KeyNotionalLimit: {
     /** address */
     readonly key: string;
     /** uint256 */
-    readonly tradedToday: bigint;
+    readonly notional: bigint;
     /** uint256 */
-    readonly limit: bigint;
+    readonly left: bigint;
   };
   /** `price` and `index` [wad], `band` [ppm]. */
   readonly KeyPriceBand: {
@@ -1160,6 +1173,8 @@ export interface ContractErrorArgs {
     /** uint256 */
     readonly maximum: bigint;
   };
+  /** The owner has let the vault take as much through Permit2, but has not approved Permit2 for the token, or has not got as much. */
+  readonly TransferFromFailed: Readonly<Record<string, never>>;
   /** Unknown asset. */
   readonly UnknownAsset: {
     /** address */

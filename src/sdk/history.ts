@@ -1,9 +1,21 @@
+import { toBeHex } from "ethers";
+import type { Block, Log, TopicFilter } from "ethers";
+
+import type { KeyGrantedEvent } from "../../types/contracts/Exchange.ts";
 import { AccessManager__factory } from "../../types/factories/@openzeppelin/contracts/access/manager/AccessManager__factory.ts";
-import { accountId, ownerOf } from "./accountId.ts";
+import { WAD } from "../risk/fixed.ts";
+import { current } from "../risk/funding.ts";
+import { marketOf } from "../risk/house.ts";
+import { accountId, isolatedAccountId, ownerOf } from "./accountId.ts";
 import type { AccountId } from "./accountId.ts";
+import { NodeIncomplete } from "./client.ts";
 import type { Plimsoll } from "./client.ts";
+import { readMarket } from "./read.ts";
+import { limitedTo } from "./sessionKeys.ts";
 import type { Grant } from "./sessionKeys.ts";
 
+const NUMBERED = 32; // accounts of each kind that are looked for by their numbers, as many as a grant can name
+const MAX_TOPICS = 500; // that nodes commonly take in one place of a query of logs
 const RANGE = 10_000; // [blocks] that nodes commonly allow one query of logs
 
 /** A change of an account, as an event told it; amounts are [wad]. */
@@ -26,6 +38,14 @@ export interface StatementEntry {
   readonly cost?: bigint;
 }
 
+/** Funding over a time. */
+export interface FundingPaid {
+  /** [s] from when on */
+  readonly from: number;
+  /** [wad] USD that a long of one unit has paid, and a short received; negative the other way round */
+  readonly paid: bigint;
+}
+
 /** Where and when a key was used. */
 export interface KeyUse {
   /** number of the block */
@@ -34,23 +54,35 @@ export interface KeyUse {
   readonly time: number;
 }
 
+/** A grant or a revocation. */
+export interface KeyHistoryEntry extends KeyUse {
+  /** "all revoked": every key, order and intent of before */
+  readonly what: "granted" | "revoked" | "all revoked";
+  /** address of the key; `undefined`: all */
+  readonly key: string | undefined;
+  /** who granted: the owner or a key of his; who brought the revocation; `undefined` where the event does not say */
+  readonly by: string | undefined;
+  /** hash of the transaction */
+  readonly transaction: string;
+}
+
 /** A session key as it stands. */
 export interface KnownKey {
   /** address of the key */
   readonly key: string;
-  /** what it may do */
+  /** what it may do; what it might do last, if its owner has revoked all since */
   readonly grant: Grant;
-  /** how often it was granted */
+  /** how often it was granted or revoked since its owner last revoked all */
   readonly version: bigint;
   /** key that granted it; `undefined`: the owner */
   readonly parent: string | undefined;
   /** whether it works */
   readonly live: boolean;
-  /** [1e-6 USD] that it has traded today (UTC) */
-  readonly tradedToday: bigint;
-  /** [1e-9 USD] that its fills have lost against the index, fees included */
-  readonly loss: bigint;
-  /** its last fill or intent; `undefined` if it was never used */
+  /** [0.01 USD] that it may still trade today (UTC); `undefined`: no limit */
+  readonly notionalLeft: bigint | undefined;
+  /** [0.0001 USD] that its fills may still lose against the index, fees included; `undefined`: no limit */
+  readonly lossLeft: bigint | undefined;
+  /** its last fill, in an account that {@link accountsOf} knows, or intent; `undefined` if it was never used */
   readonly lastUse: KeyUse | undefined;
 }
 
@@ -73,7 +105,10 @@ export interface RoleMember {
 }
 
 /**
- * Accounts of an owner into which anything was ever brought. The main account is always among them.
+ * Accounts of an owner into which anything was ever brought; the main account is always among them. Only logs that name the owner or
+ * one of his accounts are asked for, and logs can be asked for whole account ids only. So it knows: accounts into which he has deposited himself
+ * or by an intent, what he has moved on from those, and, whoever has paid into them, those with numbers up to 31, of either kind and
+ * isolated in any market. What it misses: an account with a higher number that only others have ever paid into.
  *
  * @param house client of the house
  * @param owner who is asked about
@@ -86,14 +121,21 @@ export interface RoleMember {
  * ```
  */
 export async function accountsOf(house: Plimsoll, owner: string): Promise<AccountId[]> {
-  const { clearingHouse: c } = house;
-  const { Deposited, Transferred, Liquidated } = c.filters;
-  const seen = await history(house, async (...range) => [
-    ...(await c.queryFilter(Deposited(), ...range)).map((e) => e.args.account),
-    ...(await c.queryFilter(Transferred(), ...range)).map((e) => e.args.to),
-    ...(await c.queryFilter(Liquidated(), ...range)).map((e) => e.args.taker),
-  ]);
-  const own = new Set([accountId(owner), ...seen.filter((id) => ownerOf(id) === owner)]);
+  const own = new Set([accountId(owner)]);
+  const keep = (ids: readonly AccountId[]): AccountId[] => {
+    const found = ids.filter((id) => ownerOf(id) === owner && !own.has(id));
+    for (const id of found) own.add(id);
+    return found;
+  };
+  const { Deposited } = house.clearingHouse.filters;
+  const deposits = await history(house, (...range) =>
+    house.clearingHouse.queryFilter(Deposited(undefined, undefined, owner), ...range),
+  );
+  keep(deposits.map(({ args }) => args.account));
+  const likely = likelyAccounts(house, owner);
+  keep(await receivers(house, likely));
+  let next = [...new Set([...own, ...likely])];
+  while (next.length !== 0) next = keep(await movedFrom(house, next));
   return [...own].sort((a, b) => (a < b ? -1 : 1));
 }
 
@@ -151,6 +193,52 @@ export async function interestSoFar(house: Plimsoll, id: AccountId): Promise<big
 }
 
 /**
+ * Funding that a market's longs have paid to its shorts lately. The node must still have the state of that time.
+ *
+ * @param house client of the house
+ * @param market id of the market
+ * @param period [s] that is looked back, as far as the house goes; a day unless said otherwise
+ * @returns what a long of one unit has paid
+ * @throws {@link UnknownMarket} if the market is not listed
+ *
+ * @example
+ * ```ts
+ * const { paid } = await fundingPaid(house, 0);
+ * await passTime(3600);
+ * console.log((await fundingPaid(house, 0)).paid >= paid); // → true
+ * ```
+ */
+export async function fundingPaid(house: Plimsoll, market: number, period = 86_400): Promise<FundingPaid> {
+  const now = await house.state();
+  const block = await blockAt(house, Number(now.time) - period);
+  const before = await fundingAt(house, market, block);
+  return { from: block.timestamp, paid: (current(marketOf(now, market), now.time) - before) / WAD };
+}
+
+/** F [ray36] of a market at a block; zero before the house was there. */
+async function fundingAt(house: Plimsoll, market: number, block: Block): Promise<bigint> {
+  const code = await house.provider.getCode(house.addressBook.contracts.clearingHouse, block.number);
+  if (code === "0x") return 0n;
+  return current(await readMarket(house, market, block.number), BigInt(block.timestamp));
+}
+
+/** The last block at a time [s], but not before the house was deployed. */
+async function blockAt({ provider, addressBook }: Plimsoll, time: number): Promise<Block> {
+  const blockOf = async (number: number | "latest"): Promise<Block> => {
+    const block = await provider.getBlock(number);
+    if (block === null) throw new NodeIncomplete(`block ${number}`);
+    return block;
+  };
+  let [low, high] = [await blockOf(addressBook.deployBlock), await blockOf("latest")];
+  while (high.number - low.number > 1) {
+    const middle = await blockOf(Math.floor((low.number + high.number) / 2));
+    if (middle.timestamp <= time) low = middle;
+    else high = middle;
+  }
+  return high.timestamp <= time ? high : low;
+}
+
+/**
  * Every key that was ever granted for an owner, as it stands.
  *
  * @param house client of the house
@@ -166,18 +254,51 @@ export async function interestSoFar(house: Plimsoll, id: AccountId): Promise<big
  */
 export async function keysOf(house: Plimsoll, owner: string): Promise<KnownKey[]> {
   const { exchange } = house;
-  const { KeyGranted, KeyUsed, IntentUsed } = exchange.filters;
+  const { KeyGranted } = exchange.filters;
   const granted = await history(house, (...range) => exchange.queryFilter(KeyGranted(owner), ...range));
-  const uses = await history(house, async (...range) => [
-    ...(await exchange.queryFilter(KeyUsed(owner), ...range)),
-    ...(await exchange.queryFilter(IntentUsed(owner), ...range)),
+  if (granted.length === 0) return [];
+  const lastGrants = new Map(granted.map(({ args }) => [args.key, args]));
+  const used = await lastUses(house, owner);
+  return Promise.all([...lastGrants.values()].map((last) => keyOf(house, last, used.get(last.key))));
+}
+
+/**
+ * What was granted and revoked for an owner, by the events of the exchange: the receipt of each revocation.
+ *
+ * @param house client of the house
+ * @param owner who is asked about
+ * @returns entries, the oldest first
+ *
+ * @example
+ * ```ts
+ * const key = { owner: alice.address, key: bob.address };
+ * await house.grantKey(key, { scopes: ["trade"] });
+ * await house.revokeKey(key);
+ * console.log((await keyHistory(house, alice.address)).map(({ what }) => what)); // → [ 'granted', 'revoked' ]
+ * ```
+ */
+export async function keyHistory(house: Plimsoll, owner: string): Promise<KeyHistoryEntry[]> {
+  const { exchange } = house;
+  const { KeyGranted, KeyRevoked, AllRevoked } = exchange.filters;
+  const entries = await history(house, async (...range) => [
+    ...(await exchange.queryFilter(KeyGranted(owner), ...range)).map((e) => {
+      const { key, parent } = e.args;
+      return { ...placeOf(e), what: "granted" as const, key, by: BigInt(parent) === 0n ? owner : parent };
+    }),
+    ...(await exchange.queryFilter(KeyRevoked(owner), ...range)).map((e) => {
+      return { ...placeOf(e), what: "revoked" as const, key: e.args.key, by: e.args.caller };
+    }),
+    ...(await exchange.queryFilter(AllRevoked(owner), ...range)).map((e) => {
+      return { ...placeOf(e), what: "all revoked" as const, key: undefined, by: undefined };
+    }),
   ]);
-  const lastUse = new Map<string, number>();
-  for (const { args, blockNumber } of uses) {
-    lastUse.set(args.key, Math.max(blockNumber, lastUse.get(args.key) ?? 0));
-  }
-  const keys = [...new Set(granted.map((e) => e.args.key))];
-  return Promise.all(keys.map((key) => keyOf(house, owner, key, lastUse.get(key))));
+  entries.sort((a, b) => a.block - b.block || a.index - b.index);
+  return Promise.all(
+    entries.map(async ({ index: _, ...entry }) => {
+      const block = await house.provider.getBlock(entry.block);
+      return { ...entry, time: block?.timestamp ?? 0 };
+    }),
+  );
 }
 
 /**
@@ -231,6 +352,53 @@ export async function roleMembers(house: Plimsoll): Promise<RoleMember[]> {
 
 // ---------------------------------------------------------------- internals
 
+/** Accounts with numbers that are in use, of either kind. */
+function likelyAccounts({ addressBook }: Plimsoll, owner: string): AccountId[] {
+  const serials = Array.from({ length: NUMBERED }, (_, serial) => serial);
+  return serials.flatMap((serial) => [
+    accountId(owner, serial),
+    ...addressBook.markets.map(({ id }) => isolatedAccountId(owner, id, serial)),
+  ]);
+}
+
+/** Those of some accounts that deposits, transfers or slices of others have come into. */
+async function receivers(house: Plimsoll, ids: readonly AccountId[]): Promise<AccountId[]> {
+  const [first, second] = await Promise.all([
+    logsOf(house, ids, (some) => [topicOf(house, "Deposited"), some]),
+    logsOf(house, ids, (some) => [[topicOf(house, "Transferred"), topicOf(house, "Liquidated")], null, some]),
+  ]);
+  return [...first.map(({ topics }) => BigInt(topics[1] ?? 0)), ...second.map(({ topics }) => BigInt(topics[2] ?? 0))];
+}
+
+/** The accounts that something was transferred to from some accounts. */
+async function movedFrom(house: Plimsoll, ids: readonly AccountId[]): Promise<AccountId[]> {
+  const logs = await logsOf(house, ids, (some) => [topicOf(house, "Transferred"), some]);
+  return logs.map(({ topics }) => BigInt(topics[2] ?? 0));
+}
+
+/** What the logs of an event begin with. */
+function topicOf({ clearingHouse }: Plimsoll, event: "Deposited" | "Transferred" | "Liquidated"): string {
+  return clearingHouse.interface.getEvent(event).topicHash;
+}
+
+/** Logs, of the clearinghouse unless said otherwise, in which one topic is one of some accounts. */
+function logsOf(
+  house: Plimsoll,
+  ids: readonly AccountId[],
+  topics: (some: string[]) => TopicFilter,
+  address = house.addressBook.contracts.clearingHouse,
+): Promise<Log[]> {
+  return history(house, async (fromBlock, toBlock) => {
+    const found: Log[] = [];
+    for (let i = 0; i < ids.length; i += MAX_TOPICS) {
+      const some = ids.slice(i, i + MAX_TOPICS).map((id) => toBeHex(id, 32));
+      found.push(...(await house.provider.getLogs({ address, topics: topics(some), fromBlock, toBlock })));
+    }
+    return found;
+  });
+}
+
+type LastGrant = KeyGrantedEvent.OutputObject;
 type Range = [from: number, to: number];
 type Placed = StatementEntry & { readonly index: number };
 
@@ -311,13 +479,40 @@ async function settled({ clearingHouse: c }: Plimsoll, id: AccountId, range: Ran
   ];
 }
 
-/** One key of an owner; `usedAt` is the block of its last use. */
-async function keyOf(house: Plimsoll, owner: string, key: string, usedAt: number | undefined): Promise<KnownKey> {
-  const { grant, version, parent, live, tradedToday, loss } = await house.exchange.sessionKey(owner, key);
+/** The blocks in which an owner's keys have last signed an intent or an order that was filled. */
+async function lastUses(house: Plimsoll, owner: string): Promise<Map<string, number>> {
+  const { exchange } = house;
+  const intents = await history(house, (...range) =>
+    exchange.queryFilter(exchange.filters.IntentUsed(owner), ...range),
+  );
+  const { topicHash } = exchange.interface.getEvent("OrdersMatched");
+  const own = await accountsOf(house, owner);
+  const { exchange: address } = house.addressBook.contracts;
+  const signed = (at: "makerKey" | "takerKey") => (log: Log) => {
+    const event = exchange.interface.parseLog(log);
+    return { key: String(event?.args[at]), block: log.blockNumber };
+  };
+  const uses = [
+    ...intents.map(({ args, blockNumber }) => ({ key: args.key, block: blockNumber })),
+    ...(await logsOf(house, own, (some) => [topicHash, some], address)).map(signed("makerKey")),
+    ...(await logsOf(house, own, (some) => [topicHash, null, some], address)).map(signed("takerKey")),
+  ];
+  const last = new Map<string, number>();
+  for (const { key, block } of uses) last.set(key, Math.max(block, last.get(key) ?? 0));
+  return last;
+}
+
+/** One key of an owner's, by its last grant; `usedAt` is the block of its last use. */
+async function keyOf(house: Plimsoll, last: LastGrant, usedAt: number | undefined): Promise<KnownKey> {
+  const { owner, key } = last;
+  const state = await house.exchange.sessionKey(owner, key);
+  const { version, live, notionalLeft, lossLeft } = state;
   const block = usedAt === undefined ? null : await house.provider.getBlock(usedAt);
+  const { grant, parent } = version === 0n ? last : state; // `revokeAll` empties the state
   const { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit, equityFloor } = grant;
   return {
-    ...{ key, version, live, tradedToday, loss },
+    ...{ key, version, live },
+    ...{ notionalLeft: limitedTo(notionalLeft), lossLeft: limitedTo(lossLeft) },
     grant: { scopes, markets, accounts, expiry, priceBand, dailyNotional, lossLimit, equityFloor },
     parent: BigInt(parent) === 0n ? undefined : parent,
     lastUse: block === null ? undefined : { block: block.number, time: block.timestamp },

@@ -1,11 +1,12 @@
 /**
- * The client of a house, and what goes with it: accounts, calls, orders, permits, session keys, intents, history, amounts and
- * errors. Runs in Node and in browsers.
+ * The client of a house, and what goes with it: accounts, calls, orders, the client of a matcher, permits, session keys, intents, the
+ * insurance fund, history, amounts and errors. Runs in Node and in browsers.
  *
  * @module
  */
 export type { Exchange } from "../../types/contracts/Exchange.ts";
 export type { IClearingHouse } from "../../types/contracts/interfaces/IClearingHouse.ts";
+export type { IInsuranceFund } from "../../types/contracts/interfaces/IInsuranceFund.ts";
 export type { IPriceOracle } from "../../types/contracts/interfaces/IPriceOracle.ts";
 export type { IRiskEngine } from "../../types/contracts/interfaces/IRiskEngine.ts";
 export {
@@ -44,6 +45,7 @@ export {
   cancelCall,
   cancelIntentCall,
   cashCallCall,
+  claimCall,
   depositCall,
   flagCall,
   grantKeyCall,
@@ -68,6 +70,7 @@ export {
   settleEachCall,
   settleForFeeCall,
   settleOrdersCall,
+  setExposureCapCall,
   trackFlowsCall,
   transferCall,
   unlockCall,
@@ -90,8 +93,37 @@ export type {
 export type { ContractErrorArgs } from "./contractErrors.ts";
 export { ContractError, decodeError, withTypedErrors } from "./errors.ts";
 export type { ContractErrorClass, ContractErrorName, ContractErrorOf } from "./errors.ts";
-export { accountsOf, interestSoFar, keysOf, payeesOf, roleMembers, statementOf } from "./history.ts";
-export type { KeyUse, KnownKey, Payee, RoleMember, StatementEntry } from "./history.ts";
+export { feedStatus } from "./feeds.ts";
+export type { FeedStatus, LastGoodPrice } from "./feeds.ts";
+export {
+  fundDepositCall,
+  fundExitCall,
+  fundRedeemCall,
+  fundState,
+  fundShareOf,
+  fundWithdrawCall,
+  shareDecimals,
+} from "./fund.ts";
+export type { FundShare, FundState } from "./fund.ts";
+export {
+  accountsOf,
+  fundingPaid,
+  interestSoFar,
+  keyHistory,
+  keysOf,
+  payeesOf,
+  roleMembers,
+  statementOf,
+} from "./history.ts";
+export type { FundingPaid, KeyHistoryEntry, KeyUse, KnownKey, Payee, RoleMember, StatementEntry } from "./history.ts";
+export { ANY, hashInstruction, signInstruction } from "./instructions.ts";
+export type {
+  CancelInstruction,
+  CancelManyInstruction,
+  HeartbeatInstruction,
+  Instruction,
+  InstructionOf,
+} from "./instructions.ts";
 export { signIntent } from "./intents.ts";
 export type {
   Authorisation,
@@ -102,6 +134,8 @@ export type {
   TransferIntent,
   WithdrawIntent,
 } from "./intents.ts";
+export { MatcherClient, MatcherRefusal, MatcherUnreachable } from "./matcher.ts";
+export type { Cancellation, Depth, FillView, Level, OrderView, Placed } from "./matcher.ts";
 export {
   InvalidOrder,
   bracket,
@@ -116,8 +150,12 @@ export {
 export type { BracketTerms, ExitTerms, Order, OrderFields, OrderVenue, SignedOrder } from "./orders.ts";
 export { NoPermit, PERMIT2, signPermit, signPermit2 } from "./permits.ts";
 export type { Permit, PermitTerms } from "./permits.ts";
+export { REFUSALS } from "./refusals.ts";
+export type { RefusalName } from "./refusals.ts";
 export { InvalidGrant, SCOPES, UNLIMITED, buildGrant, signGrant, signRevoke, signRevokeAll } from "./sessionKeys.ts";
 export type { Grant, GrantState, GrantTerms, KeyName } from "./sessionKeys.ts";
+export { settlementOf } from "./settlements.ts";
+export type { ExecutionFee, MatchOutcome, SettlementOutcome } from "./settlements.ts";
 export {
   InvalidAmount,
   PriceNotPositive,

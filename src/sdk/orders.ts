@@ -62,11 +62,11 @@ export interface OrderVenue {
 /** Seconds for which an order is good if it does not say. */
 const DEFAULT_LIFETIME = 24 * 3600;
 
-/** Sizes are multiples of this [wad]. */
-const SIZE_UNIT = 10n ** 9n;
+/** [wad] The exchange takes sizes that are multiples of it, and keeps filled amounts in it. */
+export const LOT = 10n ** 9n;
 
-/** An execution fee is at most this part of size · limit price. */
-const MAX_FEE_DIVISOR = 100n;
+/** An execution fee is at most what is traded divided by this. */
+export const MAX_FEE_DIVISOR = 100n;
 
 /** How far from its trigger an order may fill unless it says otherwise [ppm]; the market's band keeps it near the index by then. */
 const DEFAULT_SLIPPAGE = 50_000n;
@@ -317,7 +317,7 @@ function exit(terms: ExitTerms, isAbove: boolean): Order {
 
 function flaw(order: Order): string | undefined {
   if (order.size === 0n) return "its size is zero";
-  if (order.size % SIZE_UNIT !== 0n) return `its size is no multiple of ${SIZE_UNIT.toString()}`;
+  if (order.size % LOT !== 0n) return `its size is no multiple of ${LOT.toString()}`;
   if (order.limitPrice <= 0n) return "its limit price is not positive";
   if (order.nonce < 0n || order.nonce > MAX_NONCE) return "its nonce does not fit into 64 bits";
   if (order.postOnly && !order.resting) return "a post-only order rests";

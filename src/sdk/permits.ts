@@ -40,6 +40,19 @@ const PERMIT_TYPES = {
   ],
 };
 
+/** Of DAI on Ethereum, the one token whose older permit the vault takes: it allows all or nothing. */
+const DAI_DOMAIN_SEPARATOR = "0xdbb8cf42e1ecb028be3f3dbc922e1d878b963f411dc388ced501601c60f7c6f7";
+
+const DAI_TYPES = {
+  Permit: [
+    { name: "holder", type: "address" },
+    { name: "spender", type: "address" },
+    { name: "nonce", type: "uint256" },
+    { name: "expiry", type: "uint256" },
+    { name: "allowed", type: "bool" },
+  ],
+};
+
 const PERMIT2_TYPES = {
   PermitSingle: [
     { name: "details", type: "PermitDetails" },
@@ -80,7 +93,8 @@ export interface PermitTerms {
 }
 
 /**
- * Signs an ERC-2612 permit of a token. Anyone can bring it by {@link permitCall}.
+ * Signs an ERC-2612 permit of a token, or DAI's own on Ethereum, which allows more than the amount: all of the owner's DAI. Anyone can
+ * bring it by {@link permitCall}.
  *
  * @param owner of the tokens
  * @param terms what the permit allows
@@ -104,6 +118,10 @@ export async function signPermit(owner: Signer, terms: PermitTerms): Promise<Per
   const address = await owner.getAddress();
   const domain = await permitDomain(erc20, token, owner);
   const nonce = (await erc20.getFunction("nonces")(address)) as bigint;
+  if (TypedDataEncoder.hashDomain(domain) === DAI_DOMAIN_SEPARATOR) {
+    const message = { holder: address, spender, nonce, expiry: deadline, allowed: true };
+    return split(await owner.signTypedData(domain, DAI_TYPES, message), deadline);
+  }
   const message = { owner: address, spender, value: amount, nonce, deadline };
   return split(await owner.signTypedData(domain, PERMIT_TYPES, message), deadline);
 }

@@ -124,7 +124,8 @@ export async function readAllowance(
   return allowance as bigint;
 }
 
-async function readMarket({ clearingHouse }: Readable, id: number, blockTag: number): Promise<MarketState> {
+/** A market at a block. */
+export async function readMarket({ clearingHouse }: Readable, id: number, blockTag: number): Promise<MarketState> {
   const [params, index, rate, pool, loss] = await clearingHouse.market(id, { blockTag });
   return {
     underlying: Number(rate.underlying),
@@ -186,7 +187,7 @@ async function readPrice({ priceOracle }: Readable, id: number, blockTag: number
 }
 
 /** A snapshot from the word that `types/Portfolio.sol` describes. */
-function unpack(word: bigint): PriceSnapshot {
+export function unpack(word: bigint): PriceSnapshot {
   return {
     price: word & WORD_128,
     initialFactor: (word >> 128n) & WORD_32,

@@ -26,7 +26,12 @@ export const SCOPES = {
 
 const PPM = 1_000_000;
 const DAY = 86_400; // [s]
-const MOST = 2 ** 48 - 2; // [whole USD] of a limit
+// Bounds of the exchange on what a grant says.
+const MAX_EXPIRY = 2 ** 32 - 1; // [s]
+const MAX_DAILY_NOTIONAL = 10e9; // [whole USD]
+const MAX_LOSS_LIMIT = 100e6; // [whole USD]
+const MAX_EQUITY_FLOOR = 2 ** 48 - 1; // [whole USD]
+const NO_LIMIT = (1n << 256n) - 1n; // in what is left
 
 /** No limit on a day's notional, or on losses. */
 export const UNLIMITED = (1n << 48n) - 1n;
@@ -39,13 +44,13 @@ export interface Grant {
   markets: bigint;
   /** bitmap of the accounts' serial numbers; bit 31 stands for 31 and above */
   accounts: bigint;
-  /** [s] last second at which the key works */
+  /** [s] last second at which the key works, below 2^32 */
   expiry: bigint;
   /** [ppm] largest distance of its fills from the index price */
   priceBand: bigint;
-  /** [whole USD] most that it may trade in a day (UTC) */
+  /** [whole USD] most that it may trade in a day (UTC), up to 10 billion or `UNLIMITED` */
   dailyNotional: bigint;
-  /** [whole USD] most that its fills may lose against the index, fees included */
+  /** [whole USD] most that its fills may lose against the index, fees included, up to 100 million or `UNLIMITED` */
   lossLimit: bigint;
   /** [whole USD] least equity, net of what went in and out since `trackFlows`, that its fills leave an account; zero for none */
   equityFloor: bigint;
@@ -59,13 +64,13 @@ export interface GrantTerms {
   markets?: readonly number[];
   /** serial numbers of accounts, 31 standing for all from there on; the main account if left out */
   accounts?: readonly number[];
-  /** [s] last second; a day from now if left out */
+  /** [s] last second, below 2^32; a day from now if left out */
   expiry?: number;
   /** [ppm] of the index price; the market's own band if left out */
   priceBand?: number;
-  /** [whole USD] most that it may trade in a day (UTC); not limited if left out */
+  /** [whole USD] most that it may trade in a day (UTC), up to 10 billion; not limited if left out */
   dailyNotional?: number;
-  /** [whole USD] most that its fills may lose against the index, fees included; not limited if left out */
+  /** [whole USD] most that its fills may lose against the index, fees included, up to 100 million; not limited if left out */
   lossLimit?: number;
   /** [whole USD] least equity, net of what went in and out, that its fills leave an account; none if left out */
   equityFloor?: number;
@@ -107,11 +112,11 @@ export function buildGrant(terms: GrantTerms): Grant {
     scopes: terms.scopes.reduce((sum, scope) => sum | SCOPES[scope], 0n),
     markets: terms.markets === undefined ? (1n << 64n) - 1n : bitmap("markets", terms.markets, 63),
     accounts: bitmap("accounts", terms.accounts ?? [0], 31),
-    expiry: whole("expiry", expiry, 2 ** 40 - 1),
+    expiry: whole("expiry", expiry, MAX_EXPIRY),
     priceBand: whole("priceBand", terms.priceBand ?? PPM, PPM),
-    dailyNotional: terms.dailyNotional === undefined ? UNLIMITED : whole("dailyNotional", terms.dailyNotional, MOST),
-    lossLimit: terms.lossLimit === undefined ? UNLIMITED : whole("lossLimit", terms.lossLimit, MOST),
-    equityFloor: whole("equityFloor", terms.equityFloor ?? 0, MOST),
+    dailyNotional: limit("dailyNotional", terms.dailyNotional, MAX_DAILY_NOTIONAL),
+    lossLimit: limit("lossLimit", terms.lossLimit, MAX_LOSS_LIMIT),
+    equityFloor: whole("equityFloor", terms.equityFloor ?? 0, MAX_EQUITY_FLOOR),
   };
 }
 
@@ -123,9 +128,9 @@ export interface KeyName {
   key: string;
 }
 
-/** The state in which a signed grant works: once. */
+/** The state in which a signed grant or revocation works: once. */
 export interface GrantState {
-  /** of the key, by `Exchange.sessionKey`: a grant raises it by one */
+  /** of the key, by `Exchange.sessionKey`: a grant or a revocation raises it by one */
   version: bigint;
   /** of the owner, by `Exchange.ownerState` */
   epoch: bigint;
@@ -153,6 +158,7 @@ const REVOKE_TYPES = {
     { name: "owner", type: "address" },
     { name: "key", type: "address" },
     { name: "version", type: "uint256" },
+    { name: "epoch", type: "uint256" },
   ],
 };
 
@@ -199,19 +205,19 @@ export function signGrant(
  * @param owner who grants
  * @param venue exchange that it is for
  * @param name owner and key
- * @param version of the key that it ends: a grant raises it by one
+ * @param at state in which the revocation works; the one after a grant, if it is signed with that
  * @returns the signature
  *
  * @example
  * ```ts
  * const name = { owner: alice.address, key: bob.address };
  * await house.grantKey(name, { scopes: ["trade"] });
- * const signature = await signRevoke(alice, addressBook, name, 1n);
+ * const signature = await signRevoke(alice, addressBook, name, { version: 1n, epoch: 0n });
  * await (await Plimsoll.connect(addressBook, bob)).send(revokeKeyForCall(addressBook, name, signature));
  * ```
  */
-export function signRevoke(owner: Signer, venue: OrderVenue, name: KeyName, version: bigint): Promise<string> {
-  return owner.signTypedData(orderDomain(venue), REVOKE_TYPES, { ...name, version });
+export function signRevoke(owner: Signer, venue: OrderVenue, name: KeyName, at: GrantState): Promise<string> {
+  return owner.signTypedData(orderDomain(venue), REVOKE_TYPES, { ...name, ...at });
 }
 
 /**
@@ -233,9 +239,18 @@ export async function signRevokeAll(owner: Signer, venue: OrderVenue, of: string
   return owner.signTypedData(orderDomain(venue), REVOKE_ALL_TYPES, { owner: of, epoch });
 }
 
+/** What the exchange says is left of a limit; `undefined` if there is none. */
+export function limitedTo(left: bigint): bigint | undefined {
+  return left === NO_LIMIT ? undefined : left;
+}
+
 function whole(field: string, value: number, most: number): bigint {
   if (Number.isInteger(value) && value >= 0 && value <= most) return BigInt(value);
   throw new InvalidGrant(field, `is ${value.toString()}, not a whole number from 0 to ${most.toString()}`);
+}
+
+function limit(field: string, value: number | undefined, most: number): bigint {
+  return value === undefined ? UNLIMITED : whole(field, value, most);
 }
 
 function bitmap(field: string, bits: readonly number[], most: number): bigint {

@@ -8,6 +8,7 @@ import { ContractError } from "../../src/sdk/errors.ts";
 import { buildOrder, hashOrder, InvalidOrder, signOrder, verifyOrder } from "../../src/sdk/orders.ts";
 import type { SignedOrder } from "../../src/sdk/orders.ts";
 import { buildGrant, InvalidGrant, UNLIMITED } from "../../src/sdk/sessionKeys.ts";
+import { settlementOf } from "../../src/sdk/settlements.ts";
 import { formatAmount } from "../../src/sdk/units.ts";
 import { BTC, ETH, freshHouse, wad, WETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
@@ -98,10 +99,12 @@ describe("grants", () => {
       { markets: [64] },
       { accounts: [32] },
       { priceBand: 1_000_001 },
-      { dailyNotional: 2 ** 48 - 1 },
+      { dailyNotional: 10e9 + 1 },
+      { lossLimit: 100e6 + 1 },
       { lossLimit: -1 },
       { lossLimit: 0.5 },
-      { expiry: 2 ** 40 },
+      { equityFloor: 2 ** 48 },
+      { expiry: 2 ** 32 },
     ]) {
       expect(() => buildGrant({ ...good, ...bad }), JSON.stringify(bad)).to.throw(InvalidGrant);
     }
@@ -169,6 +172,28 @@ describe("client", () => {
     expect(await refusal(execute(stop))).to.equal("OrderCancelledOrFilled");
   });
 
+  it("OB-2 tells of each match of a settlement what it has filled, or why it was left out", async () => {
+    const house = await freshHouse();
+    const { alice, bob } = await clients(house);
+    const [a, b] = [accountId(house.alice.address), accountId(house.bob.address)];
+    await house.fund(house.alice, { cash: "10000" });
+    await house.fund(house.bob, { cash: "10000" });
+    const terms = { market: ETH, limitPrice: "2000" };
+    const bid = await alice.order({ account: a, ...terms, size: "2", nonce: 1n });
+    const asks = await Promise.all(
+      ["1999", "1998", "2000"].map((limitPrice, i) =>
+        bob.order({ account: b, ...terms, limitPrice, size: `-0.${i + 1}`, nonce: BigInt(i), postOnly: true }),
+      ),
+    );
+    await bob.cancel(b, [1n]);
+    const matches = asks.map((_, maker) => ({ maker, taker: 3 }));
+    const receipt = await bob.settleEach([...asks, bid], matches);
+    const [first, left, last] = settlementOf(house.addressBook, receipt, matches).matches;
+    expect(first).to.deep.equal({ ...matches[0], settled: true, size: wad("0.1"), price: wad("1999") });
+    expect(left).to.include({ settled: false }).and.have.nested.property("reason.name", "OrderCancelledOrFilled");
+    expect(last).to.deep.equal({ ...matches[2], settled: true, size: wad("0.3"), price: wad("2000") });
+  });
+
   it("AUTH-2 AUTH-8 lets a key trade and cancel in the owner's place until it is revoked", async () => {
     const house = await freshHouse();
     const { alice, bob } = await clients(house);
@@ -184,7 +209,7 @@ describe("client", () => {
     const settle = async (nonce: bigint) =>
       bob.settleOrders([await ask(nonce), await bid(nonce)], [{ maker: 0, taker: 1 }]);
     await settle(1n);
-    expect((await alice.exchange.sessionKey(name.owner, name.key)).tradedToday).to.equal(2_000_000_000n);
+    expect((await alice.exchange.sessionKey(name.owner, name.key)).notionalLeft).to.equal(300_000n); // 5,000 − 2,000
     await bot.cancel(a, [2n]);
     expect(await refusal(settle(2n))).to.equal("OrderCancelledOrFilled");
     await alice.revokeKey(name);

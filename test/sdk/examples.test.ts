@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { formatWithOptions } from "node:util";
 
 import { expect } from "chai";
+import { Wallet } from "ethers";
 import type { JsonRpcSigner } from "ethers";
 import hre, { network } from "hardhat";
 
@@ -13,20 +14,22 @@ import { deployPlimsoll } from "../../deploy/plimsoll.ts";
 import type * as Sdk from "../../src/sdk/index.ts";
 import type { AddressBook } from "../../src/sdk/addressBook.ts";
 import { MockERC20__factory, MockV3Aggregator__factory } from "../../types/index.ts";
-import { startAnvil } from "../helpers/anvil.ts";
+import { setAnswer, startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
 import { examplesIn, examplesOf, moduleOf } from "../helpers/examples.ts";
 import type { Example } from "../helpers/examples.ts";
 import { deployPermit2By } from "../helpers/permit2.ts";
 import { compile, copySource, installSdk } from "../helpers/sdkPackage.ts";
 import type { Consumer } from "../helpers/sdkPackage.ts";
+import { matcherConfig, serveMatcher } from "../matcher/venue.ts";
+import type { Served } from "../matcher/venue.ts";
 
 /** What the examples begin with, by its type in `src/sdk/npm/consumers/context.ts`. */
 const CLIENT = {
   name: "ClientContext",
   members: [
     ...["addressBook", "addressBookFile", "provider", "alice", "bob", "house", "account"],
-    ...["setPrice", "passTime", "console"],
+    ...["matcherUrl", "setPrice", "passTime", "console"],
   ],
 };
 const RISK = { name: "RiskContext", members: ["house", "account", "alice", "bob", "console"] };
@@ -85,10 +88,28 @@ describe("the examples of the API documentation", () => {
         const printed: string[] = [];
         const log = (...values: unknown[]) => printed.push(formatWithOptions({ colors: false }, ...values));
         const { default: run } = await load<{ default: (c: object) => Promise<void> }>(`out/${context.name}${i}.js`);
-        await run({ ...(await contextOf(context.name)), console: { log } });
+        const served = example.code.includes("matcherUrl") ? await serve() : undefined;
+        try {
+          await run({ ...(await contextOf(context.name)), matcherUrl: served?.url, console: { log } });
+        } finally {
+          await served?.stop();
+        }
         expect(printed).to.deep.equal(example.printed);
       });
     }
+  }
+
+  /** A matcher that has read the chain as it is now, with a log of its own. */
+  async function serve(): Promise<Served> {
+    const [key, folder] = [Wallet.createRandom().privateKey, mkdtempSync(path.join(tmpdir(), "plimsoll-examples-"))];
+    const settings = { RPC_URL: anvil.url, ADDRESS_BOOK: addressBookFile, PRIVATE_KEY: key, DATA_FOLDER: folder };
+    const served = await serveMatcher(anvil.provider, client.addressBook, key, matcherConfig(settings));
+    await served.matcher.sync();
+    const stop = async (): Promise<void> => {
+      await served.stop();
+      rmSync(folder, { recursive: true });
+    };
+    return { ...served, stop };
   }
 
   async function compileExamples(): Promise<void> {
@@ -140,8 +161,7 @@ describe("the examples of the API documentation", () => {
     return async (underlying: string, price: string): Promise<void> => {
       const { feed, feedDecimals } = addressBook.underlyings.find(({ name }) => name === underlying)!;
       const answer = BigInt(price) * 10n ** BigInt(feedDecimals);
-      const aggregator = MockV3Aggregator__factory.connect(feed, await anvil.provider.getSigner(0));
-      await (await aggregator.updateAnswer(answer)).wait();
+      await setAnswer(anvil, feed, answer);
     };
   }
 
@@ -149,8 +169,8 @@ describe("the examples of the API documentation", () => {
     return async (seconds: number): Promise<void> => {
       await anvil.provider.send("evm_increaseTime", [seconds]);
       for (const { feed } of addressBook.underlyings) {
-        const aggregator = MockV3Aggregator__factory.connect(feed, await anvil.provider.getSigner(0));
-        await (await aggregator.updateAnswer(await aggregator.latestAnswer())).wait();
+        const aggregator = MockV3Aggregator__factory.connect(feed, anvil.provider);
+        await setAnswer(anvil, feed, await aggregator.latestAnswer());
       }
     };
   }

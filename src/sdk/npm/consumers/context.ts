@@ -13,6 +13,7 @@ export interface ClientContext {
   bob: JsonRpcSigner;
   house: Plimsoll;
   account: AccountId;
+  matcherUrl: string;
   setPrice: (underlying: string, price: string) => Promise<void>;
   passTime: (seconds: number) => Promise<void>;
   console: { log: (...values: unknown[]) => void };

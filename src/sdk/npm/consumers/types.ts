@@ -1,7 +1,7 @@
 // Compiled against the packed package, never run: what must not compile stands below @ts-expect-error.
 import type { TransactionReceipt } from "ethers";
 
-import { ContractError, Plimsoll, PlimsollError, decodeError, signIntent } from "@plimsoll/sdk";
+import { ContractError, MatcherRefusal, Plimsoll, PlimsollError, decodeError, signIntent } from "@plimsoll/sdk";
 import type {
   AccountId,
   AddressBook,
@@ -11,6 +11,10 @@ import type {
   IClearingHouse,
   InvalidAmount,
   MarginState,
+  MatcherClient,
+  MatchOutcome,
+  OrderView,
+  RefusalName,
   SignedOrder,
   accountId,
   parseAddressBook,
@@ -94,6 +98,22 @@ export async function intents(signer: Parameters<typeof signIntent>[0], book: Ad
   await signIntent(signer, book, { name: "Withdraw", account: 1n, token: "0x", amount: 1n }, terms);
   // @ts-expect-error there is no such intent
   await signIntent(signer, book, { name: "Borrow", account: 1n, amount: 1n }, terms);
+}
+
+export async function matcher(client: MatcherClient, error: unknown): Promise<void> {
+  same<Awaited<ReturnType<MatcherClient["order"]>>, OrderView>();
+  // @ts-expect-error an order is asked for by its hash, a text
+  await client.order(1n);
+  if (!(error instanceof MatcherRefusal)) return;
+  same<typeof error.reason, RefusalName>();
+  // @ts-expect-error no matcher refuses for this
+  if (error.reason === "TooPoor") return;
+}
+
+export function settlement(match: MatchOutcome): bigint | undefined {
+  if (match.settled) return match.size;
+  same<"size" extends keyof typeof match ? true : false, false>(); // what was left out has none
+  return undefined;
 }
 
 export function engine(account: AccountState, house: HouseState): WhatIf {
