@@ -39,7 +39,7 @@ export function parseCliConfig(settings: Readonly<Record<string, string | undefi
   return {
     rpcUrl: s.RPC_URL,
     addressBook: s.ADDRESS_BOOK,
-    matcher: s.MATCHER?.replace(/\/$/, ""),
+    matcher: s.MATCHER,
     keystore: s.KEYSTORE,
     privateKey: s.PRIVATE_KEY,
     password: s.PLIMSOLL_PASSWORD,

@@ -135,24 +135,31 @@ export class NoPosition extends CliError {
   }
 }
 
+/** A claim of profit that would pay nothing. */
+export class NothingPaid extends CliError {
+  readonly exitCode = EXIT.refused;
+
+  constructor(account: string, market: string, why: string) {
+    super(`${account} would be paid nothing in ${market}: it ${why}`, { account, market });
+  }
+}
+
+/** A dead-man switch that cannot be renewed or switched off as it stands. */
+export class DeadManNotLive extends CliError {
+  readonly exitCode = EXIT.refused;
+
+  constructor(owner: string, state: "off" | "lapsed") {
+    const why = state === "off" ? "is not set" : "has lapsed: dead-man set begins anew";
+    super(`the dead-man switch of ${owner} ${why}`, { owner, state });
+  }
+}
+
 /** An address that was never granted anything by this owner. */
 export class UnknownSessionKey extends CliError {
   readonly exitCode = EXIT.refused;
 
   constructor(owner: string, key: string) {
     super(`${key} was never a key of ${owner}`, { owner, key });
-  }
-}
-
-/** The matcher refused; `name` is its reason. */
-export class RefusedByMatcher extends CliError {
-  override readonly name: string;
-  readonly exitCode: number;
-
-  constructor(status: number, reason: string, message: string, fields: Readonly<Record<string, unknown>>) {
-    super(message, fields);
-    this.name = reason;
-    this.exitCode = status === 503 ? EXIT.unreachable : EXIT.refused;
   }
 }
 
@@ -171,14 +178,5 @@ export class NodeSilent extends CliError {
 
   constructor(reason: string) {
     super(`the node has stopped answering (${reason}): what was sent may have been mined, look before you repeat it`);
-  }
-}
-
-/** Nobody answers at the matcher's address. */
-export class MatcherUnreachable extends CliError {
-  readonly exitCode = EXIT.unreachable;
-
-  constructor(url: string, reason: string) {
-    super(`no matcher answers at ${url} (${reason})`, { url });
   }
 }

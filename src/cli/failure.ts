@@ -9,10 +9,13 @@ import { UnknownSymbol } from "../sdk/calls.ts";
 import { WrongChain } from "../sdk/client.ts";
 import { decodeError } from "../sdk/errors.ts";
 import type { ContractError, ContractErrorName } from "../sdk/errors.ts";
+import { shareDecimals } from "../sdk/fund.ts";
+import { MatcherRefusal, MatcherUnreachable } from "../sdk/matcher.ts";
 import { InvalidOrder } from "../sdk/orders.ts";
+import { NoPermit } from "../sdk/permits.ts";
 import { InvalidGrant } from "../sdk/sessionKeys.ts";
 import { formatAmount, formatWad, InvalidAmount, PriceNotPositive } from "../sdk/units.ts";
-import { CliError, EXIT, InvalidCommandLine, NodeSilent, RefusedByMatcher } from "./errors.ts";
+import { CliError, EXIT, InvalidCommandLine, NodeSilent } from "./errors.ts";
 import { time } from "./format.ts";
 import { accountName, collateralName, marketName, underlyingName } from "./names.ts";
 
@@ -27,7 +30,7 @@ export interface Failure {
 /** Mistakes of the user that the library finds. */
 const USAGE = [
   ...[InvalidAddressBook, WrongChain, AccountIndexTooLarge, UnknownSymbol, InvalidAmount, PriceNotPositive],
-  ...[InvalidOrder, InvalidGrant],
+  ...[InvalidOrder, InvalidGrant, NoPermit],
 ];
 
 /** How ethers and Node say that nobody answers. */
@@ -65,6 +68,7 @@ const MEANINGS: Readonly<Partial<Record<ContractErrorName, string>>> = {
   OrderCancelledOrFilled: "the order has been cancelled or filled",
   OrderNonceTooLow: "orders below this nonce have been cancelled",
   OrderEpochMismatch: "its owner has revoked all orders of that epoch",
+  NothingSettled: "every match had to be left out, the last one for this reason",
   OrderNotCrossing: "the two limits do not cross",
   OrderNoMaker: "neither of the two orders rests",
   OrderSideMismatch: "the two orders are on the same side",
@@ -79,16 +83,38 @@ const MEANINGS: Readonly<Partial<Record<ContractErrorName, string>>> = {
   KeyLacksScope: "the key may not do this",
   KeyLacksMarket: "the key may not trade this market",
   KeyLacksAccount: "the key may not act for this account",
+  KeyNotionalLimit: "the key may not trade so much in what is left of its day",
+  KeyLossLimit: "the key may not lose so much of what is left of its limit",
   KeyEquityFloor: "the fill would leave the account below the key's floor",
+  ExposureCap: "the account's owner has capped what it may open of this underlying (account cap)",
   FlowsNotTracked: "a key with a floor needs the account's flows to be counted (account track on)",
+  NothingToClaim: "the account has no such profit in the market, or its pool holds nothing",
+  ERC4626ExceededMaxRedeem: "fewer shares can be redeemed now: what leaves the fund is requested first, and then waits",
+  ERC4626ExceededMaxWithdraw: "less can be withdrawn now: what leaves the fund is requested first, and then waits",
+  TransferFromFailed: "the tokens could not be taken: has Permit2 been approved for them?",
+  Permit2Failed: "neither the token nor Permit2 accepts the permit",
   KeyWithdrawsToOwner: "what a key withdraws goes to the owner only",
   GrantTooWide: "the grant is wider than allowed",
+  OwnerSilent: "its owner has not renewed his dead-man switch in time",
+  DeadManInvalid: "the time is too far, or a key has tried to switch the switch off",
   NonceNotIncreased: "nonces below a higher one are cancelled already",
   PriceStale: "the feed's last answer is too old",
   AccessManagedUnauthorized: "the sender does not have the role that governs this",
 };
 
-type Unit = "wad" | "time" | "ppm" | "account" | "market" | "collateral" | "underlying" | "usd6" | "usd9" | "plain";
+type Unit =
+  | "shares"
+  | "cash"
+  | "wad"
+  | "time"
+  | "ppm"
+  | "account"
+  | "market"
+  | "collateral"
+  | "underlying"
+  | "usd2"
+  | "usd4"
+  | "plain";
 
 const WAD_FIELDS = [
   ...["equity", "required", "available", "maintenanceMargin", "cash", "loss", "shortfall", "unsettledLoss", "claim"],
@@ -127,8 +153,10 @@ const UNITS: Readonly<Record<string, Unit>> = {
     "KeyLacksScope.required": "plain",
     "OrderNotFilledWhole.filled": "wad",
   },
-  ...{ "FractionTooSmall.fraction": "wad", "KeyNotionalLimit.tradedToday": "usd6", "KeyNotionalLimit.limit": "usd6" },
-  ...{ "KeyLossLimit.loss": "usd9", "KeyLossLimit.limit": "usd9" },
+  ...{ "FractionTooSmall.fraction": "wad", "KeyNotionalLimit.notional": "usd2", "KeyNotionalLimit.left": "usd2" },
+  ...{ "KeyLossLimit.loss": "usd4", "KeyLossLimit.left": "usd4" },
+  ...{ "ERC4626ExceededMaxRedeem.shares": "shares", "ERC4626ExceededMaxRedeem.max": "shares" },
+  ...{ "ERC4626ExceededMaxWithdraw.assets": "cash", "ERC4626ExceededMaxWithdraw.max": "cash" },
   ...{ "ERC20InsufficientBalance.balance": "plain", "InsufficientBalance.balance": "plain" },
 };
 
@@ -137,7 +165,8 @@ export function describeFailure(error: unknown, book: AddressBook | undefined): 
   const refused = decodeError(error);
   if (refused !== undefined) return ofContract(refused, book);
   if (error instanceof CommanderError) return ofCommander(error);
-  if (error instanceof RefusedByMatcher) return ofMatcher(error, book);
+  if (error instanceof MatcherRefusal) return ofMatcher(error, book);
+  if (error instanceof MatcherUnreachable) return named(error, fieldsOf(error), EXIT.unreachable);
   if (error instanceof CliError) return named(error, error.fields, error.exitCode);
   if (error instanceof RiskError) return named(error, fieldsOf(error), EXIT.refused);
   if (USAGE.some((kind) => error instanceof kind)) return named(error as Error, fieldsOf(error as Error), EXIT.usage);
@@ -167,14 +196,15 @@ function ofContract(error: ContractError, book: AddressBook | undefined): Failur
 }
 
 /** The matcher's numbers are those of contracts, as texts. */
-function ofMatcher({ name, message, fields, exitCode }: RefusedByMatcher, book: AddressBook | undefined): Failure {
+function ofMatcher({ reason, status, message, fields }: MatcherRefusal, book: AddressBook | undefined): Failure {
   const read = Object.fromEntries(
     Object.entries(fields).map(([field, value]) => {
       const isNumber = typeof value === "string" ? /^-?\d+$/.test(value) : Number.isInteger(value);
-      return [field, isNumber ? human(name, field, BigInt(value as string | number), book) : value];
+      return [field, isNumber ? human(reason, field, BigInt(value as string | number), book) : value];
     }),
   );
-  return { error: name, message: withNumbers(message, read), fields: read, exitCode };
+  const exitCode = status === 503 ? EXIT.unreachable : EXIT.refused;
+  return { error: reason, message: withNumbers(message, read), fields: read, exitCode };
 }
 
 function withNumbers(message: string, fields: Readonly<Record<string, unknown>>): string {
@@ -184,14 +214,19 @@ function withNumbers(message: string, fields: Readonly<Record<string, unknown>>)
 
 /** A value of a contract error in the unit that its name stands for. */
 function human(error: string, field: string, value: unknown, book: AddressBook | undefined): unknown {
+  if (field === "reason" && isHexString(value)) return reasonText(value, book);
   if (typeof value !== "bigint") return isHexString(value, 32) ? decodeName(value) : value;
   switch (UNITS[`${error}.${field}`] ?? UNITS[field]) {
     case "wad":
       return formatWad(value);
-    case "usd6":
-      return formatAmount(value, 6);
-    case "usd9":
-      return formatAmount(value, 9);
+    case "shares":
+      return book === undefined ? value.toString() : formatAmount(value, shareDecimals(book));
+    case "cash":
+      return book === undefined ? value.toString() : formatAmount(value, book.cash.decimals);
+    case "usd2":
+      return formatAmount(value, 2);
+    case "usd4":
+      return formatAmount(value, 4);
     case "ppm":
       return `${formatAmount(value, 4)}%`;
     case "time":
@@ -207,6 +242,14 @@ function human(error: string, field: string, value: unknown, book: AddressBook |
     default:
       return value.toString();
   }
+}
+
+/** An error within an error. */
+function reasonText(data: string, book: AddressBook | undefined): string {
+  const inner = decodeError({ data });
+  if (inner === undefined) return data;
+  const { error, message } = ofContract(inner, book);
+  return `${error}: ${message}`;
 }
 
 function decodeName(value: string): string {

@@ -4,6 +4,7 @@ import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
 
 import type { AddressBook } from "../sdk/addressBook.ts";
+import type { SignedOrder } from "../sdk/orders.ts";
 import { FileUnusable, WrongVenue } from "./errors.ts";
 import { json } from "./output.ts";
 
@@ -18,8 +19,8 @@ const address = z
 const signature = z.string().regex(/^0x(?:[0-9a-fA-F]{2})*$/, "must be hexadecimal");
 const venue = { chainId: z.int().positive(), exchange: address };
 
-const order = z.object({
-  ...{ kind: z.literal("order"), ...venue, hash: z.string().optional() },
+const signedOrder = {
+  hash: z.string().optional(),
   order: z.strictObject({
     ...{ account: integer, market: integer, size: integer, limitPrice: integer, expiry: integer, nonce: integer },
     ...{
@@ -34,7 +35,12 @@ const order = z.object({
     },
   }),
   signature,
-});
+};
+
+const order = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("order"), ...venue, ...signedOrder }),
+  z.object({ kind: z.literal("orders"), ...venue, orders: z.array(z.object(signedOrder)).min(1) }),
+]);
 
 const grant = z.strictObject({
   ...{ scopes: integer, markets: integer, accounts: integer, expiry: integer, priceBand: integer },
@@ -92,6 +98,20 @@ export function readSigned<T extends { chainId: number; exchange: string }>(
   const here = venueOf(book);
   if (chainId !== here.chainId || exchange !== here.exchange) throw new WrongVenue(file, { chainId, exchange }, here);
   return result.data;
+}
+
+/**
+ * The orders of files, in the order of the files.
+ * @throws FileUnusable, WrongVenue
+ */
+export function readOrders(files: readonly string[], book: AddressBook): SignedOrder[] {
+  return files.flatMap((file) => {
+    const found = readSigned(file, SIGNED.order, book);
+    return (found.kind === "order" ? [found] : found.orders).map(({ order: what, signature: by }) => ({
+      order: what,
+      signature: by,
+    }));
+  });
 }
 
 /**

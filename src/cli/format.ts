@@ -77,6 +77,22 @@ export function orderKind({ resting, postOnly, reduceOnly, fillOrKill }: Kind): 
   return words.join(", ");
 }
 
+/** On what condition an order fills, and what it pays for that, in words. */
+export function conditionFacts({
+  triggerAbove,
+  triggerBelow,
+  executionFee,
+}: Pick<Order, "triggerAbove" | "triggerBelow" | "executionFee">): [name: string, value: string][] {
+  const bounds = [
+    ...(triggerAbove === 0n ? [] : [`at or above ${price(triggerAbove)}`]),
+    ...(triggerBelow === 0n ? [] : [`at or below ${price(triggerBelow)}`]),
+  ];
+  return [
+    ...(bounds.length === 0 ? [] : [["trigger", `index price ${bounds.join(" and ")}`] as [string, string]]),
+    ...(executionFee === 0n ? [] : [["execution fee", `up to ${usdUp(executionFee)} USD`] as [string, string]]),
+  ];
+}
+
 /** A WAD number for a machine, exact; `undefined` as null. */
 export function decimal(amount: bigint | undefined): string | null {
   return amount === undefined ? null : formatWad(amount);

@@ -14,9 +14,9 @@ const USD = 10n ** 18n;
 
 /** What a key may do now: its grant, cut down to those of the keys above it, and what is left of the limits. */
 export interface Rights extends Grant {
-  /** [1e-6 USD] that it may still trade today; `undefined`: no limit */
+  /** [0.01 USD] that it may still trade today; `undefined`: no limit */
   readonly notionalLeft: bigint | undefined;
-  /** [1e-9 USD] that it may still lose; `undefined`: no limit */
+  /** [0.0001 USD] that it may still lose; `undefined`: no limit */
   readonly lossLeft: bigint | undefined;
 }
 
@@ -27,7 +27,7 @@ export function scopeNames(scopes: bigint): string[] {
 
 /** The effective rights of a key among all keys of its owner; what a key uses counts against those above it. */
 export function rightsOf(key: KnownKey, keys: readonly KnownKey[]): Rights {
-  const own: Rights = { ...key.grant, notionalLeft: notionalLeft(key), lossLeft: lossLeft(key) };
+  const own: Rights = { ...key.grant, notionalLeft: key.notionalLeft, lossLeft: key.lossLeft };
   const parent = keys.find((k) => k.key === key.parent);
   if (parent === undefined) return own;
   const above = rightsOf(parent, keys);
@@ -62,8 +62,8 @@ export function grantFacts(grant: Grant, book: AddressBook): [name: string, valu
 /** What is left of the limits of a key, in words. */
 export function leftFacts({ notionalLeft: notional, lossLeft: loss }: Rights): [name: string, value: string][] {
   return [
-    ["left to trade today", notional === undefined ? "no limit" : usd(notional, 6)],
-    ["left to lose", loss === undefined ? "no limit" : usd(loss, 9)],
+    ["left to trade today", notional === undefined ? "no limit" : usd(notional, 2)],
+    ["left to lose", loss === undefined ? "no limit" : usd(loss, 4)],
   ];
 }
 
@@ -82,21 +82,13 @@ export function grantJson(grant: Grant, book: AddressBook): object {
 
 export function leftJson({ notionalLeft: notional, lossLeft: loss }: Rights): object {
   return {
-    notionalLeft: notional === undefined ? null : formatAmount(notional, 6),
-    lossLeft: loss === undefined ? null : formatAmount(loss, 9),
+    notionalLeft: notional === undefined ? null : formatAmount(notional, 2),
+    lossLeft: loss === undefined ? null : formatAmount(loss, 4),
   };
 }
 
 function scopesOf(scopes: bigint): string[] {
   return Object.entries(SCOPES).flatMap(([name, bit]) => ((scopes & bit) === 0n ? [] : [name]));
-}
-
-function notionalLeft({ grant, tradedToday }: KnownKey): bigint | undefined {
-  return grant.dailyNotional === UNLIMITED ? undefined : positive(grant.dailyNotional * 10n ** 6n - tradedToday);
-}
-
-function lossLeft({ grant, loss }: KnownKey): bigint | undefined {
-  return grant.lossLimit === UNLIMITED ? undefined : positive(grant.lossLimit * 10n ** 9n - loss);
 }
 
 function marketsText(markets: bigint, book: AddressBook): string {
@@ -133,8 +125,4 @@ function least(a: bigint, b: bigint): bigint {
 function leastLeft(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return least(a, b);
-}
-
-function positive(amount: bigint): bigint {
-  return amount > 0n ? amount : 0n;
 }

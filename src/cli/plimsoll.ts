@@ -3,6 +3,9 @@ import { Command, CommanderError } from "commander";
 import { accountCommands } from "./commands/account.ts";
 import { adminCommands } from "./commands/admin.ts";
 import { cancelCommands } from "./commands/cancel.ts";
+import { claimCommands } from "./commands/claim.ts";
+import { deadManCommands } from "./commands/deadMan.ts";
+import { fundCommands } from "./commands/fund.ts";
 import { fundsCommands } from "./commands/funds.ts";
 import { guardCommands } from "./commands/guard.ts";
 import { intentCommands } from "./commands/intent.ts";
@@ -21,8 +24,17 @@ import { Session } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
 const GROUPS: readonly Group[] = [
-  ...[accountCommands, fundsCommands, lendingCommands, orderCommands, cancelCommands, positionCommands],
-  ...[riskCommands, keyCommands, guardCommands, marketCommands, adminCommands, intentCommands],
+  ...[
+    accountCommands,
+    fundsCommands,
+    claimCommands,
+    lendingCommands,
+    fundCommands,
+    orderCommands,
+    cancelCommands,
+    positionCommands,
+  ],
+  ...[riskCommands, keyCommands, guardCommands, deadManCommands, marketCommands, adminCommands, intentCommands],
 ];
 
 const HELP_WIDTH = 116; // [columns]

@@ -4,12 +4,12 @@ import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { Plimsoll, WrongChain } from "../sdk/client.ts";
+import { MatcherClient } from "../sdk/matcher.ts";
 import { loadAddressBook } from "../sdk/node.ts";
 import { parseCliConfig } from "./config.ts";
 import type { CliConfig } from "./config.ts";
 import { ConfirmationRequired, Declined, NodeUnreachable, NoKey, NoMatcher } from "./errors.ts";
 import { keystoreAddress, openKeystore } from "./keystore.ts";
-import { MatcherClient } from "./matcher.ts";
 import { accountName, namesOwner, parseAccount, parseAddress } from "./names.ts";
 import type { Shell } from "./shell.ts";
 
@@ -97,7 +97,7 @@ export class Session {
   /** @throws NoMatcher */
   matcher(): MatcherClient {
     if (this.config.matcher === undefined) throw new NoMatcher();
-    return new MatcherClient(this.config.matcher);
+    return new MatcherClient(this.config.matcher, this.book);
   }
 
   /**

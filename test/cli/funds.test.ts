@@ -1,7 +1,10 @@
 import { expect } from "chai";
+import { MaxUint256 } from "ethers";
 
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
-import { MockERC20__factory, MockV3Aggregator__factory } from "../../types/index.ts";
+import { MockERC20__factory } from "../../types/index.ts";
+import { setAnswer } from "../helpers/anvil.ts";
+import { deployPermit2By, PERMIT2 } from "../helpers/permit2.ts";
 import { Venue } from "../matcher/venue.ts";
 import type { Trader } from "../matcher/venue.ts";
 import { ask, fails, tell, type } from "./support.ts";
@@ -36,9 +39,7 @@ describe("plimsoll account, deposit, withdraw, transfer, lend, recall, borrow, r
 
   /** Has the ETH feed answer a price. */
   async function setPrice(usd: bigint): Promise<void> {
-    const [owner] = await venue.anvil.provider.listAccounts();
-    const feed = MockV3Aggregator__factory.connect(venue.book.underlyings[0]!.feed, owner);
-    await (await feed.updateAnswer(usd * 10n ** 8n)).wait();
+    await setAnswer(venue.anvil, venue.book.underlyings[0]!.feed, usd * 10n ** 8n);
   }
 
   it("MMS-7 risk health, stress and prices say what the engine says, in numbers and in words", async () => {
@@ -77,11 +78,38 @@ describe("plimsoll account, deposit, withdraw, transfer, lend, recall, borrow, r
     expect(refused).to.match(/The ledger would refuse this: the account would not have the margin\./);
   });
 
+  it("CM-5 CRA-5 CRE-4 CRE-5 risk breakdown says what could drain the account", async () => {
+    interface Parts {
+      readonly underlyings: Record<string, string>[];
+      readonly jointMove: string;
+      readonly takesAll: string[];
+    }
+    const { underlyings, jointMove, takesAll } = await ask<Parts>(venue, ["risk", "breakdown"], { as: bob! });
+    // 10 ETH at 2,000: IM is 600.16 · 1.666666667, 30 % is 6,000; the liquidation price 1,031.963 is 48.4018 % away.
+    expect(underlyings).to.deep.equal([
+      {
+        ...{
+          underlying: "ETH",
+          net: "20000",
+          maintenanceMargin: "600.16",
+          initialMargin: underlyings[0]!.initialMargin,
+        },
+        ...{ liquidatingMove: "-0.484018", loss: "6000" },
+      },
+    ]);
+    expect({ jointMove, takesAll }).to.deep.equal({ jointMove: "0.484019", takesAll: [] });
+    const halved = await tell(venue, ["risk", "breakdown", "--move", "0.5"], { as: bob! });
+    expect(halved)
+      .to.match(/ETH +20,000\.00 +1,000\.27 +600\.16 +-48\.4 % +10,000\.00/)
+      .and.match(/\nETH alone can take all: 10,000\.00 of 9,990\.00 USD\./);
+  });
+
   it("wrong input of risk ends with 2 and a typed error", async () => {
     await fails(venue, ["risk", "what-if", "hold", "4", "ETH-PERP"], "InvalidValue", 2, { as: bob! });
     await fails(venue, ["risk", "what-if", "buy", "4", "DOGE-PERP"], "InvalidValue", 2, { as: bob! });
     await fails(venue, ["risk", "what-if", "buy", "four", "ETH-PERP"], "InvalidAmount", 2, { as: bob! });
     await fails(venue, ["risk", "stress", "--shock", "-1"], "InvalidValue", 2, { as: bob! });
+    await fails(venue, ["risk", "breakdown", "--move", "1.5"], "InvalidValue", 2, { as: bob! });
     await fails(venue, ["risk", "health"], "NoKey", 2);
     const bare = await type(venue, ["risk"]);
     expect(bare).to.include({ code: 2, out: "" });
@@ -114,6 +142,34 @@ describe("plimsoll account, deposit, withdraw, transfer, lend, recall, borrow, r
     const out = await ask<Moved>(venue, ["withdraw", "0.4", "WETH", "--account", id.toString()], { as: carol! });
     expect(out.accounts[0]).to.include({ account: "8", equity: "0" });
     expect(await weth.balanceOf(carol!.wallet.address)).to.equal(4n * 10n ** 17n);
+  });
+
+  it("AUTH-1 deposit --permit takes a permit of the token or of Permit2, and no approval before it", async () => {
+    const dave = await venue.trader("1"); // his allowance is used up
+    const at = { as: dave };
+    const allowance = () =>
+      MockERC20__factory.connect(venue.book.cash.token, dave.wallet).allowance(
+        dave.wallet.address,
+        venue.book.contracts.vault,
+      );
+    const sent = () => dave.wallet.getNonce();
+    const before = await sent();
+    const shown = await type(venue, ["deposit", "40", "--permit"], { ...at, answers: ["y"] });
+    expect(shown.code, shown.err).to.equal(0);
+    expect(shown.err)
+      .to.match(/by a permit of +USDC/)
+      .and.match(/equity +1\.00 +41\.00/);
+    expect([await sent(), await allowance()]).to.deep.equal([before + 1, 0n]);
+
+    await fails(venue, ["deposit", "1", "--permit", "permit3"], "InvalidValue", 2, at);
+    await fails(venue, ["deposit", "2000000000", "--permit", "--yes"], "InsufficientTokens", 3, at);
+    await fails(venue, ["deposit", "1", "wstETH", "--permit", "--yes"], "InsufficientTokens", 3, at);
+    await deployPermit2By(dave.wallet);
+    await fails(venue, ["deposit", "1", "--permit", "permit2", "--yes"], "TransferFromFailed", 3, at); // not approved for Permit2
+    await (await MockERC20__factory.connect(venue.book.cash.token, dave.wallet).approve(PERMIT2, MaxUint256)).wait();
+    const deposited = await ask<Moved>(venue, ["deposit", "9", "--permit", "permit2"], at);
+    expect(deposited.accounts[0]).to.include({ equity: "50" });
+    expect(await allowance()).to.equal(0n);
   });
 
   it("ISO-6 the maximum loss is one number before confirming, and what a gap then takes", async () => {
@@ -220,9 +276,12 @@ describe("plimsoll account, deposit, withdraw, transfer, lend, recall, borrow, r
     expect(await tell(venue, ["account", "statement"], { as: bob! })).to.match(/buy +10 +ETH-PERP +2,000\.00 +10\.00/);
     const shown = await ask<{ positions: object[]; cash: string }>(venue, ["account", "show"], { as: bob! });
     expect(shown.cash).to.equal("10000");
-    // bought at 2,000, a fee of 10 on 10
+    // bought at 2,000, a fee of 10 on 10; traded at the index, so there is no premium that funding could follow
     expect(shown.positions).to.deep.equal([
-      { market: "ETH-PERP", size: "10", entryPrice: "2001", indexPrice: "2000", notional: "20000", pnl: "-10" },
+      {
+        ...{ market: "ETH-PERP", size: "10", entryPrice: "2001", indexPrice: "2000", notional: "20000", pnl: "-10" },
+        fundingPerDay: "0",
+      },
     ]);
     expect(await tell(venue, ["account", "show"], { as: bob! })).to.match(/cash +USDC +10,000 +10,000\.00/);
     await fails(venue, ["account", "show", "--account", "isolated:"], "InvalidValue", 2, { as: bob! });

@@ -4,7 +4,7 @@ import { Venue } from "../matcher/venue.ts";
 import type { Trader } from "../matcher/venue.ts";
 import { ask, fails, tell } from "./support.ts";
 
-describe("plimsoll guard, account exit and track", () => {
+describe("plimsoll guard, account exit, track and cap", () => {
   let venue: Venue;
   let alice: Trader;
   let guardian: Trader;
@@ -40,6 +40,9 @@ describe("plimsoll guard, account exit and track", () => {
       guardian: null,
       restricted: false,
     });
+    expect(await tell(venue, ["guard", "show"], { as })).to.match(
+      /loosens +from 20\d\d-\S+ \S+ UTC: guardian nobody, delay 3600 s, withdrawals to any address\n/,
+    );
 
     await ask(venue, ["guard", "lock", "--owner", owner], { as: guardian });
     expect((await ask(venue, ["guard", "show"], { as })).lockedSince).to.be.a("number");
@@ -59,6 +62,20 @@ describe("plimsoll guard, account exit and track", () => {
     await fails(venue, ["guard", "allow", "nobody", "--yes"], "InvalidValue", 2, { as });
     await fails(venue, ["guard", "unlock", "--yes"], "NotLockedDown", 3, { as });
     await fails(venue, ["account", "track", "maybe", "--yes"], "InvalidValue", 2, { as });
+    await fails(venue, ["account", "cap", "DOGE", "1", "--yes"], "InvalidValue", 2, { as });
+    await fails(venue, ["account", "cap", "ETH", "much", "--yes"], "InvalidAmount", 2, { as });
+  });
+
+  it("CRE-1 caps what an account may open of an underlying, shows it and lifts it", async () => {
+    const as = alice;
+    const account = "main";
+    const show = () => ask(venue, ["account", "cap", "ETH"], { as });
+    expect(await show()).to.deep.include({ account, underlying: "ETH", held: "0", cap: null });
+    await ask(venue, ["account", "cap", "eth", "2.5"], { as });
+    expect(await show()).to.deep.include({ held: "0", cap: "2.5" });
+    expect(await tell(venue, ["account", "cap", "ETH"], { as })).to.include("main holds 0 ETH; cap: 2.5.");
+    await ask(venue, ["account", "cap", "ETH", "none"], { as });
+    expect(await tell(venue, ["account", "cap", "ETH"], { as })).to.include("cap: none.");
   });
 
   it("FSA-5 announces an exit, and counts flows for keys with a floor", async () => {

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 
 import { expect } from "chai";
 
+import { parseWad } from "../../src/sdk/units.ts";
 import { Venue } from "../matcher/venue.ts";
 import type { Trader } from "../matcher/venue.ts";
 import { ask, fails, tell, type } from "./support.ts";
@@ -135,4 +136,46 @@ describe("plimsoll market, admin, and the process", () => {
     expect(JSON.parse(refused.stderr)).to.include({ error: "InsufficientCash" });
     expect(alone).to.include({ code: 2, stdout: "" });
   });
+
+  it("F-5 funding: what a position pays at the present rate, and what longs have paid", async () => {
+    const bob = await venue.trader("1000");
+    const lines = [
+      ["sell", alice],
+      ["buy", bob],
+    ] as const;
+    const files = await Promise.all(
+      lines.map(async ([side, as]) => {
+        const out = path.join(venue.folder, `${side}.json`);
+        await ask(venue, ["order", "place", side, "1", "ETH-PERP", "--price", "2010", "--out", out], { as });
+        return out;
+      }),
+    );
+    await ask(venue, ["order", "settle", ...files], { as: alice });
+    await pass(12 * 3600);
+    // 0.5 % above the index is capped at 0.05 % per 8 h; the average has come near it: 2,000 · 0.05 % · 3 a day.
+    const { positions } = await ask<{ positions: Record<string, string>[] }>(venue, ["position", "list"], { as: bob });
+    expect(parseWad(positions[0]!.fundingPerDay!)).to.be.closeTo(parseWad("3"), parseWad("0.0001"));
+    expect(await tell(venue, ["position", "list"], { as: alice })).to.match(/ -3\.00$/m);
+    // ∫ of 0.05 % · (1 − e^(−t/h)) over 12 h = 0.05 % · (12 h − 1 h · (1 − e^−12)), of 2,000 per 8 h: 1.375 USD.
+    const { fundingPaid } = await ask<{ fundingPaid: { perUnit: string } }>(venue, ["market", "show", "ETH-PERP"]);
+    expect(parseWad(fundingPaid.perUnit)).to.be.closeTo(parseWad("1.375"), parseWad("0.001"));
+    expect(await tell(venue, ["market", "show", "ETH-PERP"])).to.match(/UTC: a long of one unit has paid 1\.37\d+ USD/);
+  });
+
+  it("OR-6 market prices show each feed's age, and why a price is refused", async () => {
+    const before = await ask<{ prices: Record<string, unknown>[] }>(venue, ["market", "prices"]);
+    expect(before.prices[0]).to.include({ underlying: "ETH", indexPrice: "2000", heartbeat: 86_400, refusal: null });
+    expect(before.prices[0]!.age).to.be.within(12 * 3600, 13 * 3600);
+    await pass(13 * 3600);
+    const after = await ask<{ prices: Record<string, unknown>[] }>(venue, ["market", "prices"]);
+    expect(after.prices[0]).to.include({ underlying: "ETH", indexPrice: null, refusal: "PriceStale" });
+    expect(await tell(venue, ["market", "prices"])).to.match(
+      /^ETH +– .* 86,400 s .* refused: the feed's last answer is too old/m,
+    );
+  });
+
+  async function pass(seconds: number): Promise<void> {
+    await venue.anvil.provider.send("evm_increaseTime", [seconds]);
+    await venue.anvil.provider.send("evm_mine", []);
+  }
 });

@@ -97,12 +97,28 @@ describe("plimsoll key, intent", () => {
     expect(await tell(venue, ["key", "show", key.wallet.address, ...owner])).to.match(/left to lose +99\.00/);
   });
 
+  it("AUTH-8 tells in USD what an order would take of a key's limits, and what is left", async () => {
+    const beyond = async (size: string, price: string, error: string) => {
+      const [sell, buy] = [file(`sell${price}.json`), file(`buy${price}.json`)];
+      const order = (side: string, out: string) => ["order", "place", side, size, "0", "--price", price, "--out", out];
+      await ask(venue, order("sell", sell), { as: alice! });
+      await ask(venue, [...order("buy", buy), "--immediate", "--owner", bob!.wallet.address], { as: key });
+      return fails(venue, ["order", "settle", sell, buy, "--yes"], error, 3, { as: alice! });
+    };
+    const notional = await beyond("24.01", "2000", "KeyNotionalLimit");
+    expect(notional.fields).to.include({ key: key.wallet.address, notional: "48020", left: "48000" });
+    // 20 at 5 above the index, and a fee of 5 in 10,000 of 40,100
+    const loss = await beyond("20", "2005", "KeyLossLimit");
+    expect(loss.fields).to.include({ key: key.wallet.address, loss: "120.05", left: "99" });
+  });
+
   it("AUTH-8 a key acts for its owner within its scopes only", async () => {
     const owner = ["--owner", bob!.wallet.address, "--yes"];
     const before = await bob!.house.health(bob!.account);
     await ask(venue, ["withdraw", "25", ...owner], { as: key });
     const after = await bob!.house.health(bob!.account);
     expect(before.equity - after.equity).to.equal(parseWad("25"));
+    expect((await keysOf(bob!))[0]!.lastUse!.block).to.equal(await venue.anvil.provider.getBlockNumber());
     await fails(venue, ["lend", "25", ...owner], "KeyLacksScope", 3, { as: key });
     await fails(venue, ["withdraw", "25", "--to", key.wallet.address, ...owner], "KeyWithdrawsToOwner", 3, { as: key });
     await fails(venue, ["withdraw", "25", ...owner], "InvalidIntent", 3, { as: alice! });
@@ -123,16 +139,48 @@ describe("plimsoll key, intent", () => {
     expect(await keysOf(bob!)).to.deep.equal([]);
     await fails(venue, ["key", "submit", paper], "InvalidAuthorisation", 3, { as: alice! });
 
+    await fails(venue, ["key", "grant", fresh, "--scopes", "cancel", "--yes"], "KeyIsRevoked", 3, { as: bob! });
+    const next = Wallet.createRandom().address;
     const grant = file("grant.json");
-    await ask(venue, ["key", "grant", fresh, "--scopes", "cancel", "--sign", grant], { as: bob! });
+    await ask(venue, ["key", "grant", next, "--scopes", "cancel", "--sign", grant], { as: bob! });
     await ask(venue, ["key", "submit", grant], { as: alice! });
     expect(await keysOf(bob!)).to.have.length(1);
     const all = file("all.json");
     await ask(venue, ["key", "revoke-all", "--sign", all], { as: bob! });
     await ask(venue, ["key", "submit", all], { as: alice! });
     expect(await keysOf(bob!)).to.deep.equal([]);
+    const ended = (await keysOf(bob!, "--dead")).find((known) => known.key === next);
+    expect(ended).to.deep.include({ live: false, notionalLeft: "0", lossLeft: "0" });
+    expect(ended!.rights).to.deep.include({ scopes: ["cancel"] });
     await ask(venue, ["key", "revoke-all"], { as: bob! });
     expect((await bob!.house.exchange.ownerState(bob!.wallet.address)).epoch).to.equal(2n);
+  });
+
+  it("REV-7 history tells what was granted and revoked, by whom and in which transaction", async () => {
+    const { owner, entries } = await ask<{ owner: string; entries: Record<string, unknown>[] }>(
+      venue,
+      ["key", "history"],
+      { as: bob! },
+    );
+    expect(owner).to.equal(bob!.wallet.address);
+    const [fresh, next] = [entries[2]!.key, entries[4]!.key];
+    expect(entries.map(({ what, key: of, by }) => ({ what, of, by }))).to.deep.equal([
+      { what: "granted", of: key.wallet.address, by: owner },
+      { what: "revoked", of: key.wallet.address, by: owner },
+      { what: "granted", of: fresh, by: owner },
+      { what: "revoked", of: fresh, by: alice!.wallet.address },
+      { what: "granted", of: next, by: owner },
+      { what: "all revoked", of: null, by: null },
+      { what: "all revoked", of: null, by: null },
+    ]);
+    const receipt = await venue.anvil.provider.getTransactionReceipt(String(entries[3]!.transaction));
+    expect(receipt).to.include({ status: 1, blockNumber: entries[3]!.block });
+    const told = await tell(venue, ["key", "history", "--owner", owner]);
+    expect(told)
+      .to.match(/ granted +0x\w{40} +the owner +0x/)
+      .and.match(/ all revoked +0x/);
+    const stranger = await tell(venue, ["key", "history", "--owner", Wallet.createRandom().address]);
+    expect(stranger).to.match(/^Nothing was ever granted or revoked for 0x/);
   });
 
   it("AUTH-8 shows a key below a key with what both still allow", async () => {
@@ -167,7 +215,8 @@ describe("plimsoll key, intent", () => {
     await fails(venue, ["key", "grant", "me", "--scopes", "trade"], "InvalidValue", 2, { as: bob! });
     await fails(venue, ["key", "show", alice!.wallet.address], "UnknownSessionKey", 3, { as: bob! });
     await fails(venue, ["key", "revoke", alice!.wallet.address], "UnknownKey", 3, { as: bob! });
-    await fails(venue, [...grant, "--scopes", "trade"], "ConfirmationRequired", 2, { as: bob! });
+    const other = ["key", "grant", Wallet.createRandom().address];
+    await fails(venue, [...other, "--scopes", "trade"], "ConfirmationRequired", 2, { as: bob! });
     await fails(venue, ["key", "revoke-all"], "ConfirmationRequired", 2, { as: bob! });
   });
 

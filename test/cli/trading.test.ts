@@ -127,6 +127,26 @@ describe("plimsoll order, cancel, position", () => {
       .and.match(/ETH liquidation price +none +↓/);
   });
 
+  it("OB-1 a bracket is held by the matcher until its trigger, shown with it, and cancelled by hash", async () => {
+    const line = ["order", "bracket", "ETH-PERP", "1900", "2300", "--execution-fee", "2", ...at];
+    const { orders } = await ask<{ orders: PlacedOrder[] }>(venue, line, { as: bob! });
+    expect(orders.map(({ order }) => [order.state, order.size])).to.deep.equal([
+      ["held", "4"],
+      ["held", "4"],
+    ]);
+    const hashes = orders.map(({ order }) => order.hash!);
+    const shown = await tell(venue, ["order", "status", hashes[1]!, ...at]);
+    expect(shown)
+      .to.match(/trigger +index price at or above 2,300\.00\n/)
+      .and.match(/fee +up to 2\.00 USD\n/);
+    expect(await tell(venue, ["order", "list", ...at], { as: bob! })).to.match(
+      /reduce-only, trigger index price at or below 1,900\.00, execution fee up to 2\.00 USD/,
+    );
+    const { cancelled } = await ask<Cancelled>(venue, ["cancel", "order", ...hashes, ...at], { as: bob! });
+    expect(cancelled).to.deep.equal(hashes);
+    await fails(venue, [...line, "--size", "5", "--yes"], "InvalidValue", 2, { as: bob! });
+  });
+
   it("OB-7 cancels at the matcher by hash, nonce, below a nonce and all", async () => {
     const put = async (nonce: string) => {
       const line = ["order", "place", "buy", "0.5", "0", "--price", "1995", "--nonce", nonce, ...at];

@@ -1,17 +1,19 @@
 import type { Command } from "commander";
+import { MaxUint256 } from "ethers";
 
+import { rateOf } from "../../risk/funding.ts";
 import { loansOf } from "../../risk/lending.ts";
 import { pnlOf } from "../../risk/pools.ts";
 import { collateralPrice } from "../../risk/prices.ts";
 import { accountParts, ownerOf } from "../../sdk/accountId.ts";
 import type { AccountId } from "../../sdk/accountId.ts";
 import type { Plimsoll, View } from "../../sdk/client.ts";
-import { requestExitCall, trackFlowsCall } from "../../sdk/calls.ts";
+import { requestExitCall, setExposureCapCall, trackFlowsCall } from "../../sdk/calls.ts";
 import { accountsOf, keysOf, statementOf } from "../../sdk/history.ts";
 import type { KnownKey, StatementEntry } from "../../sdk/history.ts";
 import { InvalidValue } from "../errors.ts";
 import { decimal, multiple, price, shortAddress, shortHash, size, time, usd, usdUp } from "../format.ts";
-import { collateralName, marketName, symbolOf } from "../names.ts";
+import { collateralName, marketName, parseUnderlying, symbolOf } from "../names.ts";
 import { facts, paragraphs, table } from "../output.ts";
 import type { Report } from "../output.ts";
 import type { Perform } from "../program.ts";
@@ -26,6 +28,10 @@ export function accountCommands(program: Command, perform: Perform): void {
   group
     .command("list")
     .description("every account of an owner, with its margin and keys")
+    .addHelpText(
+      "after",
+      "\nAn account with a number above 31 that only others have ever paid into is not found; --account names it all the same.",
+    )
     .action(perform(listAccounts));
   group.command("show").description("what an account holds and how it stands").action(perform(showAccount));
   group.command("statement").description("what has happened to an account").action(perform(showStatement));
@@ -37,6 +43,12 @@ export function accountCommands(program: Command, perform: Perform): void {
     .command("track <on|off>")
     .description("count what goes in and out, from zero: session keys with a floor on equity need it")
     .action(perform(trackFlows));
+  group
+    .command("cap <underlying> [size]")
+    .description(
+      "the most that may be opened of an underlying, long less short; none lifts it; without a size: show it",
+    )
+    .action(perform(capExposure));
 }
 
 async function requestExit(session: Session): Promise<Report> {
@@ -57,6 +69,31 @@ async function trackFlows(session: Session, text: string): Promise<Report> {
   const id = await session.account();
   const title = `count what goes in and out of ${session.accountName(id)}: ${text}`;
   return transact(session, house, { title, call: trackFlowsCall(session.book, id, text === "on") });
+}
+
+async function capExposure(session: Session, name: string, cap?: string): Promise<Report> {
+  const underlying = parseUnderlying(name, session.book);
+  const id = await session.account();
+  if (cap === undefined) return showExposure(session, id, underlying);
+  const house = await session.signingHouse();
+  const title = `cap what ${session.accountName(id)} may open of ${underlying.name} at ${cap}`;
+  const call = setExposureCapCall(session.book, id, underlying.id, cap === "none" ? undefined : cap);
+  return transact(session, house, { title, call });
+}
+
+async function showExposure(
+  session: Session,
+  id: AccountId,
+  underlying: { readonly id: number; readonly name: string },
+): Promise<Report> {
+  const house = await session.house();
+  const [held, most] = await house.clearingHouse.exposure(id, underlying.id);
+  const cap = most === MaxUint256 ? undefined : most;
+  const account = session.accountName(id);
+  return {
+    data: { account, underlying: underlying.name, held: decimal(held), cap: decimal(cap) },
+    text: `${account} holds ${size(held)} ${underlying.name}; cap: ${cap === undefined ? "none" : size(cap)}.`,
+  };
 }
 
 async function listAccounts(session: Session): Promise<Report> {
@@ -154,36 +191,49 @@ export interface PositionView {
   readonly index: bigint | undefined;
   readonly notional: bigint | undefined;
   readonly pnl: bigint | undefined;
+  readonly funding: bigint | undefined; // [wad] that it pays in a day at the present rate
 }
 
 /** Positions of an account, and profits or losses left over by closed ones. */
 export function positionsOf({ book }: Session, { account, house }: View, name = ""): PositionView[] {
   return [...account.positions].map(([market, position]) => {
-    const { underlying } = house.markets.get(market) ?? { underlying: -1 };
-    const index = house.prices.get(underlying)?.price;
+    const state = house.markets.get(market);
+    const index = house.prices.get(state?.underlying ?? -1)?.price;
     const pnl = index === undefined && position.size !== 0n ? undefined : pnlOf(position, market, house);
     const notional = index === undefined ? undefined : (position.size * index) / 10n ** 18n;
     const open = position.size !== 0n && index !== undefined && pnl !== undefined;
     const entry = open ? index - (pnl * 10n ** 18n) / position.size : undefined;
-    return { account: name, market: marketName(market, book), size: position.size, entry, index, notional, pnl };
+    const rate = state === undefined ? 0n : rateOf(state, house.time); // [1e-12 per 8 h]
+    const funding = notional === undefined ? undefined : (notional * rate * 3n) / 10n ** 12n;
+    return {
+      account: name,
+      market: marketName(market, book),
+      size: position.size,
+      entry,
+      index,
+      notional,
+      pnl,
+      funding,
+    };
   });
 }
 
-export function positionJson({ account, market, size: units, entry, index, notional, pnl }: PositionView): object {
+export function positionJson(p: PositionView): object {
+  const { account, market, size: units, entry, index, notional, pnl, funding } = p;
   return {
     ...(account !== "" && { account }),
     ...{ market, size: decimal(units), entryPrice: decimal(entry), indexPrice: decimal(index) },
-    ...{ notional: decimal(notional), pnl: decimal(pnl) },
+    ...{ notional: decimal(notional), pnl: decimal(pnl), fundingPerDay: decimal(funding) },
   };
 }
 
 export function positionTable(positions: readonly PositionView[]): string {
   if (positions.length === 0) return "no positions";
   const named = positions.some(({ account }) => account !== "");
-  const head = ["market", ">size", ">entry", ">index", ">notional", ">PnL"];
+  const head = ["market", ">size", ">entry", ">index", ">notional", ">PnL", ">funding a day"];
   const rows = positions.map((p) => [
     ...(named ? [p.account] : []),
-    ...[p.market, size(p.size), price(p.entry), price(p.index), usd(p.notional), usd(p.pnl)],
+    ...[p.market, size(p.size), price(p.entry), price(p.index), usd(p.notional), usd(p.pnl), usd(p.funding)],
   ]);
   return table(named ? ["account", ...head] : head, rows);
 }

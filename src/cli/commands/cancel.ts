@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import type { AccountId } from "../../sdk/accountId.ts";
 import { cancelBelowCall, cancelCall } from "../../sdk/calls.ts";
 import type { Call } from "../../sdk/calls.ts";
+import type { Cancellation } from "../../sdk/matcher.ts";
 import { InvalidValue } from "../errors.ts";
-import type { Cancellation } from "../matcher.ts";
 import { parseMarket, parseNonce } from "../names.ts";
 import { paragraphs } from "../output.ts";
 import type { Report } from "../output.ts";
@@ -41,7 +41,7 @@ async function cancelOrders(session: Session, hashes: readonly string[], { onCha
   const orders = await Promise.all(hashes.map((hash) => matcher.order(hash)));
   const cancelled: string[] = [];
   for (const { hash, state } of orders) {
-    if (state === "open") cancelled.push(...(await matcher.cancel(signer, session.book, hash)));
+    if (state === "open" || state === "held") cancelled.push(...(await matcher.cancel(signer, hash)));
   }
   const byAccount = Map.groupBy(orders, (order) => order.account);
   const calls = [...byAccount].map(([account, own]) =>
@@ -68,7 +68,7 @@ async function atMatcher(session: Session, id: AccountId, nonces: readonly bigin
   const open = await matcher.openOrders(id);
   const cancelled: string[] = [];
   for (const { hash, nonce } of open) {
-    if (nonces.includes(BigInt(nonce))) cancelled.push(...(await matcher.cancel(signer, session.book, hash)));
+    if (nonces.includes(BigInt(nonce))) cancelled.push(...(await matcher.cancel(signer, hash)));
   }
   return cancelled;
 }
@@ -108,7 +108,7 @@ async function cancelAll(session: Session, { onChain, market, onlyAccount }: All
 
 function many(session: Session, which: Cancellation): Promise<readonly string[]> {
   if (session.config.matcher === undefined) return Promise.resolve([]);
-  return session.signer().then((signer) => session.matcher().cancelMany(signer, session.book, which));
+  return session.signer().then((signer) => session.matcher().cancelMany(signer, which));
 }
 
 function isOnChain({ config }: Session, onChain: boolean | undefined): boolean {

@@ -22,10 +22,17 @@ import { assess, effectOf } from "../standing.ts";
 import type { Assessed } from "../standing.ts";
 import { transact } from "../transact.ts";
 
+const PERMIT_NOTE = `
+Without --permit the vault is approved in a transaction of its own where its allowance is too small. With it permit and
+deposit are one transaction: a permit of the token (ERC-2612, or DAI's, which allows all of it), or one of Permit2, which
+the token has been approved for.`;
+
 export function fundsCommands(program: Command, perform: Perform): void {
   program
     .command("deposit <amount> [asset]")
     .description("bring the signer's own tokens into an account; cash unless another asset is named")
+    .option("--permit [kind]", "signs a permit instead of approving before: the token's own, or permit2")
+    .addHelpText("after", PERMIT_NOTE)
     .action(perform(deposit));
   program
     .command("withdraw <amount> [asset]")
@@ -39,12 +46,19 @@ export function fundsCommands(program: Command, perform: Perform): void {
     .action(perform(transfer));
 }
 
-async function deposit(session: Session, amount: string, symbol?: string): Promise<Report> {
+async function deposit(
+  session: Session,
+  amount: string,
+  symbol: string | undefined,
+  options: { permit?: string | true },
+): Promise<Report> {
+  const permit = parsePermit(options.permit);
   const asset = parseAsset(symbol, session.book);
   const moved = parsePositive(amount, asset);
   const house = await session.signingHouse();
   const [id, { address }] = await Promise.all([session.account(), session.signer()]);
   await requireTokens(house, asset, address, moved);
+  const permitted = permit === undefined ? undefined : await house.permittedDeposit(id, asset.symbol, amount, permit);
   const { account, house: state } = await house.view(id);
   const after = hypothetical({ account, house: state }, (books) =>
     moveIn(books, movable(session.book, asset), wad(moved, asset)),
@@ -54,13 +68,25 @@ async function deposit(session: Session, amount: string, symbol?: string): Promi
     details: [
       ["from", address],
       ["into", `${session.accountName(id)} of ${ownerOf(id)}`],
+      ...(permit === undefined ? [] : [["by a permit of", permit === "token" ? asset.symbol : "Permit2"] as const]),
     ],
     effects: [effectOf(id, assess(account, state), after, after)],
     accounts: [id],
-    call: depositCall(session.book, id, asset.symbol, amount),
-    send: (client) => client.deposit(id, asset.symbol, amount),
-    rehearse: false,
+    ...(permitted === undefined
+      ? {
+          call: depositCall(session.book, id, asset.symbol, amount),
+          send: (client: Plimsoll) => client.deposit(id, asset.symbol, amount),
+          rehearse: false,
+        }
+      : { call: permitted }),
   });
+}
+
+/** Whose permit is meant; none if the option is not there. @throws InvalidValue */
+function parsePermit(kind: string | true | undefined): "token" | "permit2" | undefined {
+  if (kind === undefined || kind === "permit2") return kind;
+  if (kind === true || kind === "token") return "token";
+  throw new InvalidValue("permit", kind, "give token or permit2, or nothing for the token's own");
 }
 
 async function withdraw(
@@ -168,7 +194,7 @@ function leaving(books: Books, book: AddressBook, asset: Asset, units: bigint): 
 }
 
 /** @throws InsufficientTokens */
-async function requireTokens(house: Plimsoll, asset: Asset, holder: string, units: bigint): Promise<void> {
+export async function requireTokens(house: Plimsoll, asset: Asset, holder: string, units: bigint): Promise<void> {
   const balance = await MockERC20__factory.connect(asset.token, house.provider).balanceOf(holder);
   if (balance >= units) return;
   const [available, required] = [balance, units].map((amount) => formatAmount(amount, asset.decimals));

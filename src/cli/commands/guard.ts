@@ -61,12 +61,10 @@ async function show(session: Session): Promise<Report> {
     text: paragraphs(
       `Guard of ${owner}`,
       facts([
-        ["guardian", guard.guardian === ZeroAddress ? "nobody" : guard.guardian],
-        ["delay", `${guard.delay.toString()} s`],
-        ["withdrawals", guard.restricted ? "to payees only" : "to any address"],
+        ...termFacts(guard),
         ["lockdown", guard.lockTime === 0n ? "no" : `since ${time(guard.lockTime)}`],
         ...(guard.unlockTime === 0n ? [] : [["can be ended from", time(guard.unlockTime)] as const]),
-        ...(waits ? [["loosens", `${JSON.stringify(plain(pending))} from ${time(pending.time)}`] as const] : []),
+        ...(waits ? [["loosens", `from ${time(pending.time)}: ${inWords(pending)}`] as const] : []),
       ]),
       payees.length === 0
         ? "No payees."
@@ -78,7 +76,28 @@ async function show(session: Session): Promise<Report> {
   };
 }
 
-function plain({ guardian, delay, restricted }: { guardian: string; delay: bigint; restricted: boolean }) {
+/** What a guard asks for. */
+interface Terms {
+  readonly guardian: string;
+  readonly delay: bigint; // [s]
+  readonly restricted: boolean;
+}
+
+function termFacts({ guardian, delay, restricted }: Terms): [name: string, value: string][] {
+  return [
+    ["guardian", guardian === ZeroAddress ? "nobody" : guardian],
+    ["delay", `${delay.toString()} s`],
+    ["withdrawals", restricted ? "to payees only" : "to any address"],
+  ];
+}
+
+function inWords(terms: Terms): string {
+  return termFacts(terms)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
+}
+
+function plain({ guardian, delay, restricted }: Terms) {
   return { guardian: guardian === ZeroAddress ? null : guardian, delay: Number(delay), restricted };
 }
 

@@ -10,14 +10,14 @@ import {
 } from "../../sdk/calls.ts";
 import type { Call } from "../../sdk/calls.ts";
 import type { Plimsoll } from "../../sdk/client.ts";
-import { keysOf } from "../../sdk/history.ts";
+import { keyHistory, keysOf } from "../../sdk/history.ts";
 import type { KnownKey } from "../../sdk/history.ts";
 import { buildGrant, SCOPES, signGrant, signRevoke, signRevokeAll } from "../../sdk/sessionKeys.ts";
-import type { Grant, KeyName } from "../../sdk/sessionKeys.ts";
+import type { Grant, GrantState, KeyName } from "../../sdk/sessionKeys.ts";
 import { InvalidValue, UnknownSessionKey } from "../errors.ts";
 import { readSigned, SIGNED, venueOf, writeSigned } from "../files.ts";
 import type { KeyPaper } from "../files.ts";
-import { minute } from "../format.ts";
+import { minute, shortHash } from "../format.ts";
 import { grantFacts, grantJson, leftFacts, leftJson, rightsOf, scopeNames } from "../grants.ts";
 import { createKeystore } from "../keystore.ts";
 import { parseAddress, parseDuration, parseMarket, parsePercent } from "../names.ts";
@@ -36,6 +36,7 @@ export function keyCommands(program: Command, perform: Perform): void {
     .description("living keys of an owner, with effective rights and last use")
     .option("--dead", "ended ones too")
     .action(perform(listKeys));
+  group.command("history").description("what was granted and revoked, when and by whom").action(perform(showHistory));
   group.command("show <key>").description("one key of an owner, with what is left of its limits").action(perform(show));
   grantCommands(group, perform);
   group
@@ -115,6 +116,21 @@ function keyTable(shown: readonly KnownKey[], all: readonly KnownKey[]): string 
   return table(["key", "may", "until (UTC)", ">left [USD] today / in all", "last use"], rows);
 }
 
+async function showHistory(session: Session): Promise<Report> {
+  const house = await session.house();
+  const owner = await session.owner();
+  const entries = await keyHistory(house, owner);
+  const who = (by: string | undefined) => (by === owner ? "the owner" : (by ?? ""));
+  const rows = entries.map((e) => [minute(e.time), e.what, e.key ?? "", who(e.by), shortHash(e.transaction)]);
+  return {
+    data: { owner, entries: entries.map((e) => ({ ...e, key: e.key ?? null, by: e.by ?? null })) },
+    text:
+      rows.length === 0
+        ? `Nothing was ever granted or revoked for ${owner}`
+        : paragraphs(`Keys of ${owner}`, table(["time (UTC)", "what", "key", "by", "transaction"], rows)),
+  };
+}
+
 async function show(session: Session, text: string): Promise<Report> {
   const house = await session.house();
   const owner = await session.owner();
@@ -176,14 +192,17 @@ async function grant(session: Session, text: string, options: GrantOptions): Pro
 }
 
 async function signGrantTo(session: Session, house: Plimsoll, file: string, name: KeyName, g: Grant): Promise<Report> {
-  const [{ version }, { epoch }] = await Promise.all([
-    house.exchange.sessionKey(name.owner, name.key),
-    house.exchange.ownerState(name.owner),
-  ]);
+  const at = await stateOf(house, name);
   const about = facts([["owner", name.owner], ["key", name.key], ...grantFacts(g, session.book)]);
   await session.confirm(`To sign for later: a grant\n\n${about}`, "Sign it?");
-  const signature = await signGrant(await session.signer(), session.book, name, g, { version, epoch });
+  const signature = await signGrant(await session.signer(), session.book, name, g, at);
   return saved(session, file, { kind: "grant", ...name, grant: g, signature });
+}
+
+/** The state in which something works that is signed now. */
+async function stateOf({ exchange }: Plimsoll, { owner, key }: KeyName): Promise<GrantState> {
+  const [{ version }, { epoch }] = await Promise.all([exchange.sessionKey(owner, key), exchange.ownerState(owner)]);
+  return { version, epoch };
 }
 
 function grantOf({ book }: Session, options: GrantOptions): Grant {
@@ -204,8 +223,8 @@ async function revoke(session: Session, text: string, options: { sign?: string }
   const house = await session.signingHouse();
   const name = { owner: await session.owner(), key: parseAddress("key", text) };
   if (options.sign !== undefined) {
-    const { version } = await house.exchange.sessionKey(name.owner, name.key);
-    const signature = await signRevoke(await session.signer(), session.book, name, version);
+    const at = await stateOf(house, name);
+    const signature = await signRevoke(await session.signer(), session.book, name, at);
     return saved(session, options.sign, { kind: "revoke", ...name, signature });
   }
   return transact(session, house, {

@@ -1,11 +1,15 @@
 import type { Command } from "commander";
 
-import { average } from "../../risk/funding.ts";
-import { WAD } from "../../risk/fixed.ts";
+import { rateOf } from "../../risk/funding.ts";
+import { PPM, WAD } from "../../risk/fixed.ts";
 import type { HouseState, MarketState } from "../../risk/types.ts";
 import type { AddressBook } from "../../sdk/addressBook.ts";
 import type { Plimsoll } from "../../sdk/client.ts";
-import { decimal, percent, percentOfPpm, price, rounded, size, usd } from "../format.ts";
+import { decimal, minute, multiple, percent, percentOfPpm, price, rounded, size, usd } from "../format.ts";
+import { describeFailure } from "../failure.ts";
+import { feedStatus } from "../../sdk/feeds.ts";
+import type { FeedStatus } from "../../sdk/feeds.ts";
+import { fundingPaid } from "../../sdk/history.ts";
 import { parseMarket, underlyingName } from "../names.ts";
 import { facts, paragraphs, table } from "../output.ts";
 import type { Report } from "../output.ts";
@@ -13,7 +17,7 @@ import type { Perform } from "../program.ts";
 import type { Session } from "../session.ts";
 import { poolFacts, poolJson } from "./lending.ts";
 
-const PREMIUM_UNIT = 10n ** 6n; // [1e-12] to [wad]
+const RATE_UNIT = 10n ** 6n; // [1e-12] to [wad]
 const PERIODS = 3n * 365n; // of 8 h in a year
 
 export function marketCommands(program: Command, perform: Perform): void {
@@ -25,6 +29,10 @@ export function marketCommands(program: Command, perform: Perform): void {
     .command("show <market>")
     .description("terms, funding, open interest and pool of a market")
     .action(perform(show));
+  group
+    .command("prices")
+    .description("every index price: age of its feed, volatility regime, and why a price is refused")
+    .action(perform(prices));
 }
 
 /** A market as it stands. */
@@ -38,8 +46,8 @@ interface MarketView {
 function viewOf(market: AddressBook["markets"][number], house: HouseState): MarketView[] {
   const state = house.markets.get(market.id);
   if (state === undefined) return [];
-  const premium = average(state.premium, state.lastPremium, house.time - state.time);
-  return [{ market, state, index: house.prices.get(state.underlying)?.price, funding: premium * PREMIUM_UNIT }];
+  const funding = rateOf(state, house.time) * RATE_UNIT;
+  return [{ market, state, index: house.prices.get(state.underlying)?.price, funding }];
 }
 
 async function listMarkets(session: Session): Promise<Report> {
@@ -74,16 +82,17 @@ async function show(session: Session, text: string): Promise<Report> {
   const market = parseMarket(text, session.book);
   const house = await session.house();
   const state = await house.state();
-  const terms = await termsOf(house, market.id);
+  const [terms, paid] = await Promise.all([termsOf(house, market.id), fundingPaid(house, market.id)]);
   const [v] = viewOf(market, state);
   if (v === undefined) return { data: { market: market.name }, text: `${market.name} is not listed` };
   return {
-    data: { ...summaryJson(v), terms: termsJson(terms) },
+    data: { ...summaryJson(v), fundingPaid: { from: paid.from, perUnit: decimal(paid.paid) }, terms: termsJson(terms) },
     text: paragraphs(
       `${market.name} (market ${market.id}, underlying ${underlyingName(v.state.underlying, session.book)})`,
       facts([
         ["index price", price(v.index)],
         ["funding", `${percent(v.funding)} per 8 h, ${percent(v.funding * PERIODS)} a year, longs pay shorts`],
+        ["funding since", `${minute(paid.from)} UTC: a long of one unit has paid ${rounded(paid.paid, 6)} USD`],
         ["open interest", `${size(v.state.openInterest)} (${usd(notional(v))} USD)`],
         ["pool", usd(v.state.pool)],
         ["flagged deficits", usd(v.state.flaggedDeficit)],
@@ -92,6 +101,40 @@ async function show(session: Session, text: string): Promise<Report> {
       facts(termFacts(terms)),
     ),
   };
+}
+
+async function prices(session: Session): Promise<Report> {
+  const house = await session.house();
+  const { underlyings } = session.book;
+  const found = await Promise.all(
+    underlyings.map(async ({ id, name }) => ({ name, ...(await feedStatus(house, id)) })),
+  );
+  const why = ({ refusal }: FeedStatus) =>
+    refusal === undefined ? "in use" : `refused: ${describeFailure(refusal, session.book).message}`;
+  const row = (f: (typeof found)[number]) => [
+    ...[f.name, price(f.snapshot?.price), seconds(f.age), seconds(f.heartbeat)],
+    ...[multiple(regime(f.snapshot?.initialFactor)), multiple(regime(f.snapshot?.maintenanceFactor)), why(f)],
+  ];
+  const head = ["underlying", ">index price", ">age", ">stale from", ">regime of IM", ">of MM", "state"];
+  return {
+    data: {
+      prices: found.map((f) => ({
+        ...{ underlying: f.name, feed: f.feed, indexPrice: decimal(f.snapshot?.price), age: f.age ?? null },
+        ...{ heartbeat: f.heartbeat, refusal: f.refusal?.name ?? null },
+        lastGood: f.lastGood === undefined ? null : { price: decimal(f.lastGood.price), age: f.lastGood.age },
+      })),
+    },
+    text: table(head, found.map(row)),
+  };
+}
+
+/** [ppm] as a multiple [wad]. */
+function regime(factor: bigint | undefined): bigint | undefined {
+  return factor === undefined ? undefined : (factor * WAD) / PPM;
+}
+
+function seconds(count: number | undefined): string {
+  return count === undefined ? "no answer" : `${count.toLocaleString("en")} s`;
 }
 
 interface Terms {

@@ -1,13 +1,17 @@
 import type { Command } from "commander";
 
-import { stressTest } from "../../risk/standing.ts";
+import { breakdownOf } from "../../risk/breakdown.ts";
+import type { Contribution, CountedCollateral } from "../../risk/breakdown.ts";
+import { abs, WAD } from "../../risk/fixed.ts";
+import { standingOf, stressTest } from "../../risk/standing.ts";
 import type { Shocked } from "../../risk/standing.ts";
 import { whatIf as whatIfFill } from "../../risk/whatIf.ts";
 import { ownerOf } from "../../sdk/accountId.ts";
+import type { AddressBook } from "../../sdk/addressBook.ts";
 import { parsePrice, parseWad } from "../../sdk/units.ts";
 import { InvalidValue } from "../errors.ts";
-import { decimal, multiple, percentOfPpm, price, rounded, usd, usdUp } from "../format.ts";
-import { parseMarket, parseUnderlying, underlyingName } from "../names.ts";
+import { decimal, multiple, percent, percentOfPpm, price, rounded, usd, usdUp } from "../format.ts";
+import { collateralName, parseMarket, parseUnderlying, underlyingName } from "../names.ts";
 import { facts, paragraphs, table } from "../output.ts";
 import type { Report } from "../output.ts";
 import { list } from "../program.ts";
@@ -42,6 +46,13 @@ export function riskCommands(program: Command, perform: Perform): void {
     .command("prices")
     .description("margin-call and liquidation prices on both sides of the present one")
     .action(perform(prices));
+  group
+    .command("breakdown")
+    .description(
+      "which price asks for which margin, what each collateral counts, and the smallest moves that liquidate",
+    )
+    .option("--move <share>", "warn of what would lose the equity by this move alone", "0.3")
+    .action(perform(breakdown));
   group
     .command("stress")
     .description("the account under shocks of the prices")
@@ -146,9 +157,106 @@ async function prices(session: Session): Promise<Report> {
   };
 }
 
+interface BreakdownOptions {
+  readonly move: string;
+}
+
+async function breakdown(session: Session, options: BreakdownOptions): Promise<Report> {
+  const move = parseWad(options.move);
+  if (move <= 0n || move > WAD) throw new InvalidValue("move", options.move, "give a share such as 0.3, at most 1");
+  const { book } = session;
+  const house = await session.house();
+  const id = await session.account();
+  const { account, house: state } = await house.view(id);
+  const { bounds, equity } = standingOf(account, state);
+  const { underlyings, collaterals, jointMove } = breakdownOf(account, state);
+  const parts = underlyings.map((part, i): Part => {
+    const loss = (abs(part.delta) * move) / WAD;
+    return { ...part, name: underlyingName(part.underlying, book), move: nearest(bounds[i]), loss };
+  });
+  const takesAll = parts.filter(({ loss }) => loss > 0n && loss >= equity);
+  return {
+    data: {
+      ...{ account: session.accountName(id), id, equity: decimal(equity) },
+      underlyings: parts.map(partJson),
+      collaterals: collaterals.map((c) => countedJson(c, book)),
+      jointMove: share(jointMove),
+      takesAll: takesAll.map(({ name }) => name),
+    },
+    text: paragraphs(
+      `${session.accountName(id)} of ${ownerOf(id)}, equity ${usd(equity)} USD`,
+      parts.length === 0 ? "depends on no price" : partTable(parts, move),
+      collaterals.length === 0 ? "" : countedTable(collaterals, book),
+      parts.length < 2 ? "" : `All prices together, each against the account: ${jointText(jointMove)}.`,
+      takesAll.map((p) => `${p.name} alone can take all: ${usdUp(p.loss)} of ${usd(equity)} USD.`).join("\n"),
+    ),
+  };
+}
+
+/** What an underlying brings to the account, by its name. */
+interface Part extends Contribution {
+  readonly name: string;
+  readonly move: bigint | undefined; // [ppm] of the price, to the nearer liquidation price
+  readonly loss: bigint; // [wad] by the move that was asked for
+}
+
+function partTable(parts: readonly Part[], move: bigint): string {
+  const loss = `>loss by ${percent(move)} against it`;
+  return table(
+    ["underlying", ">net [USD]", ">IM", ">MM", ">liquidated by a move of", loss],
+    parts.map((p) => [
+      ...[p.name, usd(p.delta), usdUp(p.initialMargin), usdUp(p.maintenanceMargin), moveText(p.move), usdUp(p.loss)],
+    ]),
+  );
+}
+
+function partJson(p: Part): object {
+  return {
+    ...{ underlying: p.name, net: decimal(p.delta), initialMargin: decimal(p.initialMargin) },
+    ...{ maintenanceMargin: decimal(p.maintenanceMargin), liquidatingMove: share(p.move), loss: decimal(p.loss) },
+  };
+}
+
+function countedTable(collaterals: readonly CountedCollateral[], book: AddressBook): string {
+  return table(
+    ["collateral", ">value [USD]", ">counted (initial)", ">counted (maintenance)"],
+    collaterals.map((c) => [collateralName(c.id, book), usd(c.value), usd(c.initial), usd(c.maintenance)]),
+  );
+}
+
+function countedJson({ id, value, initial, maintenance }: CountedCollateral, book: AddressBook): object {
+  const counted = { initial: decimal(initial), maintenance: decimal(maintenance) };
+  return { collateral: collateralName(id, book), value: decimal(value), ...counted };
+}
+
+/** [ppm] The smaller of the moves, down or up, to a liquidation price. */
+function nearest(bounds: PriceBounds | undefined): bigint | undefined {
+  if (bounds === undefined) return undefined;
+  const { price: from, liquidation } = bounds;
+  const moves = [liquidation.down, liquidation.up].flatMap((to) => (to === undefined ? [] : [distance(from, to)]));
+  return moves.sort((a, b) => (abs(a) < abs(b) ? -1 : 1))[0];
+}
+
+function moveText(ppm: bigint | undefined): string {
+  return ppm === undefined ? "–" : `${ppm > 0n ? "+" : ""}${hundredths(ppm)}`;
+}
+
+function jointText(ppm: bigint | undefined): string {
+  return ppm === undefined ? "no move up to 100 % liquidates it" : `liquidated by a move of ${hundredths(ppm)}`;
+}
+
+/** A share [ppm] in hundredths of a percent. */
+function hundredths(ppm: bigint): string {
+  return percentOfPpm((ppm / 100n) * 100n);
+}
+
+function share(ppm: bigint | undefined): string | null {
+  return decimal(ppm === undefined ? undefined : ppm * 10n ** 12n);
+}
+
 /** A price with its distance from the present one. */
 function away(from: bigint, to: bigint | undefined): string {
-  return to === undefined ? "–" : `${price(to)} (${percentOfPpm((distance(from, to) / 100n) * 100n)})`;
+  return to === undefined ? "–" : `${price(to)} (${hundredths(distance(from, to))})`;
 }
 
 interface StressOptions {

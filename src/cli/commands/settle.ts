@@ -11,8 +11,8 @@ import type { Plimsoll } from "../../sdk/client.ts";
 import type { Order, SignedOrder } from "../../sdk/orders.ts";
 import { parseWad } from "../../sdk/units.ts";
 import { InvalidValue, OptionConflict } from "../errors.ts";
-import { readSigned, SIGNED } from "../files.ts";
-import { orderKind, price, size } from "../format.ts";
+import { readOrders } from "../files.ts";
+import { conditionFacts, orderKind, price, size } from "../format.ts";
 import { marketName } from "../names.ts";
 import type { Report } from "../output.ts";
 import type { Session } from "../session.ts";
@@ -29,11 +29,8 @@ interface SettleOptions {
 /** Settles signed orders of files, as `order settle` says. */
 export async function settle(session: Session, files: readonly string[], options: SettleOptions): Promise<Report> {
   const { book } = session;
-  const orders = files.map((file) => {
-    const { order, signature } = readSigned(file, SIGNED.order, book);
-    return { order, signature };
-  });
-  const matches = matchesOf(orders, options.match);
+  const given = chosen(session, files, options.match);
+  const { orders, matches } = used(given.orders, given.matches);
   const house = await session.signingHouse();
   const fund = options.fund === undefined ? undefined : await fundingOf(session, options.fund);
   const fills = settleOrdersCall(book, orders, matches);
@@ -43,7 +40,7 @@ export async function settle(session: Session, files: readonly string[], options
   const count = `${matches.length} match${matches.length === 1 ? "" : "es"} of ${orders.length} orders`;
   return transact(session, house, {
     title: `settle ${count}${fund === undefined ? "" : `, with ${options.fund ?? ""} ${book.cash.symbol} from main`}`,
-    details: orders.map(({ order }, i) => matchDetail(session, order, i)),
+    details: orderDetails(session, given.orders, given.matches),
     effects,
     accounts: effects.map(({ account }) => account),
     call,
@@ -68,11 +65,11 @@ async function fundingOf(session: Session, amount: string): Promise<Funding> {
 }
 
 /** What matches do to every account in them, each fill as large as both orders leave it. */
-async function effectsOf(
+export async function effectsOf(
   house: Plimsoll,
   orders: readonly SignedOrder[],
   matches: readonly Match[],
-  fund: Funding | undefined,
+  fund?: Funding,
 ): Promise<Effect[]> {
   const ids = new Set([...(fund === undefined ? [] : [fund.from, fund.into]), ...orders.map((o) => o.order.account)]);
   const views = await Promise.all([...ids].map(async (id) => ({ id, ...(await house.view(id)) })));
@@ -97,9 +94,7 @@ async function fillsOf(
   orders: readonly SignedOrder[],
   matches: readonly Match[],
 ): Promise<AccountFill[]> {
-  const open = await Promise.all(
-    orders.map(async ({ order }) => abs(order.size) - (await house.exchange.filled(order.account, order.nonce))),
-  );
+  const open = await Promise.all(orders.map(({ order }) => openOf(house, order)));
   const fills: AccountFill[] = [];
   for (const match of matches) {
     const [maker, taker] = [orders[match.maker]?.order, orders[match.taker]?.order];
@@ -107,7 +102,7 @@ async function fillsOf(
     const units = min(open[match.maker] ?? 0n, open[match.taker] ?? 0n);
     for (const i of [match.maker, match.taker]) open[i] = (open[i] ?? 0n) - units;
     const [{ makerFee, takerFee }] = await house.clearingHouse.market(maker.market);
-    const both = taker.resting; // two resting orders trade at the mid, each at the mean of both fees
+    const both = taker.resting && !maker.postOnly; // they trade at the mid, each at the mean of both fees
     const price = both ? (maker.limitPrice + taker.limitPrice) / 2n : maker.limitPrice;
     const fee = (own: bigint) => (both ? (makerFee + takerFee) / 2n : own);
     const side = (order: Order, own: bigint) => ({
@@ -119,26 +114,69 @@ async function fillsOf(
   return fills;
 }
 
-function matchDetail(session: Session, order: Order, i: number): [name: string, value: string] {
+/** What of an order can still fill [wad]. */
+async function openOf({ exchange, clearingHouse }: Plimsoll, order: Order): Promise<bigint> {
+  const open = abs(order.size) - (await exchange.filled(order.account, order.nonce));
+  if (!order.reduceOnly) return open;
+  return min(open, abs((await clearingHouse.position(order.account, order.market)).size));
+}
+
+/** The orders that meet in words, by their numbers. */
+export function orderDetails(
+  session: Session,
+  orders: readonly SignedOrder[],
+  matches: readonly Match[],
+): [name: string, value: string][] {
+  const meeting = new Set(matches.flatMap(({ maker, taker }) => [maker, taker]));
+  return orders.flatMap(({ order }, i) => (meeting.has(i) ? orderDetail(session, order, i) : []));
+}
+
+function orderDetail(session: Session, order: Order, i: number): [name: string, value: string][] {
   const market = marketName(Number(order.market), session.book);
   const side = order.size > 0n ? "buys" : "sells";
   const who = `${session.accountName(order.account)} of ${ownerOf(order.account)}`;
+  const what = `${who} ${side} ${size(abs(order.size))} ${market} at ${price(order.limitPrice)}, ${orderKind(order)}`;
   return [
-    `order ${i}`,
-    `${who} ${side} ${size(abs(order.size))} ${market} at ${price(order.limitPrice)}, ${orderKind(order)}`,
+    [`order ${i}`, what],
+    ...conditionFacts(order).map(([name, value]): [string, string] => ["", `${name}: ${value}`]),
   ];
 }
 
 /**
- * Which orders meet: as said or, of two, the resting one makes.
- * @throws OptionConflict, InvalidValue
+ * The orders of files that meet, and which meet: as said or, of two, one that rests makes.
+ * @throws FileUnusable, WrongVenue, OptionConflict, InvalidValue
  */
+export function chosen(
+  { book }: Session,
+  files: readonly string[],
+  said: readonly string[] | undefined,
+): { readonly orders: readonly SignedOrder[]; readonly matches: readonly Match[] } {
+  const orders = readOrders(files, book);
+  return { orders, matches: matchesOf(orders, said) };
+}
+
+/** The same without orders that meet nobody: the exchange would verify them too. */
+export function used(
+  orders: readonly SignedOrder[],
+  matches: readonly Match[],
+): { readonly orders: readonly SignedOrder[]; readonly matches: readonly Match[] } {
+  const meeting = new Set(matches.flatMap(({ maker, taker }) => [maker, taker]));
+  const kept = orders.map((_, i) => i).filter((i) => meeting.has(i));
+  return {
+    orders: kept.flatMap((i) => orders[i] ?? []),
+    matches: matches.map(({ maker, taker }) => ({ maker: kept.indexOf(maker), taker: kept.indexOf(taker) })),
+  };
+}
+
+/** @throws OptionConflict, InvalidValue */
 function matchesOf(orders: readonly SignedOrder[], said: readonly string[] | undefined): Match[] {
   if (said !== undefined) return said.map((text) => matchOf(text, orders.length));
   if (orders.length !== 2) {
     throw new OptionConflict(`${orders.length} orders: say which meet, as --match maker:taker, by position from 0`);
   }
-  return orders[0]?.order.resting === true ? [{ maker: 0, taker: 1 }] : [{ maker: 1, taker: 0 }];
+  const [first, second] = orders.map(({ order }) => order);
+  const isFirst = first?.resting === true && second?.postOnly !== true;
+  return isFirst ? [{ maker: 0, taker: 1 }] : [{ maker: 1, taker: 0 }];
 }
 
 function matchOf(text: string, count: number): Match {
