@@ -1,28 +1,13 @@
 import { accountId } from "../src/sdk/accountId.ts";
-import type { Order, SignedOrder } from "../src/sdk/orders.ts";
 import { parsePrice, parseWad } from "../src/sdk/units.ts";
-import { ETH, type Fixture } from "../test/helpers/fixture.ts";
+import { ETH } from "../test/helpers/fixture.ts";
 import { ANY_TERMS, freshChain, gasOf, gasOfRefused } from "./chain.ts";
 import type { GasTable, Signer } from "./chain.ts";
 import { measureChecks } from "./checks.ts";
+import { measureKeys } from "./keys.ts";
 import { measureLoans } from "./loans.ts";
-
-type Side = [owner: Signer, size: string, resting: boolean, key?: Signer, fields?: Partial<Order>];
-type Pairs = [maker: number, taker: number][];
-
-const NONCES_PER_WORD = 4n;
-
-/** What an owner grants who does not care. */
-const EVERYTHING = {
-  scopes: 1,
-  markets: 2n ** 64n - 1n,
-  accounts: 2 ** 32 - 1,
-  expiry: 2 ** 40 - 1,
-  priceBand: 1_000_000,
-  dailyNotional: 2 ** 48 - 2,
-  lossLimit: 2 ** 48 - 2,
-  equityFloor: 0,
-};
+import { orderBook, pairsOf } from "./orders.ts";
+import type { Pairs, Side } from "./orders.ts";
 
 /**
  * Measures one cold transaction per operation on fresh in-process chains: receipts, 21,000 and calldata included, refunds out;
@@ -30,8 +15,12 @@ const EVERYTHING = {
  * @param proxied whether Chainlink's real EACAggregatorProxy stands in front of the mock aggregators
  */
 export async function measureGas(proxied: boolean): Promise<GasTable> {
-  const operations = await measureOperations(proxied);
-  return { ...operations, ...(await measureLoans(proxied)), ...(await measureChecks(proxied)) };
+  return {
+    ...(await measureOperations(proxied)),
+    ...(await measureKeys(proxied)),
+    ...(await measureLoans(proxied)),
+    ...(await measureChecks(proxied)),
+  };
 }
 
 /** Nonce words are started, recipients hold the token, pools and markets are in use. */
@@ -112,15 +101,6 @@ async function measureOperations(proxied: boolean): Promise<GasTable> {
   table["batch, further fill: one taker, a maker increases"] = makers - single;
   table["batch, further fill: a distinct pair increases"] = pairs - single;
 
-  const keyed: Side[] = [
-    [alice, "-1", true, carol],
-    [bob, "1", false, keeper],
-  ];
-  await f.exchange.connect(alice).grant(alice, carol, EVERYTHING);
-  await f.exchange.connect(bob).grant(bob, keeper, EVERYTHING);
-  await settle(keyed, [[0, 1]]); // from now on the keys' counters are not zero
-  table["two signed orders: increase, by session keys"] = await gasOf(settle(keyed, [[0, 1]]));
-
   const stop = { triggerBelow: parsePrice("2000"), executionFee: parseWad("1"), reduceOnly: true };
   const stopped: Side[] = [
     [erin, "1", true],
@@ -164,31 +144,4 @@ async function measureOperations(proxied: boolean): Promise<GasTable> {
     house(second).liquidate(id(carol), id(second), ANY_TERMS),
   );
   return table;
-}
-
-/** Signs orders at 2,000, whose nonces lie in words that an earlier cancellation has started. */
-function orderBook(f: Fixture) {
-  const used = new Map<string, bigint>();
-  const nextNonce = async (owner: Signer): Promise<bigint> => {
-    const last = used.get(owner.address) ?? -1n;
-    const starts = last === -1n || last % NONCES_PER_WORD === NONCES_PER_WORD - 2n; // the last of a word is the cancelled one
-    const nonce = last === -1n ? 0n : starts ? last + 2n : last + 1n;
-    if (starts) await f.exchange.connect(owner).cancel(accountId(owner.address), [nonce + NONCES_PER_WORD - 1n]);
-    used.set(owner.address, nonce);
-    return nonce;
-  };
-  return async (sides: Side[]) => {
-    const orders: SignedOrder[] = [];
-    for (const [owner, size, resting, key = owner, fields = {}] of sides) {
-      const nonce = await nextNonce(owner);
-      const terms = { market: BigInt(ETH), limitPrice: parsePrice("2000"), nonce };
-      const account = accountId(owner.address);
-      orders.push(await f.order(key, { ...terms, account, size: parseWad(size), resting, ...fields }));
-    }
-    return orders;
-  };
-}
-
-function pairsOf(matches: Pairs) {
-  return matches.map(([maker, taker]) => ({ maker, taker }));
 }

@@ -17,7 +17,10 @@ export type Outcome = "passed" | "failed" | "timed out";
 
 const COPIED = ["contracts", "test", "src", "deploy", "scripts", "types", "artifacts", "bench", "package.json"];
 
-const SLOW = ["Invariants.t.sol", "Oracle.t.sol", "Properties.t.sol", "support/Handler.sol"];
+const SLOW = [
+  ...["Invariants.t.sol", "AuthorityInvariants.t.sol", "Oracle.t.sol", "Properties.t.sol"],
+  ...["support/Handler.sol", "support/AuthorityHandler.sol", "support/AuthorityModel.sol"],
+];
 
 /** A copy of the project in `folder`, whose contracts may be changed. */
 export function copyHouse(folder: string): void {

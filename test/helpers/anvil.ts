@@ -4,6 +4,9 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { JsonRpcProvider } from "ethers";
+import type { TransactionReceipt } from "ethers";
+
+import { MockV3Aggregator__factory } from "../../types/index.ts";
 
 export interface Anvil {
   url: string;
@@ -44,6 +47,13 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Has a feed answer `answer` from the next block on. */
+export async function setAnswer({ provider }: Anvil, feed: string, answer: bigint): Promise<TransactionReceipt | null> {
+  const aggregator = MockV3Aggregator__factory.connect(feed, await provider.getSigner(0));
+  // In the second of the last answer an estimate is too low for the next one.
+  return (await aggregator.updateAnswer(answer, { gasLimit: 200_000n })).wait();
 }
 
 /** A port of this machine that nobody listens on. */

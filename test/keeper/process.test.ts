@@ -15,8 +15,8 @@ import { deployPlimsoll } from "../../deploy/plimsoll.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import type { AddressBook } from "../../src/sdk/addressBook.ts";
 import { Plimsoll } from "../../src/sdk/client.ts";
-import { MockERC20__factory, MockV3Aggregator__factory } from "../../types/index.ts";
-import { freePort, startAnvil } from "../helpers/anvil.ts";
+import { MockERC20__factory } from "../../types/index.ts";
+import { freePort, setAnswer, startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
 
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/keeper.ts");
@@ -100,10 +100,8 @@ describe("keeper as a process", () => {
 
     const second = start(keeper.wallet.privateKey, { METRICS_PORT: String(port) });
     await until(() => second.output.includes('"started"'));
-    const [owner] = await anvil.provider.listAccounts();
     // E = 1,100 − 10 fee − 550 = 540 is below MM = 583.65 at 1,945.
-    const feed = MockV3Aggregator__factory.connect(book.underlyings[0]!.feed, owner);
-    const drop = await (await feed.updateAnswer(1945n * 10n ** 8n)).wait();
+    const drop = await setAnswer(anvil, book.underlyings[0]!.feed, 1945n * 10n ** 8n);
     const { Liquidated } = bob.house.clearingHouse.filters;
     await until(async () => (await bob.house.clearingHouse.queryFilter(Liquidated())).length === 1);
     const [event] = await bob.house.clearingHouse.queryFilter(Liquidated());

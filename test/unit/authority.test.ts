@@ -16,7 +16,7 @@ const EVERYTHING: Grant = {
   scopes: 255n,
   markets: (1n << 64n) - 1n,
   accounts: (1n << 32n) - 1n,
-  expiry: NEVER - 1n,
+  expiry: 2n ** 32n - 1n,
   priceBand: 1_000_000n,
   dailyNotional: UNLIMITED,
   lossLimit: UNLIMITED,
@@ -52,6 +52,7 @@ const LEDGER: Record<string, Case> = {
   cashCall: { call: (h, who) => ledger(h, who).cashCall(main(h.dave), main(h.alice), ANY_TERMS), stranger: "NotOwner" },
   requestExit: { call: (h, who) => ledger(h, who).requestExit(main(h.alice)), stranger: "NotOwner" },
   trackFlows: { call: (h, who) => ledger(h, who).trackFlows(main(h.alice), true), stranger: "NotOwner" },
+  setExposureCap: { call: (h, who) => ledger(h, who).setExposureCap(main(h.alice), 0n, 1n), stranger: "NotOwner" },
   removePayee: { call: (h, who) => ledger(h, who).removePayee(h.alice, h.alice), stranger: "NotGuardian" },
   lockDown: { call: (h, who) => ledger(h, who).lockDown(h.alice), stranger: "NotGuardian" },
   unlock: { call: (h, who) => ledger(h, who).unlock(h.alice), stranger: "NotGuardian" },
@@ -122,7 +123,8 @@ const EXCHANGE: Record<string, Case> = {
   },
   revoke: { call: (h, who) => exchange(h, who).revoke(h.alice, h.dave), stranger: "UnknownKey", key: "UnknownKey" },
   revokeFor: {
-    call: async (h, who) => h.exchange.revokeFor(h.alice, h.dave, await signRevoke(who, h.addressBook, key(h), 0n)),
+    call: async (h, who) =>
+      h.exchange.revokeFor(h.alice, h.dave, await signRevoke(who, h.addressBook, key(h), { version: 0n, epoch: 0n })),
     ...{ stranger: "InvalidAuthorisation", key: "InvalidAuthorisation" },
   },
   ...intents(),
@@ -232,9 +234,31 @@ describe("authority", () => {
     }
   });
 
+  it("AUTH-6 who has no part in the house observes, settles, accrues and liquidates, even in its owner's lockdown", async () => {
+    const h = await house();
+    const ch = h.clearingHouse.connect(h.keeper);
+    const id = main(h.dave);
+    await h.clearingHouse.connect(h.dave).lockDown(h.dave);
+    await ch.settle(0n, [id]);
+    await ch.accrueFunding(0n);
+    await ch.sweepReserves();
+    await ch.flag(id);
+    expect((await ch.auction(id)).flagger).to.equal(h.keeper.address);
+    await h.fund(h.keeper, { cash: "10000" });
+    const { maintenanceMargin, equity } = await ch.assess(id);
+    await ch.liquidate(id, main(h.keeper), ANY_TERMS);
+    const after = await ch.assess(id);
+    expect(after.equity * maintenanceMargin > equity * after.maintenanceMargin).to.equal(true);
+    // A deficit is absorbed, and bad debt's market swept, by nobody in particular too.
+    await h.setPrice(0, "1000");
+    await ch.liquidate(id, main(h.keeper), ANY_TERMS);
+    expect((await ch.assess(id)).equity).to.equal(0n);
+    await ch.sweepFees(0n);
+  });
+
   it("AUTH-2 REV-1 the lists above are complete: a new function cannot be forgotten", async () => {
     const h = await freshHouse();
-    const restricted = writing(h.clearingHouse).filter((name) => /^(set(?!Guard|tle)|delist)/.test(name));
+    const restricted = writing(h.clearingHouse).filter((name) => /^(set(?!Guard|Exposure|tle)|delist)/.test(name));
     const ofLedger = [...Object.keys(LEDGER), ...OPEN, ...restricted];
     expect(writing(h.clearingHouse).toSorted()).to.deep.equal(ofLedger.toSorted());
     expect(writing(h.exchange).toSorted()).to.deep.equal([...Object.keys(EXCHANGE), ...OWN].toSorted());

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { MinInt256, Signature, toBeHex } from "ethers";
+import { MinInt256, Signature, toBeHex, ZeroAddress } from "ethers";
 
 import { accountId } from "../../src/sdk/accountId.ts";
 import { hashOrder, signOrder } from "../../src/sdk/orders.ts";
@@ -101,7 +101,7 @@ describe("orders", () => {
     const first = await bid("4");
     await expect(settle(h, ask, first))
       .to.emit(h.exchange, "OrdersMatched")
-      .withArgs(main(h.bob), main(h.alice), ask.order.nonce, first.order.nonce, wad("4"), wad("2000"));
+      .withArgs(main(h.bob), main(h.alice), ask.order.nonce, first.order.nonce, ZeroAddress, ZeroAddress);
     expect(await h.exchange.filled(main(h.bob), ask.order.nonce)).to.equal(wad("4"));
     const replay = () => settle(h, ask, first);
     await refused(h, replay, "OrderCancelledOrFilled", [main(h.alice), first.order.nonce, wad("4")], h.exchange);

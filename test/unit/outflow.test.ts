@@ -42,7 +42,7 @@ async function flows(h: House, ...amounts: string[]) {
 const levelOf = async (h: Fixture) => (await h.clearingHouse.outflow(h.usdc)).level;
 
 describe("outflow", () => {
-  it("AUTH-5 MAS-3 no more than the cap leaves at once, net of what comes in", async () => {
+  it("OR-4 AUTH-5 MAS-3 no more than the cap leaves at once, net of what comes in", async () => {
     const h = await house();
     await refused(h, await flows(h, "600", "400.000001"), "OutflowLimited", [h.token, wad("400"), wad("400.000001")]);
     await (
@@ -71,7 +71,7 @@ describe("outflow", () => {
     await out(h, h.bob, "300")();
   });
 
-  it("AUTH-5 decays e-fold in 24 hours, however often it is looked at", async () => {
+  it("OR-4 AUTH-5 decays e-fold in 24 hours, however often it is looked at", async () => {
     const h = await house();
     await (
       await flows(h, "1000")

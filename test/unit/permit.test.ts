@@ -88,8 +88,10 @@ describe("permit", () => {
     const h = await house();
     await deployPermit2(h);
     const permit2 = IPermit2__factory.connect(PERMIT2, h.alice);
+    const permitted = () => h.client.depositWithPermit(main(h.alice), "USDC", "300", "permit2");
+    await refused(h, permitted, "TransferFromFailed", [], h.vault); // Permit2 itself is not approved
     await h.usdc.connect(h.alice).approve(PERMIT2, usdc("1000"));
-    await h.client.depositWithPermit(main(h.alice), "USDC", "300", "permit2");
+    await permitted();
     expect(await cashOf(h, main(h.alice))).to.equal(wad("300"));
     const permit = await signPermit2(h.alice, h.terms);
     await h.bring(permit);

@@ -1,5 +1,6 @@
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import { expect } from "chai";
+import { ZeroAddress } from "ethers";
 
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
 import type { SignedOrder } from "../../src/sdk/orders.ts";
@@ -75,27 +76,68 @@ async function tradeRefused(h: House, key: HardhatEthersSigner, terms: Terms, er
   await refused(h, () => h.exchange.settle(orders, [{ maker: 0, taker: 1 }]), error, args, h.exchange);
 }
 
+/** What is left to a key of Alice's today: notional [0.01 USD] and losses [0.0001 USD]. */
+async function leftOf(h: House, key: HardhatEthersSigner): Promise<[bigint, bigint]> {
+  const { notionalLeft, lossLeft } = await h.exchange.sessionKey(h.alice, key);
+  return [notionalLeft, lossLeft];
+}
+
+/** A key of before is nobody's. */
+async function unknown(h: House, key: HardhatEthersSigner): Promise<void> {
+  const orders = await meeting(h, key, { size: "1" });
+  const settle = () => h.exchange.settle(orders, [{ maker: 0, taker: 1 }]);
+  await refused(h, settle, "InvalidSignature", [main(h.alice), orders[1]!.order.nonce], h.exchange);
+}
+
 describe("session keys", () => {
-  it("AUTH-2 trade in the owner's place and count what they use", async () => {
+  it("AUTH-2 trade in the owner's place, and what they use is taken off", async () => {
     const h = await house();
     const [key] = h.keys as [HardhatEthersSigner];
     await expect(give(h, key)).to.emit(h.exchange, "KeyGranted");
-    // Bought at 2,001: traded 4,002; lost 2 · 1 and a fee of 4,002 · 0.05 % = 2.001.
-    await expect(trade(h, key, { size: "2", price: "2001" }))
-      .to.emit(h.exchange, "KeyUsed")
-      .withArgs(h.alice.address, key.address, 4_002_000_000n, 4_001_000_000n);
+    // Bought at 2,001: traded 4,002 of 100,000; lost 2 · 1 and a fee of 4,002 · 0.05 % = 2.001, of 10.
+    const bought = await meeting(h, key, { size: "2", price: "2001" });
+    const nonces = bought.map(({ order }) => order.nonce);
+    await expect(h.exchange.settle(bought, [{ maker: 0, taker: 1 }]))
+      .to.emit(h.exchange, "OrdersMatched")
+      .withArgs(main(h.bob), main(h.alice), ...nonces, ZeroAddress, key.address);
+    expect(await leftOf(h, key)).to.deep.equal([95_998_00n, 5_9990n]);
     expect((await positionOf(h, main(h.alice), ETH)).size).to.equal(wad("2"));
     // Sold at 2,003 as the maker: 1 · 3 gained, no fee.
     const orders = [
       await sign(h, { owner: key, account: main(h.alice), size: "-1", price: "2003", resting: true }),
       await sign(h, { owner: h.bob, size: "1", price: "2003" }),
     ];
-    await h.exchange.settle(orders, [{ maker: 0, taker: 1 }]);
-    const used = await h.exchange.sessionKey(h.alice, key);
-    expect([used.live, used.tradedToday, used.loss]).to.deep.equal([true, 6_005_000_000n, 1_001_000_000n]);
+    await expect(h.exchange.settle(orders, [{ maker: 0, taker: 1 }]))
+      .to.emit(h.exchange, "OrdersMatched")
+      .withArgs(main(h.alice), main(h.bob), ...orders.map(({ order }) => order.nonce), key.address, ZeroAddress);
+    expect(await leftOf(h, key)).to.deep.equal([93_995_00n, 8_9990n]);
+    expect((await h.exchange.sessionKey(h.alice, key)).live).to.equal(true);
     await h.networkHelpers.time.increase(DAY);
-    const next = await h.exchange.sessionKey(h.alice, key);
-    expect([next.tradedToday, next.loss]).to.deep.equal([0n, 1_001_000_000n]);
+    expect(await leftOf(h, key)).to.deep.equal([100_000_00n, 8_9990n]);
+  });
+
+  it("AUTH-2 an order that meets several is counted once, by its sum, and at the price furthest from the index", async () => {
+    const h = await house();
+    const [key] = h.keys as [HardhatEthersSigner];
+    const prices = ["2006", "1998", "2001"];
+    const orders = await Promise.all([
+      ...prices.map((price) => sign(h, { owner: h.bob, size: "-1", price, resting: true, nonce: BigInt(price) })),
+      sign(h, { owner: key, account: main(h.alice), size: "3", price: "2006" }),
+    ]);
+    const matches = prices.map((_, maker) => ({ maker, taker: 3 }));
+    const settle = () => h.exchange.settle(orders, matches);
+    // 6 away is 0.3 % of 2,000; of the others neither is further than 0.1 %.
+    await give(h, key, { priceBand: 2_999n });
+    const outside = [key.address, wad("2006"), wad("2000"), 2_999n];
+    await refused(h, settle, "KeyPriceBand", outside, h.exchange);
+    // 6,005 traded; 6 − 2 + 1 lost, and a fee of 0.05 %: 3.0025.
+    await give(h, key, { priceBand: 3_000n, dailyNotional: 6_004n });
+    await refused(h, settle, "KeyNotionalLimit", [key.address, 6_005_00n, 6_004_00n], h.exchange);
+    await give(h, key, { priceBand: 3_000n, lossLimit: 8n });
+    await refused(h, settle, "KeyLossLimit", [key.address, 8_0025n, 8_0000n], h.exchange);
+    await give(h, key, { priceBand: 3_000n, lossLimit: 9n });
+    await settle();
+    expect(await leftOf(h, key)).to.deep.equal([93_995_00n, 9975n]);
   });
 
   it("AUTH-2 do nothing beyond their grant", async () => {
@@ -111,8 +153,7 @@ describe("session keys", () => {
     // 50 · 2,000 fill the day; the fee of 50 alone would break the limit on losses.
     await give(h, key, { lossLimit: UNLIMITED });
     await trade(h, key, { size: "50" });
-    const beyond = [key.address, 100_020_000_000n, 100_000_000_000n];
-    await tradeRefused(h, key, { size: "0.01" }, "KeyNotionalLimit", beyond);
+    await tradeRefused(h, key, { size: "0.01" }, "KeyNotionalLimit", [key.address, 20_00n, 0n]);
     await h.networkHelpers.time.increase(DAY);
     await h.setPrice(ETH, "2000");
     await trade(h, key, { size: "0.01" });
@@ -163,21 +204,41 @@ describe("session keys", () => {
     await h.exchange.connect(h.alice).revokeAll();
     const settle = () => h.exchange.settle(signed, [{ maker: 0, taker: 1 }]);
     await refused(h, settle, "OrderEpochMismatch", [0n, 1n], h.exchange);
-    await tradeRefused(h, key, { size: "1" }, "KeyIsRevoked", [h.alice.address, key.address]);
-    await tradeRefused(h, child, { size: "1" }, "KeyIsRevoked", [h.alice.address, child.address]);
+    await unknown(h, key);
+    await unknown(h, child);
     // The parent is granted again: itself works, its child does not.
     await give(h, key, { scopes: TRADE | GRANT });
     await trade(h, key, { size: "1" });
-    await tradeRefused(h, child, { size: "1" }, "KeyIsRevoked", [h.alice.address, child.address]);
-    // So it is after a revocation, and after a grant in place of a living one.
-    for (const end of [() => h.exchange.connect(h.alice).revoke(h.alice, key), () => give(h, key)]) {
-      await give(h, child, { scopes: TRADE }, key);
-      await trade(h, child, { size: "0.1" });
-      await end();
-      await give(h, key, { scopes: TRADE | GRANT });
-      await tradeRefused(h, child, { size: "0.1" }, "KeyIsRevoked", [h.alice.address, key.address]);
-      expect((await h.exchange.sessionKey(h.alice, child)).live).to.equal(false);
+    await unknown(h, child);
+    // So it is after a grant in place of a living one.
+    await give(h, child, { scopes: TRADE }, key);
+    await trade(h, child, { size: "0.1" });
+    await give(h, key, { scopes: TRADE | GRANT });
+    await tradeRefused(h, child, { size: "0.1" }, "KeyIsRevoked", [h.alice.address, key.address]);
+    expect((await h.exchange.sessionKey(h.alice, child)).live).to.equal(false);
+  });
+
+  it("REV-2 REV-3 what a revoked key has signed stays void: it is granted nothing anew before all is revoked", async () => {
+    const h = await house();
+    const [key, other] = h.keys as [HardhatEthersSigner, HardhatEthersSigner];
+    await give(h, other, { scopes: TRADE | GRANT });
+    await give(h, key);
+    const signed = await meeting(h, key, { size: "1" });
+    const settle = () => h.exchange.settle(signed, [{ maker: 0, taker: 1 }]);
+    await h.exchange.connect(h.alice).revoke(h.alice, key);
+    const dead = [h.alice.address, key.address];
+    await refused(h, settle, "KeyIsRevoked", dead, h.exchange);
+    for (const granter of [h.alice, other]) {
+      await refused(h, () => give(h, key, { scopes: TRADE }, granter), "KeyIsRevoked", dead, h.exchange);
     }
+    const name = { owner: h.alice.address, key: key.address };
+    const paper = await signGrant(h.alice, h.addressBook, name, grantOf(h), { version: 2n, epoch: 0n });
+    const bring = () => h.exchange.grantFor(h.alice, key, grantOf(h), paper);
+    await refused(h, bring, "KeyIsRevoked", dead, h.exchange);
+    await h.exchange.connect(h.alice).revokeAll();
+    await give(h, key);
+    await refused(h, settle, "OrderEpochMismatch", [0n, 1n], h.exchange);
+    await trade(h, key, { size: "1" });
   });
 
   it("AUTH-3 a key grants at most a part of its own rights, and what its keys use is used by it", async () => {
@@ -220,9 +281,9 @@ describe("session keys", () => {
     await give(h, last, { scopes: CANCEL });
     const taken = [h.alice.address, last.address, "0x0000000000000000000000000000000000000000"];
     await refused(h, () => give(h, last, own, key), "KeyTaken", taken, ex);
-    // 6 of fees on 12,000 by the grandchild, then 4.5 on 9,000 by its parent: 10.5 for the key at the top.
+    // 6 of fees on 12,000 by the grandchild leave 4 of 10 to all above it; then 4.5 on 9,000 by its parent.
     await trade(h, grandchild, { size: "6" });
-    const over = [key.address, 10_500_000_000n, 10_000_000_000n];
+    const over = [key.address, 4_5000n, 4_0000n];
     await tradeRefused(h, child, { size: "4.5" }, "KeyLossLimit", [child.address, ...over.slice(1)]);
     await tradeRefused(h, key, { size: "4.5" }, "KeyLossLimit", over);
     // What is below a dead key grants nothing more.
@@ -245,12 +306,9 @@ describe("session keys", () => {
     const before = (await h.clearingHouse.assess(main(h.alice))).equity;
     await trade(h, key, { size: "80", price: "2008" }); // 640 and 80.32
     const sell = { size: "-80", price: "1992" }; // 640 and 79.68 more
-    await tradeRefused(h, key, sell, "KeyLossLimit", [key.address, 1_440_000_000_000n, 1_000_000_000_000n]);
-    await tradeRefused(h, key, { size: "40", price: "2008" }, "KeyLossLimit", [
-      key.address,
-      1_080_480_000_000n,
-      1_000_000_000_000n,
-    ]);
+    await tradeRefused(h, key, sell, "KeyLossLimit", [key.address, 719_6800n, 279_6800n]);
+    // 320 and 40.16 more
+    await tradeRefused(h, key, { size: "40", price: "2008" }, "KeyLossLimit", [key.address, 360_1600n, 279_6800n]);
     const lost = before - (await h.clearingHouse.assess(main(h.alice))).equity;
     expect(lost).to.equal(wad("720.32"));
   });
@@ -289,8 +347,17 @@ describe("session keys", () => {
     }
     const field = (name: string) => h.ethers.encodeBytes32String(name);
     await refused(h, () => give(h, key, { scopes: 0n }), "GrantTooWide", [field("scopes"), 0n, 255n], ex);
-    const wide = [field("priceBand"), 1_000_001n, 1_000_000n];
-    await refused(h, () => give(h, key, { priceBand: 1_000_001n }), "GrantTooWide", wide, ex);
+    const beyond: [keyof Grant, bigint, bigint][] = [
+      ["priceBand", 1_000_001n, 1_000_000n],
+      ["expiry", 2n ** 32n, 2n ** 32n - 1n],
+      ["dailyNotional", 10_000_000_001n, 10_000_000_000n],
+      ["lossLimit", 100_000_001n, 100_000_000n],
+    ];
+    for (const [name, value, most] of beyond) {
+      const call = () => give(h, key, { [name]: value });
+      await refused(h, call, "GrantTooWide", [field(name), value, most], ex);
+      await give(h, key, { [name]: most });
+    }
     const stranger = () => ex.connect(h.bob).grant(h.alice, key, grantOf(h));
     await refused(h, stranger, "UnknownKey", [h.alice.address, h.bob.address], ex);
   });
@@ -323,8 +390,8 @@ describe("session keys", () => {
     const again = () => ex.grantFor(h.alice, key, grant, signed);
     await refused(h, again, "InvalidAuthorisation", [h.alice.address, 0n, 1n], ex);
 
-    const end = await signRevoke(h.alice, h.addressBook, name, 1n);
-    const forgedEnd = await signRevoke(h.bob, h.addressBook, name, 1n);
+    const end = await signRevoke(h.alice, h.addressBook, name, { version: 1n, epoch: 0n });
+    const forgedEnd = await signRevoke(h.bob, h.addressBook, name, { version: 1n, epoch: 0n });
     const wrong = () => ex.revokeFor(h.alice, key, forgedEnd);
     await refused(h, wrong, "InvalidAuthorisation", [h.alice.address, 0n, 1n], ex);
     await ex.revokeFor(h.alice, key, end);
@@ -337,7 +404,7 @@ describe("session keys", () => {
     const pending = await signGrant(h.alice, h.addressBook, name, grant, { version: 2n, epoch: 0n });
     await expect(ex.revokeAllFor(h.alice, all)).to.emit(ex, "AllRevoked").withArgs(h.alice.address, 1n);
     const late = () => ex.grantFor(h.alice, key, grant, pending);
-    await refused(h, late, "InvalidAuthorisation", [h.alice.address, 1n, 2n], ex);
+    await refused(h, late, "InvalidAuthorisation", [h.alice.address, 1n, 0n], ex);
     const allAgain = () => ex.revokeAllFor(h.alice, all);
     await refused(h, allAgain, "InvalidAuthorisation", [h.alice.address, 1n, 0n], ex);
   });
@@ -387,7 +454,9 @@ describe("session keys", () => {
       await sign(h, { owner: h.bob, size: "-1", price: "2000", resting: true }),
       await sign(h, { owner: key, account: id, size: "1", price: "2000" }),
     ];
-    await expect(h.exchange.settle(byKey, [{ maker: 0, taker: 1 }])).to.emit(h.exchange, "KeyUsed");
+    await expect(h.exchange.settle(byKey, [{ maker: 0, taker: 1 }]))
+      .to.emit(h.exchange, "OrdersMatched")
+      .withArgs(main(h.bob), id, ...byKey.map(({ order }) => order.nonce), ZeroAddress, key.address);
   });
 
   it("AUTH-2 a floor on equity holds net of what goes in and out, and needs that to be counted", async () => {

@@ -6,7 +6,7 @@ import type { SignedOrder } from "../../src/sdk/orders.ts";
 import { CallbackToken__factory, MockWallet__factory } from "../../types/index.ts";
 import { ETH, freshHouse, wad } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
-import { deal, listCollateral, main, NEVER, positionOf, refused, sign } from "../helpers/unit.ts";
+import { deal, listCollateral, main, positionOf, refused, sign } from "../helpers/unit.ts";
 import type { Signer } from "../helpers/unit.ts";
 
 /** Alice and Bob have 100,000 of cash, Carol 50. */
@@ -32,7 +32,7 @@ describe("settleEach", () => {
     const h = await funded();
     const ex = h.exchange;
     const now = BigInt(await h.networkHelpers.time.latest());
-    const key = { scopes: SCOPES.trade, markets: 1n, accounts: 1n, expiry: NEVER - 1n, priceBand: 5_000n };
+    const key = { scopes: SCOPES.trade, markets: 1n, accounts: 1n, expiry: 2n ** 32n - 1n, priceBand: 5_000n };
     await ex
       .connect(h.bob)
       .grant(h.bob, h.dave, { ...key, dailyNotional: 1_000n, lossLimit: UNLIMITED, equityFloor: 0n });
@@ -79,7 +79,8 @@ describe("settleEach", () => {
     for (const { order } of [makers[4]!, makers[5]!, large]) {
       expect(await ex.filled(order.account, order.nonce)).to.equal(0n);
     }
-    expect((await ex.sessionKey(h.bob, h.dave)).tradedToday).to.equal(0n);
+    const { grant, notionalLeft } = await ex.sessionKey(h.bob, h.dave);
+    expect(notionalLeft).to.equal(grant.dailyNotional * 100n);
   });
 
   it("OB-2 reverts if nothing settles, with the reason of the last match, and if there is nothing to settle", async () => {

@@ -116,6 +116,19 @@ describe("trade", () => {
     expect((await positionOf(h, main(h.alice), ETH)).size).to.equal(0n);
   });
 
+  it("CRE-1 opens nothing beyond the cap that an account's owner has set", async () => {
+    const h = await funded();
+    const [ch, id] = [h.clearingHouse, main(h.alice)];
+    await expect(ch.connect(h.alice).setExposureCap(id, ETH, wad("5")))
+      .to.emit(ch, "ExposureCapSet")
+      .withArgs(id, ETH, wad("5"));
+    const tooMuch = () => deal(h, [h.bob, h.alice], "5.01", "2000");
+    await refused(h, tooMuch, "ExposureCap", [id, ETH, wad("5.01"), wad("5")]);
+    await deal(h, [h.bob, h.alice], "-5", "2000");
+    await deal(h, [h.bob, h.alice], "10", "2000"); // from −5 to 5
+    expect(await ch.exposure(id, ETH)).to.deep.equal([wad("5"), wad("5")]);
+  });
+
   it("MM-3 caps open interest where it rises, and only there", async () => {
     const h = await funded();
     await h.fund(h.carol, { cash: "100000" });
