@@ -14,6 +14,7 @@ const INVARIANT_DEPTH = Number(process.env.INVARIANT_DEPTH ?? "50");
 export default defineConfig({
   plugins: [toolbox],
   solidity: {
+    splitTestsCompilation: true, // the Solidity tests take minutes to compile; whoever needs the contracts does not wait for them
     npmFilesToBuild: [
       "@openzeppelin/contracts/access/manager/AccessManager.sol",
       "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol",
