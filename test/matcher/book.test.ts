@@ -238,12 +238,16 @@ describe("order book", () => {
     expect(kept()).to.equal("001111");
     orders.add(c!);
     expect(orders.ended, "a place stays empty").to.deep.equal([undefined, d]);
+    // An order carries the links of its table: a second table needs orders of its own.
+    const [c2, d2, e2, f2] = [c, d, e, f].map((order) => ({ ...order!, twin: undefined, placeAmongEnded: undefined }));
     const copy = new Orders(2);
-    for (const order of [c, e, f]) copy.add(order!);
-    copy.ended = orders.ended;
-    expect([copy.values(), copy.ended]).to.deep.equal([orders.values(), orders.ended]);
-    copy.end(f!);
-    expect(copy.get(d!.hash), "the empty place goes first").to.equal(d);
+    for (const order of [c2, e2, f2]) copy.add(order!);
+    copy.ended = [undefined, d2];
+    const hashesOf = (list: readonly ({ hash: string } | undefined)[]) => list.map((order) => order?.hash);
+    expect(hashesOf(copy.values())).to.deep.equal(hashesOf(orders.values()));
+    expect(hashesOf(copy.ended)).to.deep.equal(hashesOf(orders.ended));
+    copy.end(f2!);
+    expect(copy.get(d!.hash), "the empty place goes first").to.equal(d2);
   });
 
   it("names what is wrong with a configuration, and never the key", () => {
