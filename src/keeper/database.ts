@@ -1,6 +1,3 @@
-import { DatabaseSync } from "node:sqlite";
-import type { SQLOutputValue, StatementSync } from "node:sqlite";
-
 /** What a column holds; amounts are kept as decimal texts. */
 export type Value = string | number | null;
 
@@ -8,87 +5,88 @@ export type Value = string | number | null;
 export type Row = Readonly<Record<string, Value>>;
 
 /**
- * Where a keeper keeps what must outlive it. The SQL is what SQLite and PostgreSQL both understand; parameters are `?`. What was run
- * outside a transaction is on the disk when the promise resolves.
+ * What runs SQL that SQLite and PostgreSQL both understand: parameters are `?`, columns TEXT, BIGINT or DOUBLE PRECISION, upserts
+ * `ON CONFLICT`.
  */
-export interface Database {
+export interface Statements {
   /** Runs a statement; resolves to the number of rows that it has changed. */
   run(sql: string, ...values: readonly Value[]): Promise<number>;
   /** The rows of a query. */
   all(sql: string, ...values: readonly Value[]): Promise<Row[]>;
-  /** The rows of a query one by one, for those that are too many to hold. */
+  /** The rows of a query one by one, for those that are too many to hold, as they were when it began. */
   each(sql: string, ...values: readonly Value[]): AsyncIterable<Row>;
-  /** All that `work` runs, or, if it throws, nothing. One at a time. */
-  transaction<T>(work: (database: Database) => Promise<T>): Promise<T>;
+}
+
+/**
+ * Where a keeper keeps what must outlive it. What was run outside a transaction is on the disk when the promise resolves. Whatever
+ * fails for a reason that an operator can mend throws a `DatabaseError`.
+ */
+export interface Database extends Statements {
+  /** SQL of the time by the database's clock [ms since 1970], which is one for all who share it. */
+  readonly now: string;
+  /**
+   * All that `work` runs by the statements that it is given, or, if it throws, nothing. One at a time among all who share the database.
+   * Warning: what `work` calls on the database itself waits for the end of `work`.
+   */
+  transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** A database in one file, or in memory for `:memory:`. */
-export class SqliteDatabase implements Database {
-  readonly #file: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
-  #busy: Promise<unknown> = Promise.resolve();
+/** [ms] How long a statement waits for another process before it fails. */
+export const PATIENCE = 5000;
 
-  constructor(path: string) {
-    this.#file = new DatabaseSync(path);
-    this.#file.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
+/** What keeps a database from working until somebody mends it. The name never contains a password. */
+export abstract class DatabaseError extends Error {
+  readonly database: string;
+
+  constructor(database: string, message: string, cause: unknown) {
+    super(`${database}: ${message}`, { cause });
+    this.name = new.target.name;
+    this.database = database;
   }
+}
 
-  run(sql: string, ...values: readonly Value[]): Promise<number> {
-    return attempt(() => Number(this.#statement(sql).run(...values).changes));
+/** What was to be written was not; what had been written is unharmed. */
+export class DatabaseFull extends DatabaseError {
+  constructor(database: string, cause: unknown) {
+    super(database, "the disk is full, nothing more is kept: make room, then start again", cause);
   }
+}
 
-  all(sql: string, ...values: readonly Value[]): Promise<Row[]> {
-    return attempt(() =>
-      this.#statement(sql)
-        .all(...values)
-        .map(rowOf),
+/** Somebody else has held the database for too long. */
+export class DatabaseLocked extends DatabaseError {
+  constructor(database: string, cause: unknown) {
+    const message = `another process has held it for ${PATIENCE / 1000} s: end what hangs, or what backs it up, and try again`;
+    super(database, message, cause);
+  }
+}
+
+/** What is stored there cannot be read. */
+export class DatabaseCorrupt extends DatabaseError {
+  constructor(database: string, cause: unknown) {
+    super(
+      database,
+      "it is damaged or no database: move it away and restore a backup, or begin with an empty one",
+      cause,
     );
   }
+}
 
-  async *each(sql: string, ...values: readonly Value[]): AsyncIterable<Row> {
-    for (const row of this.#statement(sql).iterate(...values)) yield Promise.resolve(rowOf(row));
-  }
-
-  transaction<T>(work: (database: Database) => Promise<T>): Promise<T> {
-    const turn = this.#busy.then(() => this.#transact(work));
-    this.#busy = turn.catch(() => undefined);
-    return turn;
-  }
-
-  close(): Promise<void> {
-    return attempt(() => {
-      this.#file.close();
-    });
-  }
-
-  async #transact<T>(work: (database: Database) => Promise<T>): Promise<T> {
-    this.#file.exec("BEGIN IMMEDIATE");
-    try {
-      const result = await work(this);
-      this.#file.exec("COMMIT");
-      return result;
-    } catch (error) {
-      this.#file.exec("ROLLBACK");
-      throw error;
-    }
-  }
-
-  #statement(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.#file.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
+/** It cannot be opened, reached or written. */
+export class DatabaseUnreachable extends DatabaseError {
+  constructor(database: string, cause: unknown) {
+    const reason = cause instanceof Error && cause.message !== "" ? cause.message : String(cause);
+    super(database, `cannot be used (${reason}): check that it is there, and that this user may write to it`, cause);
   }
 }
 
-function attempt<T>(work: () => T): Promise<T> {
-  return new Promise((resolve) => {
-    resolve(work()); // what is thrown rejects
-  });
-}
+/** A place that names no kind of database that is known. */
+export class UnknownDatabase extends Error {
+  readonly scheme: string;
 
-function rowOf(row: Record<string, SQLOutputValue>): Row {
-  return row as Row;
+  constructor(scheme: string) {
+    super(`no database is known by "${scheme}": give a file, sqlite:FILE or postgres://USER@HOST/NAME`);
+    this.name = "UnknownDatabase";
+    this.scheme = scheme;
+  }
 }
