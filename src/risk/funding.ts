@@ -4,7 +4,8 @@ import type { MarketState } from "./types.ts";
 
 /** [s] The period that a funding rate refers to. */
 export const PERIOD = 8n * 3600n;
-const RATE_CAP = 500_000_000n; // [1e-12 per 8 h] 0.05 %
+/** [1e-12 per 8 h] 0.05 %: no premium counts with more. */
+export const RATE_CAP = 500_000_000n;
 const MAX_FUNDING = 2n ** 142n; // [ray36] where the index saturates
 const AVERAGING = 3600n; // [s] τ, time constant of the premium's average
 const FULL_WEIGHT = 10n; // a trade of 1 / FULL_WEIGHT of open interest replaces the last premium

@@ -4,7 +4,8 @@ import { collateralOf, marketOf } from "./house.ts";
 import type { CollateralState, HouseState, PriceSnapshot } from "./types.ts";
 
 const MAX_REGIME = 3n; // largest μ
-const DELISTING_RAMP = 14n * 24n * 3600n; // [s] a haircut takes this long to reach 100 %
+/** [s] A haircut takes this long to reach 100 %. */
+export const DELISTING_RAMP = 14n * 24n * 3600n;
 
 /**
  * How a missing price is met. Strict: it is an error. Cautious: positions count at the last good price, collateral at zero. Last

@@ -1,0 +1,146 @@
+import { margins, measure } from "../risk/assess.ts";
+import { PERIOD, RATE_CAP } from "../risk/funding.ts";
+import { PPM, WAD } from "../risk/fixed.ts";
+import { loansOf } from "../risk/lending.ts";
+import type { Snapshot } from "../risk/portfolio.ts";
+import { DELISTING_RAMP } from "../risk/prices.ts";
+import type { AccountState, Exposure, HouseState, RiskParameters } from "../risk/types.ts";
+
+const YEAR = 365 * 24 * 3600; // [s]
+const MAX_STEP = 1 / 3600; // [1/s] μ grows by at most 100 % per hour
+const TIME_SHARE = 1 / 8; // of the surplus: what time may use up before the account is looked at again, prices the rest
+const LONGEST = 24 * 3600; // [s]
+const PRECISION = 1e-9; // of E and the requirement: what double precision and the wei that the engine rounds may hide
+const NEAR = 1e-3; // of the price, beside a stablecoin's threshold
+
+/** Where an account certainly stays on its side of a requirement: as long as every price is between its bounds, and until a time. */
+export interface SafeRegion {
+  readonly bounds: readonly PriceBounds[];
+  /** [s] */
+  readonly until: number;
+}
+
+/** Bounds [wad] on the price of one underlying; none of them belongs to the region. */
+export interface PriceBounds {
+  readonly underlying: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What one underlying does to E − requirement; amounts in wei of USD. */
+interface Leg {
+  readonly exposure: Exposure;
+  readonly delta: number; // E changes by this times the relative change of the price
+  readonly linear: number; // part of the requirement that is proportional to the price
+  readonly charge: number; // the size charge: grows at most with the price's square, falls at least in proportion
+  readonly down: number; // what a fall costs at most, per relative change
+  readonly up: number; // what a small rise costs at most, per relative change
+}
+
+/**
+ * The region around the present prices and time in which an account that satisfies a requirement now goes on satisfying it.
+ *
+ * E and each underlying's part of a requirement are proportional to its price, but for the size charge, so E − requirement is a sum
+ * of functions of one price each. Its surplus is divided: a part for time, in which funding, interest, the volatility regime and
+ * delistings move at their fastest, the rest among the prices, so that the same relative change uses up each part. Computed in double
+ * precision: the region is a little smaller than it could be, never larger.
+ *
+ * @param requirement the one that it satisfies: IM of a healthy account, MM of one in a margin call
+ */
+export function safeRegion(
+  account: AccountState,
+  snapshot: Snapshot,
+  equity: bigint,
+  requirement: "initialMargin" | "maintenanceMargin",
+  house: HouseState,
+): SafeRegion {
+  const legs = snapshot.portfolio.underlyings.map((exposure) => legOf(exposure, requirement, house.risk));
+  const required = legs.reduce((sum, { linear, charge }) => sum + linear + charge, 0);
+  const surplus = Number(equity) - required - PRECISION * (Math.abs(Number(equity)) + required);
+  const now = Number(house.time);
+  if (surplus <= 0) return { bounds: [], until: now };
+  const hurts = legs.reduce((sum, { down, up }) => sum + Math.max(down, up, 0), 0);
+  const forPrices = surplus * (1 - TIME_SHARE);
+  const bounds = legs.flatMap((leg) => {
+    const hurt = Math.max(leg.down, leg.up, 0);
+    const share = hurt === 0 ? forPrices / (legs.length + 1) : (forPrices * hurt) / hurts;
+    return boundsOf(leg, share, requirement, house.risk);
+  });
+  const drift = driftOf(account, snapshot, legs, house);
+  const until = now + Math.min(LONGEST, (surplus * TIME_SHARE) / Math.max(drift, 1));
+  return { bounds, until: Math.min(until, nextDelisting(account, house)) };
+}
+
+function legOf(exposure: Exposure, requirement: "initialMargin" | "maintenanceMargin", risk: RiskParameters): Leg {
+  const m = measure({ base: 0n, underlyings: [exposure] }, risk);
+  const linear = Number(requirement === "initialMargin" ? m.initial : m.maintenance);
+  const charge = Number(margins(m, WAD)[requirement]) - linear;
+  const delta = Number((exposure.net * exposure.price) / WAD + m.equity);
+  return {
+    ...{ exposure, delta, linear, charge },
+    down: delta - linear - charge,
+    up: linear + 2 * charge - delta,
+  };
+}
+
+/** How far one price may move until it has used up `share` of the surplus. */
+function boundsOf(
+  { exposure, charge, down, up }: Leg,
+  share: number,
+  requirement: "initialMargin" | "maintenanceMargin",
+  risk: RiskParameters,
+): PriceBounds[] {
+  const underlying = exposure.id;
+  const price = Number(exposure.price);
+  const fall = down > 0 ? Math.min(1, share / down) : 1;
+  const rise = charge > 0 ? root(charge, up, share) : up > 0 ? share / up : Infinity;
+  const floor = requirement === "initialMargin" ? depegFloor(exposure, risk) : 0;
+  return [{ underlying, low: Math.max(price * (1 - fall), floor), high: price * (1 + rise) }];
+}
+
+/** The positive solution of a·x² + b·x = c. */
+function root(a: number, b: number, c: number): number {
+  const s = Math.sqrt(b * b + 4 * a * c);
+  return b > 0 ? (2 * c) / (b + s) : (s - b) / (2 * a);
+}
+
+/** Below a stablecoin's threshold its initial haircut grows as the price falls: that far nothing was counted on [wad]. */
+function depegFloor({ collaterals, price }: Exposure, { collaterals: risks }: RiskParameters): number {
+  const thresholds = collaterals.map(({ id }) => {
+    const threshold = (risks.get(id)?.depegThreshold ?? 0n) * (WAD / PPM);
+    return threshold === 0n ? 0 : price > threshold ? Number(threshold) : Number(price) * (1 - NEAR);
+  });
+  return Math.max(0, ...thresholds);
+}
+
+/** How fast time alone can lower E − requirement at most [wei of USD per second]. */
+function driftOf(account: AccountState, { portfolio }: Snapshot, legs: readonly Leg[], house: HouseState): number {
+  let drift = 0;
+  for (const { exposure } of legs) {
+    const value = exposure.collaterals.reduce((sum, c) => sum + Number(c.value), 0);
+    const gross = (Number(exposure.gross) * Number(exposure.price)) / 1e18;
+    const shock = Number(house.risk.underlyings.get(exposure.id)?.shock ?? 0n) / 1e6;
+    drift += (gross + value) * shock * MAX_STEP;
+  }
+  for (const [market, { size }] of account.positions) {
+    const state = house.markets.get(market);
+    if (state === undefined) continue;
+    const price = house.prices.get(state.underlying)?.price ?? 0n;
+    const highest = Number(price > state.price ? price : state.price);
+    drift += (Math.abs(Number(size)) * highest * Number(RATE_CAP)) / (1e30 * Number(PERIOD));
+  }
+  for (const { collaterals } of portfolio.underlyings) {
+    for (const { id, value } of collaterals) {
+      if ((house.collaterals.get(id)?.delistingEnd ?? 0n) !== 0n) drift += Number(value) / Number(DELISTING_RAMP);
+    }
+  }
+  const { lowSlope, highSlope } = house.lending.params;
+  const { debt } = loansOf(account, house.lending, house.time);
+  return drift + (Number(debt) * Number(lowSlope + highSlope)) / (1e6 * YEAR);
+}
+
+/** [s] The end of the first delisting among what an account holds: then it counts zero. */
+function nextDelisting(account: AccountState, { collaterals, time }: HouseState): number {
+  const ends = [...account.collaterals.keys()].map((id) => collaterals.get(id)?.delistingEnd ?? 0n);
+  return Math.min(Infinity, ...ends.filter((end) => end > time).map(Number));
+}
