@@ -1,22 +1,26 @@
-import { PGlite } from "@electric-sql/pglite";
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
 
-/** A PostgreSQL server of this process. */
+const SERVER = path.join(import.meta.dirname, "postgresServer.ts");
+
+/** A PostgreSQL server. */
 export interface Postgres {
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Starts PostgreSQL, compiled to WebAssembly, on a free port, or on the given one; it keeps nothing. */
+/** Starts PostgreSQL as a process on a free port, or on the given one; what it keeps ends with it. */
 export async function startPostgres(port = 0): Promise<Postgres> {
-  const db = await PGlite.create();
-  const server = new PGLiteSocketServer({ db, port, maxConnections: 50 });
-  await server.start();
+  const args = ["--import", "tsx", SERVER, String(port)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
   return {
-    url: `postgres://postgres@${server.getServerConn()}/postgres`,
+    url: `postgres://postgres@127.0.0.1:${line.toString().trim()}/postgres`,
     stop: async () => {
-      await server.stop();
-      await db.close();
+      const gone = once(child, "exit");
+      child.kill("SIGKILL");
+      await gone;
     },
   };
 }

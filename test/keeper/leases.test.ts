@@ -1,0 +1,156 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { expect } from "chai";
+
+import type { Database } from "../../src/keeper/database.ts";
+import { Leases } from "../../src/keeper/leases.ts";
+import { openDatabase } from "../../src/keeper/openDatabase.ts";
+import { startPostgres } from "../helpers/postgres.ts";
+import type { Postgres } from "../helpers/postgres.ts";
+
+const CHILD = path.join(import.meta.dirname, "leaseChild.ts");
+const LIFETIME = 500; // [ms]
+const LONG = 60_000; // [ms]
+const KEYS = ["account-1", "account-2", "account-3"];
+const TIMES = 60; // that each process holds a lease
+
+/** A process that contends for leases, and what it has printed so far. */
+interface Contender {
+  readonly process: ChildProcess;
+  readonly lines: () => readonly string[];
+}
+
+function contend(url: string, holder: string, ...settings: readonly (string | number)[]): Contender {
+  const args = ["--import", "tsx", CHILD, url, holder, ...settings.map(String)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let printed = "";
+  child.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
+  return { process: child, lines: () => printed.split("\n").filter((line) => line !== "") };
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(10);
+}
+
+for (const name of ["SQLite", "PostgreSQL"]) {
+  describe(`leases in ${name}`, () => {
+    let folder: string;
+    let url: string;
+    let postgres: Postgres | undefined;
+    let database: Database;
+
+    before(async () => {
+      folder = mkdtempSync(path.join(tmpdir(), "leases-"));
+      if (name === "PostgreSQL") postgres = await startPostgres();
+      url = postgres?.url ?? path.join(folder, "keeper.sqlite");
+      database = await openDatabase(url);
+    });
+    after(async () => {
+      await database.close();
+      await postgres?.stop();
+      rmSync(folder, { recursive: true });
+    });
+
+    const open = (holder: string, lifetime: number) => Leases.open(database, { holder, lifetime });
+
+    async function now(): Promise<number> {
+      const [row] = await database.all(`SELECT ${database.now} AS now`);
+      return Number(row?.now);
+    }
+
+    async function expiryOf(key: string): Promise<number> {
+      const [row] = await database.all("SELECT expires FROM lease WHERE name = ?", key);
+      return Number(row?.expires);
+    }
+
+    it("LIQ-5 one holder has it until it gives it back, and nobody else gives it back", async () => {
+      const [one, two] = [await open("one", LONG), await open("two", LONG)];
+      expect(await one.take("work")).to.equal(true);
+      expect(await two.take("work")).to.equal(false);
+      expect(await two.take("other work")).to.equal(true);
+      expect(await one.take("work")).to.equal(true);
+      await two.release("work");
+      expect(await two.take("work")).to.equal(false);
+      await one.release("work");
+      expect(await two.take("work")).to.equal(true);
+      expect(await one.take("work")).to.equal(false);
+    });
+
+    it("LIQ-5 it ends after its lifetime, unless it is taken again", async () => {
+      const [one, two] = [await open("one", LIFETIME), await open("two", LIFETIME)];
+      await one.take("short");
+      const first = await expiryOf("short");
+      await sleep(LIFETIME / 2);
+      expect(await one.take("short")).to.equal(true);
+      const second = await expiryOf("short");
+      expect(second - first).to.be.within(LIFETIME / 2 - 5, LIFETIME);
+      await until(() => two.take("short"));
+      expect(await now()).to.be.within(second, second + LIFETIME);
+      expect(await one.take("short")).to.equal(false);
+    });
+
+    it("LIQ-5 a jump of a keeper's own clock ends nothing", async () => {
+      const [one, two] = [await open("one", LONG), await open("two", LONG)];
+      await one.take("clock");
+      const honest = Date.now;
+      try {
+        Date.now = () => honest() + 1000 * LONG;
+        expect(await two.take("clock")).to.equal(false);
+        expect(await one.take("clock")).to.equal(true);
+        Date.now = () => 0;
+        expect(await two.take("clock")).to.equal(false);
+      } finally {
+        Date.now = honest;
+      }
+      expect(await expiryOf("clock")).to.be.within(await now(), (await now()) + LONG);
+    });
+
+    for (const count of [2, 5]) {
+      it(`LIQ-5 ${count} processes that contend never hold one at once, and all have their turns`, async function () {
+        this.timeout(60_000);
+        const holders = Array.from({ length: count }, (_, i) =>
+          contend(url, `holder-${i}`, LONG, TIMES, folder, ...KEYS),
+        );
+        const codes = await Promise.all(holders.map((holder) => once(holder.process, "exit")));
+        expect(codes).to.deep.equal(holders.map(() => [0, null]));
+        for (const { lines } of holders) expect(lines()).to.have.length(TIMES);
+      });
+    }
+
+    it("LIQ-5 the work of a killed holder is taken over after its lifetime, not before, by one", async () => {
+      const killed = contend(url, "killed", LIFETIME, 0, folder, "orphan");
+      await until(() => killed.lines().length === 1);
+      killed.process.kill("SIGKILL");
+      await once(killed.process, "exit");
+      const expiry = await expiryOf("orphan");
+      const heirs = await Promise.all(Array.from({ length: 5 }, (_, i) => open(`heir-${i}`, LONG)));
+      const taken: boolean[] = [];
+      await until(async () => {
+        taken.push(...(await Promise.all(heirs.map((heir) => heir.take("orphan")))));
+        return taken.includes(true);
+      });
+      expect(await now()).to.be.within(expiry, expiry + LIFETIME);
+      expect(taken.filter((mine) => mine)).to.have.length(1);
+    });
+
+    it("LIQ-5 a holder that stood still has lost its lease, and is told so", async () => {
+      const stopped = contend(url, "stopped", LIFETIME, 0, folder, "nap");
+      await until(() => stopped.lines().length === 1);
+      stopped.process.kill("SIGSTOP"); // while it sleeps: who stands still in a write holds up a whole SQLite file
+      const other = await open("other", LONG);
+      expect(await other.take("nap")).to.equal(false);
+      await until(() => other.take("nap"));
+      stopped.process.kill("SIGCONT");
+      await until(() => stopped.lines().length === 2);
+      expect(stopped.lines()).to.deep.equal(["held", "lost"]);
+      stopped.process.kill();
+      await once(stopped.process, "exit");
+    });
+  });
+}
