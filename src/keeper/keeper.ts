@@ -1,14 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { ZeroAddress } from "ethers";
 import type { Provider, Signer } from "ethers";
 import type { Logger } from "pino";
 
-import { IClearingHouse__factory } from "../../types/index.ts";
-import type { IClearingHouse } from "../../types/index.ts";
 import { marginRatio, marginState } from "../risk/account.ts";
 import { judge } from "../risk/assess.ts";
-import type { Auction } from "../risk/auction.ts";
 import { RiskError } from "../risk/errors.ts";
 import { min, positive, WAD } from "../risk/fixed.ts";
 import { snapshotOf } from "../risk/portfolio.ts";
@@ -107,7 +103,6 @@ export class Keeper {
   readonly metrics: Metrics;
   readonly #provider: Provider;
   readonly #book: AddressBook;
-  readonly #clearingHouse: IClearingHouse;
   readonly #taker: AccountId;
   readonly #policy: KeeperPolicy;
   readonly #logger: Logger;
@@ -122,7 +117,6 @@ export class Keeper {
     const { provider, signer, addressBook, takerAccount, config, logger, metrics } = options;
     this.#provider = provider;
     this.#book = addressBook;
-    this.#clearingHouse = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, provider);
     this.#taker = takerAccount;
     this.#policy = { ...DEFAULT_POLICY, ...config };
     this.#logger = logger;
@@ -253,7 +247,7 @@ export class Keeper {
       await this.#do({ action: "absorb", account: id, assessment }, absorbCall(this.#book, id));
       return;
     }
-    const candidate = await this.#candidate(assessed);
+    const candidate = this.#candidate(assessed);
     const decision = decide(candidate, this.mirror.house, this.#policy);
     if (decision.action !== "take") return this.#observe(candidate, decision);
     const result = await this.#take(candidate, decision.slice);
@@ -279,23 +273,17 @@ export class Keeper {
     this.#logger.warn({ account: hex(id), deposit: formatWad(deposit), ...closing }, "margin call");
   }
 
-  async #candidate({ id, account, assessment }: Assessed): Promise<Candidate> {
+  #candidate({ id, account, assessment }: Assessed): Candidate {
     const { insuranceFund, accounts } = this.mirror;
     return {
       id,
       account,
       assessment,
-      auction: await this.#auctionOf(id),
+      auction: this.mirror.auctions.get(id),
       takerId: this.#taker,
       taker: accounts.get(this.#taker) ?? NOBODY,
       fund: insuranceFund,
     };
-  }
-
-  async #auctionOf(id: AccountId): Promise<Auction | undefined> {
-    const stored = await this.#clearingHouse.auction(id, { blockTag: this.mirror.head });
-    const { flagger, maintenanceAtFlag, clock, rescueClock, lastCall } = stored; // a Result loses its names when it is spread
-    return flagger === ZeroAddress ? undefined : { flagger, maintenanceAtFlag, clock, rescueClock, lastCall };
   }
 
   /** Takes over a slice; returns what came of it. */

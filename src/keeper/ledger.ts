@@ -1,47 +1,19 @@
-import type { LogDescription } from "ethers";
-
-import type {
-  AuctionClearedEvent,
-  BadDebtRepaidEvent,
-  ClaimedEvent,
-  CollateralSetEvent,
-  CollateralTakenEvent,
-  DeficitAbsorbedEvent,
-  DepositedEvent,
-  FeesSweptEvent,
-  FlaggedEvent,
-  InsuranceFundSetEvent,
-  LiquidatedEvent,
-  LoansChangedEvent,
-  MarginCallEvent,
-  PositionTakenEvent,
-  ReservesSweptEvent,
-  RescuePaidEvent,
-  SettledEvent,
-  TradeEvent,
-  TransferredEvent,
-  TreasurySetEvent,
-  UnsettledLossSeenEvent,
-  WithdrawnEvent,
-} from "../../types/contracts/interfaces/IClearingHouse.ts";
 import { divUp } from "../risk/fixed.ts";
 import type { AccountState, Position } from "../risk/types.ts";
 import { accountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
+import { AccountMap } from "../sdk/accountMap.ts";
+import type { ReadonlyAccountMap } from "../sdk/accountMap.ts";
+import type { Fields, LedgerEvent } from "./decode.ts";
 
-/** An account as the events of the clearinghouse tell it. */
+/** An account as the events of the clearinghouse tell it. It never changes: an event puts another one in its place. */
 export interface LedgerAccount extends AccountState {
-  cash: bigint;
-  lentShares: bigint;
-  debtShares: bigint;
-  readonly positions: Map<number, Position>;
-  readonly collaterals: Map<number, bigint>;
   /** A flag has started an auction that is not over. */
-  flagged: boolean;
+  readonly flagged: boolean;
   /** [s] plus one: observed time for which a loss has waited for cash when it was last seen, 0 = none waits. */
-  cashCallClock: bigint;
+  readonly cashCallClock: bigint;
   /** What cured its last margin call; `undefined` if it was never called. */
-  cure: Cure | undefined;
+  readonly cure: Cure | undefined;
 }
 
 /** The cheapest ways out of a margin call, as `LedgerTypes.Cure`. */
@@ -51,8 +23,61 @@ export interface Cure {
   readonly size: bigint; // [wad] change of size there; zero if closing in no single market cures
 }
 
+/** What events tell of the house as a whole. It never changes either. */
+export interface Totals {
+  readonly insuranceFund: AccountId;
+  readonly treasury: AccountId;
+  /** [wad] unswept trading fees by market */
+  readonly fees: ReadonlyMap<number, bigint>;
+  /** collateral assets by the addresses of their tokens in lower case */
+  readonly collateralOf: ReadonlyMap<string, number>;
+}
+
+/** Names a block. */
+export interface BlockRef {
+  readonly number: number;
+  readonly hash: string;
+}
+
+/** The end of a block, and what stood in the ledger then. */
+export interface LedgerState {
+  readonly block: BlockRef;
+  readonly totals: Totals;
+  readonly accounts: AccountMap<LedgerAccount>;
+}
+
+/** An account before and after a block. */
+export interface Change {
+  readonly before: LedgerAccount | undefined;
+  readonly after: LedgerAccount;
+}
+
+/** What a block has changed. */
+export interface BlockChanges extends BlockRef {
+  readonly accounts: AccountMap<Change>;
+  readonly before: Totals;
+  readonly after: Totals;
+}
+
 const LENDING = 64n; // stands for the lending pool where losses are kept by market
 const FEE_UNIT = 10n ** 9n; // [wad] granularity of fees
+const NO_POSITIONS: ReadonlyMap<number, Position> = new Map(); // one for all accounts: most hold nothing
+const NO_COLLATERALS: ReadonlyMap<number, bigint> = new Map();
+const FLAT: Position = { size: 0n, quote: 0n };
+
+/** An account of which nothing was ever heard. */
+export const EMPTY_ACCOUNT: LedgerAccount = {
+  cash: 0n,
+  lentShares: 0n,
+  debtShares: 0n,
+  positions: NO_POSITIONS,
+  collaterals: NO_COLLATERALS,
+  flagged: false,
+  cashCallClock: 0n,
+  cure: undefined,
+};
+
+const NO_TOTALS: Totals = { insuranceFund: 0n, treasury: 0n, fees: new Map(), collateralOf: new Map() };
 
 /** A balance moved in a token that no event has listed. */
 export class UnlistedToken extends Error {
@@ -65,33 +90,8 @@ export class UnlistedToken extends Error {
   }
 }
 
-interface Events {
-  Deposited: DepositedEvent.OutputObject;
-  Withdrawn: WithdrawnEvent.OutputObject;
-  Transferred: TransferredEvent.OutputObject;
-  Trade: TradeEvent.OutputObject;
-  Settled: SettledEvent.OutputObject;
-  Claimed: ClaimedEvent.OutputObject;
-  LoansChanged: LoansChangedEvent.OutputObject;
-  ReservesSwept: ReservesSweptEvent.OutputObject;
-  FeesSwept: FeesSweptEvent.OutputObject;
-  Flagged: FlaggedEvent.OutputObject;
-  MarginCall: MarginCallEvent.OutputObject;
-  AuctionCleared: AuctionClearedEvent.OutputObject;
-  Liquidated: LiquidatedEvent.OutputObject;
-  PositionTaken: PositionTakenEvent.OutputObject;
-  CollateralTaken: CollateralTakenEvent.OutputObject;
-  RescuePaid: RescuePaidEvent.OutputObject;
-  DeficitAbsorbed: DeficitAbsorbedEvent.OutputObject;
-  BadDebtRepaid: BadDebtRepaidEvent.OutputObject;
-  UnsettledLossSeen: UnsettledLossSeenEvent.OutputObject;
-  CollateralSet: CollateralSetEvent.OutputObject;
-  InsuranceFundSet: InsuranceFundSetEvent.OutputObject;
-  TreasurySet: TreasurySetEvent.OutputObject;
-}
-
-/** What each event of `IClearingHouse` does to balances; the others do nothing to them. */
-const EFFECTS: { readonly [Name in keyof Events]: (ledger: EventLedger, event: Events[Name]) => void } = {
+/** What each event does to balances. */
+const EFFECTS: { readonly [Name in keyof Fields]: (ledger: EventLedger, event: Fields[Name]) => void } = {
   Deposited: (ledger, e) => {
     ledger.addToken(e.account, e.token, e.amount);
   },
@@ -116,33 +116,30 @@ const EFFECTS: { readonly [Name in keyof Events]: (ledger: EventLedger, event: E
     ledger.addPosition(e.account, e.market, 0n, -e.claimed);
   },
   LoansChanged: (ledger, e) => {
-    const account = ledger.open(e.account);
-    account.cash += e.cash;
-    account.lentShares = e.lentShares;
-    account.debtShares = e.debtShares;
+    const cash = ledger.account(e.account).cash + e.cash;
+    ledger.change(e.account, { cash, lentShares: e.lentShares, debtShares: e.debtShares });
   },
   ReservesSwept: (ledger, e) => {
-    ledger.addCash(ledger.insuranceFund, e.amount);
+    ledger.addCash(ledger.totals.insuranceFund, e.amount);
   },
   FeesSwept: (ledger, e) => {
-    ledger.addCash(ledger.insuranceFund, e.toFund);
-    ledger.addCash(ledger.treasury, e.toTreasury);
+    ledger.addCash(ledger.totals.insuranceFund, e.toFund);
+    ledger.addCash(ledger.totals.treasury, e.toTreasury);
     ledger.addFees(e.market, -(e.toFund + e.toTreasury + divUp(e.againstBadDebt, FEE_UNIT) * FEE_UNIT));
   },
   Flagged: (ledger, e) => {
-    ledger.open(e.account).flagged = true;
+    ledger.change(e.account, { flagged: true });
   },
-  MarginCall: (ledger, e) => {
-    const { deposit, market, size } = e.cure;
-    ledger.open(e.account).cure = { deposit, market: Number(market), size };
+  MarginCall: (ledger, { account, cure: { deposit, market, size } }) => {
+    ledger.change(account, { cure: { deposit, market: Number(market), size } });
   },
   AuctionCleared: (ledger, e) => {
-    ledger.open(e.account).flagged = false;
+    ledger.change(e.account, { flagged: false });
   },
   Liquidated: (ledger, e) => {
     ledger.addCash(e.account, e.payment);
     ledger.addCash(e.taker, -(e.payment + e.toFund + e.toFlagger));
-    ledger.addCash(ledger.insuranceFund, e.toFund);
+    ledger.addCash(ledger.totals.insuranceFund, e.toFund);
     if (e.toFlagger !== 0n) ledger.addCash(accountId(e.flagger), e.toFlagger);
   },
   PositionTaken: (ledger, e) => {
@@ -154,83 +151,136 @@ const EFFECTS: { readonly [Name in keyof Events]: (ledger: EventLedger, event: E
     ledger.addCollateral(e.taker, Number(e.collateral), e.amount);
   },
   RescuePaid: (ledger, e) => {
-    ledger.addCash(ledger.insuranceFund, -e.amount);
+    ledger.addCash(ledger.totals.insuranceFund, -e.amount);
     ledger.addCash(e.taker, e.amount);
   },
   DeficitAbsorbed: (ledger, e) => {
-    ledger.addCash(ledger.insuranceFund, -e.fromFund);
+    ledger.addCash(ledger.totals.insuranceFund, -e.fromFund);
     if (e.market !== LENDING) ledger.addPosition(e.account, e.market, 0n, e.part);
   },
   BadDebtRepaid: (ledger, e) => {
-    ledger.addCash(ledger.insuranceFund, -e.amount); // out of income that `Liquidated` credits in full
+    ledger.addCash(ledger.totals.insuranceFund, -e.amount); // out of income that `Liquidated` credits in full
   },
   UnsettledLossSeen: (ledger, e) => {
-    ledger.open(e.account).cashCallClock = e.clock;
+    ledger.change(e.account, { cashCallClock: e.clock });
   },
   CollateralSet: (ledger, e) => {
-    ledger.listToken(e.params.token, Number(e.collateral));
+    const collateralOf = new Map(ledger.totals.collateralOf).set(e.params.token, Number(e.collateral));
+    ledger.changeTotals({ collateralOf });
   },
   InsuranceFundSet: (ledger, e) => {
-    ledger.insuranceFund = accountId(e.insuranceFund);
+    ledger.changeTotals({ insuranceFund: accountId(e.insuranceFund) });
   },
   TreasurySet: (ledger, e) => {
-    ledger.treasury = accountId(e.treasury);
+    ledger.changeTotals({ treasury: accountId(e.treasury) });
   },
 };
 
-/** Every balance of the house, rebuilt from the clearinghouse's events alone. Amounts are [wad]. */
+/**
+ * Every balance of the house, rebuilt from the clearinghouse's events alone, with a journal of what the last blocks have changed, so
+ * that they can be taken back. Amounts are [wad].
+ */
 export class EventLedger {
-  insuranceFund: AccountId = 0n;
-  treasury: AccountId = 0n;
   readonly #cashToken: string;
-  readonly #accounts = new Map<AccountId, LedgerAccount>();
-  readonly #fees = new Map<bigint, bigint>();
-  readonly #collateralOf = new Map<string, number>();
+  readonly #accounts: AccountMap<LedgerAccount>;
+  #totals: Totals;
+  #base: BlockRef | undefined; // where the journal begins
+  #journal: BlockChanges[] = []; // oldest first
+  #changed = new AccountMap<Change>(); // by the block whose events are being applied
 
-  constructor(cashToken: string) {
-    this.#cashToken = cashToken;
+  /** @param state what to begin with, from the deployment if left out; its accounts are the ledger's from now on */
+  constructor(cashToken: string, state?: LedgerState) {
+    this.#cashToken = cashToken.toLowerCase();
+    this.#accounts = state?.accounts ?? new AccountMap();
+    this.#totals = state?.totals ?? NO_TOTALS;
+    this.#base = state?.block;
   }
 
-  get accounts(): ReadonlyMap<AccountId, LedgerAccount> {
+  get accounts(): ReadonlyAccountMap<LedgerAccount> {
     return this.#accounts;
   }
 
-  /** Trading fees [wad] of a market that were not swept yet. */
-  fees(market: number): bigint {
-    return this.#fees.get(BigInt(market)) ?? 0n;
+  get totals(): Totals {
+    return this.#totals;
   }
+
+  /** The last block that was applied. */
+  get head(): BlockRef | undefined {
+    return this.#journal.at(-1) ?? this.#base;
+  }
+
+  account(id: AccountId): LedgerAccount {
+    return this.#accounts.get(id) ?? EMPTY_ACCOUNT;
+  }
+
+  // ---------------------------------------------------------------- blocks
 
   /**
-   * Applies the next event.
-   * @throws UnlistedToken
+   * Applies the events of the next block, or of a row of blocks that is taken back as one.
+   * @throws UnlistedToken; nothing has changed then
    */
-  apply(event: LogDescription): void {
-    if (!Object.hasOwn(EFFECTS, event.name)) return;
-    const effect = EFFECTS[event.name as keyof Events] as (ledger: EventLedger, event: unknown) => void;
-    effect(this, event.args.toObject(true));
+  apply({ number, hash }: BlockRef, events: Iterable<LedgerEvent>): BlockChanges {
+    const before = this.#totals;
+    this.#changed = new AccountMap();
+    try {
+      for (const event of events)
+        (EFFECTS[event.name] as (ledger: EventLedger, event: LedgerEvent) => void)(this, event);
+    } catch (error) {
+      this.#restore(this.#changed, before);
+      throw error;
+    }
+    const changes = { number, hash, accounts: this.#changed, before, after: this.#totals };
+    this.#journal.push(changes);
+    return changes;
   }
 
-  /** The account, from now on kept. */
-  open(id: AccountId): LedgerAccount {
-    const known = this.#accounts.get(id);
-    if (known !== undefined) return known;
-    const account: LedgerAccount = {
-      ...{ cash: 0n, lentShares: 0n, debtShares: 0n, positions: new Map(), collaterals: new Map() },
-      ...{ flagged: false, cashCallClock: 0n, cure: undefined },
-    };
-    this.#accounts.set(id, account);
-    return account;
+  /** Takes the newest block in the journal back. */
+  undo(): BlockChanges | undefined {
+    const changes = this.#journal.pop();
+    if (changes !== undefined) this.#restore(changes.accounts, changes.before);
+    return changes;
+  }
+
+  /** Strikes the blocks up to `number` off the journal, for they will never be taken back. Returns what they have changed. */
+  finalise(number: number): BlockChanges[] {
+    const kept = this.#journal.findIndex((changes) => changes.number > number);
+    const struck = this.#journal.splice(0, kept === -1 ? this.#journal.length : kept);
+    this.#base = struck.at(-1) ?? this.#base;
+    return struck;
+  }
+
+  #restore(accounts: AccountMap<Change>, totals: Totals): void {
+    for (const [id, { before }] of accounts) {
+      if (before === undefined) this.#accounts.delete(id);
+      else this.#accounts.set(id, before);
+    }
+    this.#totals = totals;
+  }
+
+  // ---------------------------------------------------------------- what events change
+
+  change(id: AccountId, fields: Partial<LedgerAccount>): void {
+    const now = this.#accounts.get(id);
+    const after = { ...(now ?? EMPTY_ACCOUNT), ...fields };
+    const known = this.#changed.get(id);
+    this.#changed.set(id, { before: known === undefined ? now : known.before, after });
+    this.#accounts.set(id, after);
+  }
+
+  changeTotals(fields: Partial<Totals>): void {
+    this.#totals = { ...this.#totals, ...fields };
   }
 
   addCash(id: AccountId, amount: bigint): void {
-    this.open(id).cash += amount;
+    this.change(id, { cash: this.account(id).cash + amount });
   }
 
   addCollateral(id: AccountId, collateral: number, amount: bigint): void {
-    const { collaterals } = this.open(id);
+    const { collaterals } = this.account(id);
     const balance = (collaterals.get(collateral) ?? 0n) + amount;
-    if (balance === 0n) collaterals.delete(collateral);
-    else collaterals.set(collateral, balance);
+    this.change(id, {
+      collaterals: withEntry(collaterals, collateral, balance === 0n ? undefined : balance) ?? NO_COLLATERALS,
+    });
   }
 
   addToken(id: AccountId, token: string, amount: bigint): void {
@@ -238,24 +288,29 @@ export class EventLedger {
       this.addCash(id, amount);
       return;
     }
-    const collateral = this.#collateralOf.get(token);
+    const collateral = this.#totals.collateralOf.get(token);
     if (collateral === undefined) throw new UnlistedToken(token);
     this.addCollateral(id, collateral, amount);
   }
 
   addPosition(id: AccountId, market: bigint, size: bigint, quote: bigint): void {
-    const { positions } = this.open(id);
-    const before = positions.get(Number(market)) ?? { size: 0n, quote: 0n };
-    const after = { size: before.size + size, quote: before.quote + quote };
-    if (after.size === 0n && after.quote === 0n) positions.delete(Number(market));
-    else positions.set(Number(market), after);
+    const { positions } = this.account(id);
+    const held = positions.get(Number(market)) ?? FLAT;
+    const after = { size: held.size + size, quote: held.quote + quote };
+    const isGone = after.size === 0n && after.quote === 0n;
+    this.change(id, { positions: withEntry(positions, Number(market), isGone ? undefined : after) ?? NO_POSITIONS });
   }
 
   addFees(market: bigint, amount: bigint): void {
-    this.#fees.set(market, (this.#fees.get(market) ?? 0n) + amount);
+    const { fees } = this.#totals;
+    this.changeTotals({ fees: new Map(fees).set(Number(market), (fees.get(Number(market)) ?? 0n) + amount) });
   }
+}
 
-  listToken(token: string, collateral: number): void {
-    this.#collateralOf.set(token, collateral);
-  }
+/** A copy of a map with another value at a key, or with none there; `undefined` if it would be empty. */
+function withEntry<V>(map: ReadonlyMap<number, V>, key: number, value: V | undefined): Map<number, V> | undefined {
+  const copy = new Map(map);
+  if (value === undefined) copy.delete(key);
+  else copy.set(key, value);
+  return copy.size === 0 ? undefined : copy;
 }

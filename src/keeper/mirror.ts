@@ -1,15 +1,29 @@
-import type { Block, Provider } from "ethers";
+import { isDeepStrictEqual } from "node:util";
+
+import { ZeroAddress } from "ethers";
+import type { Block, Log, Provider } from "ethers";
 
 import { IClearingHouse__factory, PriceOracle__factory, RiskEngine__factory } from "../../types/index.ts";
+import type { Auction } from "../risk/auction.ts";
+import type { LendingState, RiskParameters } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
+import { AccountMap } from "../sdk/accountMap.ts";
+import type { ReadonlyAccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
-import { readHouse } from "../sdk/read.ts";
-import type { ObservedHouse, Readable } from "../sdk/read.ts";
+import { joinHouse, readQuotes, readRisk, readTerms } from "../sdk/read.ts";
+import type { HouseTerms, ObservedHouse, Quotes, Readable } from "../sdk/read.ts";
+import { Checkpoint } from "./checkpoint.ts";
+import type { Database } from "./database.ts";
+import { decode } from "./decode.ts";
 import { EventLedger } from "./ledger.ts";
-import type { LedgerAccount } from "./ledger.ts";
+import type { BlockRef, LedgerAccount, Totals } from "./ledger.ts";
+import { expectReconciled } from "./reconcile.ts";
 
 const BLOCKS_PER_QUERY = 10_000;
+const NEAR = 64; // blocks behind the head from which the house is read too: every node still has its state then
+const TRIES = 8; // for a head that does not change while it is read
+const CONFIRMATIONS = 64;
 
 /** A loss that waits for cash: for how long it was seen waiting [s], plus one, and when it was last seen [s]. */
 export interface WaitingLoss {
@@ -17,17 +31,71 @@ export interface WaitingLoss {
   readonly seen: bigint;
 }
 
-/** The house at one block: every account from events, everything else through views of that block. */
+/** What has changed from one `sync` to the next. */
+export interface Changes {
+  /** Number of the last block. */
+  readonly head: number;
+  /** Blocks that were taken back because the chain has dropped them. */
+  readonly reorganised: number;
+  /** Accounts that may be others now; at first all. */
+  readonly touched: AccountId[];
+  /** Underlyings whose price, last good price or regime is another now, or the rate of a collateral asset that follows them. */
+  readonly pricesChanged: number[];
+  /** Markets, collateral assets, risk parameters or what is lent are others now, time apart. */
+  readonly houseChanged: boolean;
+}
+
+/** What of a house is read only when logs say that it may have changed. */
+interface Parts {
+  readonly terms: HouseTerms;
+  readonly risk: RiskParameters;
+}
+
+/** What the ledger keeps of an auction and of a loss that waits. */
+interface StoredAuction extends Auction {
+  readonly cashCallClock: bigint;
+  readonly cashCallSeen: bigint;
+}
+
+const NO_AUCTION: StoredAuction = {
+  ...{ flagger: ZeroAddress, maintenanceAtFlag: 0n, clock: 0n, rescueClock: 0n, lastCall: 0n },
+  ...{ cashCallClock: 0n, cashCallSeen: 0n },
+};
+
+/** How to follow the chain. */
+export interface MirrorOptions {
+  /** Blocks behind the head that count as final with a node that knows no "finalized" block. */
+  readonly confirmations?: number;
+}
+
+/**
+ * The house at one block: every account from events, everything else through views of that block. What a reorganisation drops is taken
+ * back block by block.
+ *
+ *     const mirror = new Mirror(provider, book);
+ *     await mirror.resume(database); // left out, it begins at the deployment
+ *     const { touched } = await mirror.sync();
+ */
 export class Mirror {
   readonly #provider: Provider;
   readonly #book: AddressBook;
   readonly #contracts: Readable;
+  readonly #confirmations: number;
   #ledger: EventLedger;
-  #head: { number: number; hash: string | null } | undefined;
+  #checkpoint: Checkpoint | undefined;
+  #saved: BlockRef | undefined; // what the checkpoint holds, as far as known
+  #final: { readonly block: BlockRef; readonly totals: Totals } | undefined; // what it can be brought up to
+  #unsaved = new AccountMap<LedgerAccount>(); // as they stood then, those that have changed since
+  #parts: Parts | undefined; // of the house
+  #stale = { terms: true, risk: true }; // parts that may be others by now
   #house: ObservedHouse | undefined;
-  #waiting: ReadonlyMap<AccountId, WaitingLoss> = new Map();
+  #houseBlock: BlockRef | undefined; // what the house is of, if the chain still has it
+  readonly #auctions = new AccountMap<Auction>();
+  readonly #waiting = new AccountMap<WaitingLoss>();
+  #touched = new AccountMap<true>(); // since the last report
+  #news = { reorganised: 0, prices: new Set<number>(), house: false }; // likewise
 
-  constructor(provider: Provider, book: AddressBook) {
+  constructor(provider: Provider, book: AddressBook, { confirmations = CONFIRMATIONS }: MirrorOptions = {}) {
     const { clearingHouse, riskEngine, priceOracle } = book.contracts;
     this.#provider = provider;
     this.#book = book;
@@ -36,20 +104,28 @@ export class Mirror {
       riskEngine: RiskEngine__factory.connect(riskEngine, provider),
       priceOracle: PriceOracle__factory.connect(priceOracle, provider),
     };
+    this.#confirmations = confirmations;
     this.#ledger = new EventLedger(book.cash.token);
   }
 
+  // ---------------------------------------------------------------- what it shows
+
   /** Number of the last block whose events are in, −1 before the first `sync`. */
   get head(): number {
-    return this.#head?.number ?? -1;
+    return this.#ledger.head?.number ?? -1;
   }
 
-  get accounts(): ReadonlyMap<AccountId, LedgerAccount> {
+  /** [s] By how much the clock of this machine is ahead of the block that `house` is of. */
+  get lag(): number {
+    return Date.now() / 1000 - Number(this.house.time);
+  }
+
+  get accounts(): ReadonlyAccountMap<LedgerAccount> {
     return this.#ledger.accounts;
   }
 
   get insuranceFund(): LedgerAccount {
-    return this.#ledger.open(this.#ledger.insuranceFund);
+    return this.#ledger.account(this.#ledger.totals.insuranceFund);
   }
 
   /**
@@ -61,65 +137,176 @@ export class Mirror {
     return this.#house;
   }
 
+  /** The auctions that are on. */
+  get auctions(): ReadonlyAccountMap<Auction> {
+    return this.#auctions;
+  }
+
   /** The accounts whose losses were seen waiting for cash. */
-  get waiting(): ReadonlyMap<AccountId, WaitingLoss> {
+  get waiting(): ReadonlyAccountMap<WaitingLoss> {
     return this.#waiting;
   }
 
   /** Unswept trading fees [wad] of a market. */
   fees(market: number): bigint {
-    return this.#ledger.fees(market);
+    return this.#ledger.totals.fees.get(market) ?? 0n;
+  }
+
+  // ---------------------------------------------------------------- what it does
+
+  /**
+   * Begins with the checkpoint in a database, if the chain still has its block, and has `save` write there.
+   * @throws ForeignCheckpoint
+   */
+  async resume(database: Database): Promise<void> {
+    this.#checkpoint = await Checkpoint.open(database, this.#book);
+    await this.#startOver();
   }
 
   /**
-   * Reads on to the latest block; from the deployment on if this is the first time or a block that was read is gone.
-   * @throws NodeIncomplete
+   * Writes what has become final since the last time.
+   * @returns whether there was anything that no other keeper has written
    */
-  async sync(): Promise<void> {
-    const latest = await this.#block("latest");
-    if (this.#head !== undefined && !(await this.#isCurrent(this.#head))) this.#reset();
-    for (let from = Math.max(this.head + 1, this.#book.deployBlock); from <= latest.number; from += BLOCKS_PER_QUERY) {
-      await this.#read(from, Math.min(from + BLOCKS_PER_QUERY - 1, latest.number));
+  async save(): Promise<boolean> {
+    if (this.#checkpoint === undefined || this.#final === undefined) return false;
+    if (this.#final.block.hash === this.#saved?.hash) return false;
+    const [final, accounts] = [this.#final, this.#unsaved];
+    this.#unsaved = new AccountMap();
+    let saved = false;
+    try {
+      saved = await this.#checkpoint.save({ ...final, accounts }, this.#saved);
+    } finally {
+      if (saved) this.#saved = final.block;
+      else for (const [id, account] of accounts) if (!this.#unsaved.has(id)) this.#unsaved.set(id, account);
     }
-    [this.#house, this.#waiting] = await Promise.all([
-      readHouse(this.#contracts, this.#book, latest),
-      this.#readWaiting(latest.number),
-    ]);
-    this.#head = { number: latest.number, hash: latest.hash };
+    return saved;
   }
 
-  /** Forgets everything: the next `sync` rebuilds it. */
-  #reset(): void {
-    this.#ledger = new EventLedger(this.#book.cash.token);
-    this.#head = undefined;
+  /**
+   * Reads on to the latest block.
+   * @throws NodeIncomplete, or whatever the node throws; the next call goes on from there
+   */
+  async sync(): Promise<Changes> {
+    for (let tries = 0; tries < TRIES; ++tries) {
+      const [latest, finalized] = await Promise.all([this.#block("latest"), this.#finalized()]);
+      if (latest.hash === this.#houseBlock?.hash) return this.#report();
+      await this.#goBack(latest);
+      const final = finalized ?? latest.number - this.#confirmations;
+      if (latest.number - this.head > NEAR) await this.#readRange(latest.number, final);
+      else if (await this.#readHead(latest, final)) return this.#report();
+    }
+    throw new NodeIncomplete("head that stays the same while it is read");
   }
 
-  async #isCurrent(head: { number: number; hash: string | null }): Promise<boolean> {
-    const block = await this.#provider.getBlock(head.number);
-    return block !== null && block.hash === head.hash;
-  }
-
-  async #read(fromBlock: number, toBlock: number): Promise<void> {
+  /**
+   * Compares sums over all accounts with the chain at the head.
+   * @throws MirrorMismatch, with the numbers; NodeIncomplete if the head is gone
+   */
+  async reconcile(): Promise<void> {
     const { clearingHouse } = this.#contracts;
-    const address = this.#book.contracts.clearingHouse;
-    const [logs, last] = await Promise.all([
-      this.#provider.getLogs({ address, fromBlock, toBlock }),
-      this.#block(toBlock),
-    ]);
-    for (const log of logs) {
-      const event = clearingHouse.interface.parseLog(log);
-      if (event !== null) this.#ledger.apply(event);
-    }
-    this.#head = { number: toBlock, hash: last.hash };
+    const { accounts, house, head } = this;
+    await expectReconciled({ accounts, house, head, book: this.#book, clearingHouse, provider: this.#provider });
   }
 
-  async #readWaiting(blockTag: number): Promise<Map<AccountId, WaitingLoss>> {
-    const ids = [...this.accounts].filter(([, { cashCallClock }]) => cashCallClock !== 0n).map(([id]) => id);
-    const read = async (id: AccountId): Promise<[AccountId, WaitingLoss]> => {
-      const { cashCallClock, cashCallSeen } = await this.#contracts.clearingHouse.auction(id, { blockTag });
-      return [id, { clock: cashCallClock, seen: cashCallSeen }];
-    };
-    return new Map(await Promise.all(ids.map(read)));
+  // ---------------------------------------------------------------- the past
+
+  /** Takes back what the chain has dropped. */
+  async #goBack({ number, hash, parentHash }: Block): Promise<void> {
+    const { head } = this.#ledger;
+    if (head === undefined || head.hash === hash || (number === head.number + 1 && parentHash === head.hash)) return;
+    for (
+      let at: BlockRef | undefined = head;
+      at !== undefined && !(await this.#isCurrent(at));
+      at = this.#ledger.head
+    ) {
+      const undone = this.#ledger.undo();
+      if (undone === undefined) await this.#startOver();
+      else this.#touch(undone.accounts);
+    }
+    if (this.#ledger.head === head) return;
+    this.#news.reorganised += head.number - Math.max(this.head, this.#book.deployBlock - 1);
+    this.#forgetHouse();
+  }
+
+  /** Goes back to the checkpoint, or to the deployment if there is none that the chain still knows. */
+  async #startOver(): Promise<void> {
+    const saved = await this.#checkpoint?.load();
+    const state = saved !== undefined && (await this.#isCurrent(saved.block)) ? saved : undefined;
+    this.#touch(this.#ledger.accounts);
+    this.#ledger = new EventLedger(this.#book.cash.token, state);
+    this.#touch(this.#ledger.accounts);
+    this.#saved = state?.block;
+    this.#final = undefined;
+    this.#unsaved = new AccountMap();
+    this.#forgetHouse();
+  }
+
+  #forgetHouse(): void {
+    this.#houseBlock = undefined;
+    this.#stale = { terms: true, risk: true };
+  }
+
+  async #isCurrent({ number, hash }: BlockRef): Promise<boolean> {
+    return (await this.#provider.getBlock(number))?.hash === hash;
+  }
+
+  /** Number of the last block that no reorganisation can drop any more, if the node tells. */
+  async #finalized(): Promise<number | undefined> {
+    try {
+      return (await this.#provider.getBlock("finalized"))?.number;
+    } catch {
+      return undefined; // not every chain has the tag
+    }
+  }
+
+  // ---------------------------------------------------------------- logs
+
+  /** Reads logs up to a block. */
+  async #readRange(last: number, final: number): Promise<void> {
+    const first = Math.max(this.head + 1, this.#book.deployBlock);
+    for (let fromBlock = first; fromBlock <= last; fromBlock += BLOCKS_PER_QUERY) {
+      const toBlock = Math.min(fromBlock + BLOCKS_PER_QUERY - 1, last);
+      const [logs, block] = await Promise.all([this.#logs({ fromBlock, toBlock }), this.#block(toBlock)]);
+      this.#apply(logs, refTo(block));
+      this.#finalise(final);
+    }
+  }
+
+  /** Logs of the clearinghouse and the risk engine, in order. What the oracle's could say is read at every head anyway. */
+  #logs(range: { fromBlock: number; toBlock: number } | { blockHash: string }): Promise<Log[]> {
+    const { clearingHouse, riskEngine } = this.#book.contracts;
+    return this.#provider.getLogs({ ...range, address: [clearingHouse, riskEngine] });
+  }
+
+  /** Applies the logs of some blocks, of which `last` is the last one. */
+  #apply(logs: readonly Log[], last: BlockRef): void {
+    const { clearingHouse, riskEngine } = this.#book.contracts;
+    this.#stale.terms ||= logs.some(({ address }) => address === clearingHouse);
+    this.#stale.risk ||= logs.some(({ address }) => address === riskEngine);
+    const blocks = Map.groupBy(logs, ({ blockHash }) => blockHash);
+    if (!blocks.has(last.hash)) blocks.set(last.hash, []);
+    for (const [hash, told] of blocks) {
+      const events = told.filter(({ address }) => address === clearingHouse).map(decode);
+      const number = told[0]?.blockNumber ?? last.number;
+      const { accounts } = this.#ledger.apply(
+        { number, hash },
+        events.filter((event) => event !== undefined),
+      );
+      this.#touch(accounts);
+    }
+  }
+
+  /** Forgets how to take back what is final. */
+  #finalise(final: number): void {
+    for (const { number, hash, accounts, after } of this.#ledger.finalise(final)) {
+      if (this.#checkpoint === undefined) continue;
+      this.#final = { block: { number, hash }, totals: after };
+      for (const [id, change] of accounts) this.#unsaved.set(id, change.after);
+    }
+  }
+
+  #touch(accounts: ReadonlyAccountMap<unknown>): void {
+    for (const id of accounts.keys()) this.#touched.set(id, true);
   }
 
   async #block(tag: number | "latest"): Promise<Block> {
@@ -127,4 +314,114 @@ export class Mirror {
     if (block === null) throw new NodeIncomplete(`block ${tag}`);
     return block;
   }
+
+  // ---------------------------------------------------------------- the head
+
+  /** Reads what is left up to the latest block and the house there; answers whether that block stood all the while. */
+  async #readHead(latest: Block, final: number): Promise<boolean> {
+    const block = refTo(latest);
+    this.#parts ??= await this.#readParts(block.number); // which collateral assets have rates
+    const [logs, quotes, stands] = await Promise.all([
+      this.#logsUpTo(block),
+      readQuotes(this.#contracts, this.#book, this.#parts.terms.collaterals, block.number),
+      this.#isCurrent(block),
+    ]);
+    if (!stands) return false;
+    if (this.head !== block.number) this.#apply(logs, block);
+    this.#finalise(final);
+    return this.#readRest(latest, quotes);
+  }
+
+  /** The logs that are missing up to a block. Where it is the next one, its hash says which one is meant. */
+  async #logsUpTo({ number, hash }: BlockRef): Promise<Log[]> {
+    if (this.head === number) return [];
+    if (this.head === number - 1) return this.#logs({ blockHash: hash });
+    return this.#logs({ fromBlock: Math.max(this.head + 1, this.#book.deployBlock), toBlock: number });
+  }
+
+  /** Reads what the logs say may have changed besides; answers whether the block stood all the while. */
+  async #readRest(latest: Block, quotes: Quotes): Promise<boolean> {
+    const inAuction = [...this.#touched.keys()].filter((id) => isInAuction(this.#ledger.account(id)));
+    const isSure = !this.#stale.terms && !this.#stale.risk && inAuction.length === 0;
+    const [parts, auctions, stands] = await Promise.all([
+      this.#readParts(latest.number),
+      Promise.all(inAuction.map((id) => this.#readAuction(id, latest.number))),
+      isSure || this.#isCurrent(refTo(latest)),
+    ]);
+    if (!stands) return false;
+    this.#keepAuctions(new AccountMap(auctions));
+    this.#show(latest, parts, quotes);
+    return true;
+  }
+
+  async #readParts(blockTag: number): Promise<Parts> {
+    const known = this.#parts;
+    const [terms, risk] = await Promise.all([
+      this.#stale.terms || !known ? readTerms(this.#contracts, this.#book, blockTag) : known.terms,
+      this.#stale.risk || !known ? readRisk(this.#contracts, this.#book, blockTag) : known.risk,
+    ]);
+    return { terms, risk };
+  }
+
+  async #readAuction(id: AccountId, blockTag: number): Promise<[AccountId, StoredAuction]> {
+    const stored = await this.#contracts.clearingHouse.auction(id, { blockTag });
+    const { flagger, maintenanceAtFlag, clock, rescueClock, lastCall, cashCallClock, cashCallSeen } = stored;
+    return [id, { flagger, maintenanceAtFlag, clock, rescueClock, lastCall, cashCallClock, cashCallSeen }];
+  }
+
+  #keepAuctions(read: ReadonlyAccountMap<StoredAuction>): void {
+    for (const id of this.#touched.keys()) {
+      const { cashCallClock: clock, cashCallSeen: seen, ...auction } = read.get(id) ?? NO_AUCTION;
+      if (auction.flagger === ZeroAddress) this.#auctions.delete(id);
+      else this.#auctions.set(id, auction);
+      if (clock === 0n) this.#waiting.delete(id);
+      else this.#waiting.set(id, { clock, seen });
+    }
+  }
+
+  #show(latest: Block, parts: Parts, quotes: Quotes): void {
+    const house = joinHouse(BigInt(latest.timestamp), parts.terms, parts.risk, quotes);
+    for (const { id } of this.#book.underlyings) {
+      if (this.#house === undefined || !samePrices(id, this.#house, house)) this.#news.prices.add(id);
+    }
+    this.#news.house ||= !isDeepStrictEqual(parts, this.#parts) || !sameLoans(this.#house?.lending, house.lending);
+    [this.#parts, this.#house, this.#houseBlock] = [parts, house, refTo(latest)];
+    this.#stale = { terms: false, risk: false };
+  }
+
+  /** What has changed since the last report. */
+  #report(): Changes {
+    const { reorganised, prices, house } = this.#news;
+    const touched = [...this.#touched.keys()];
+    this.#touched = new AccountMap();
+    this.#news = { reorganised: 0, prices: new Set(), house: false };
+    return { head: this.head, reorganised, touched, pricesChanged: [...prices], houseChanged: house };
+  }
+}
+
+function refTo({ number, hash }: Block): BlockRef {
+  if (hash === null) throw new NodeIncomplete(`hash of block ${number}`);
+  return { number, hash };
+}
+
+function isInAuction({ flagged, cashCallClock }: LedgerAccount): boolean {
+  return flagged || cashCallClock !== 0n;
+}
+
+function samePrices(underlying: number, a: ObservedHouse, b: ObservedHouse): boolean {
+  const pricesIn = ({ prices, lastGood, collaterals }: ObservedHouse) => [
+    prices.get(underlying),
+    lastGood.get(underlying),
+    [...collaterals.values()].map((c) => (c.underlying === underlying ? [c.rate, c.lastGoodRate] : [])),
+  ];
+  return isDeepStrictEqual(pricesIn(a), pricesIn(b));
+}
+
+/** Whether two states of the lending pool differ by interest only. */
+function sameLoans(a: LendingState | undefined, b: LendingState): boolean {
+  const loansIn = ({ lentShares, debtShares, rate, flaggedDeficit, params }: LendingState) => [
+    ...[lentShares, debtShares, rate, flaggedDeficit],
+    params,
+  ];
+  return a !== undefined && isDeepStrictEqual(loansIn(a), loansIn(b));
 }

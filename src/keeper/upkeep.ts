@@ -6,6 +6,7 @@ import { liquidity, loansOf } from "../risk/lending.ts";
 import { available, collateralValue, legs, settleAll, settleLoss, totalLoss } from "../risk/pools.ts";
 import type { AccountState, HouseState, MarketState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
+import type { ReadonlyAccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { cashCallCall, observeCall, observeRateCall, settleCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
@@ -32,7 +33,7 @@ export interface Job {
   readonly gain?: bigint;
 }
 
-type Accounts = ReadonlyMap<AccountId, LedgerAccount>;
+type Accounts = ReadonlyAccountMap<LedgerAccount>;
 
 const ledger = IClearingHouse__factory.createInterface();
 

@@ -1,5 +1,5 @@
 import { LOT } from "../sdk/orders.ts";
-import { AccountMap } from "./accountMap.ts";
+import { AccountMap } from "../sdk/accountMap.ts";
 import {
   CANCELLED,
   crosses,

@@ -12,7 +12,6 @@ import { decodeError } from "../sdk/errors.ts";
 import { limitedTo } from "../sdk/sessionKeys.ts";
 import type { Grant, KeyName } from "../sdk/sessionKeys.ts";
 import { LOT } from "../sdk/orders.ts";
-import { AccountMap } from "./accountMap.ts";
 import { accountKey, CANCELLED, ownerKey } from "./bookOrder.ts";
 import type { Cursor } from "./engine.ts";
 import { SessionKeys } from "./keys.ts";
@@ -110,7 +109,6 @@ export class ChainMirror implements ChainView {
   readonly #mirror: Mirror;
   readonly #lookback: number;
   readonly #maxSlots: number;
-  #accounts: { readonly source: unknown; readonly byId: AccountMap<AccountState> } | undefined;
   #terms = new Map<number, MarketTerms>();
   #fees = new Map<number, bigint>();
   #owners = new Map<string, OwnerState>();
@@ -150,7 +148,7 @@ export class ChainMirror implements ChainView {
   }
 
   account(id: AccountId): AccountState {
-    return this.#accounts?.byId.get(id) ?? EMPTY;
+    return this.#mirror.accounts.get(id) ?? EMPTY;
   }
 
   owner(address: string): OwnerState {
@@ -194,7 +192,6 @@ export class ChainMirror implements ChainView {
     const keys = await this.#readKeys(keysIn(told, block.timestamp), block);
     if (reorganised) this.#forget();
     const news = this.#take(told, keys);
-    this.#indexAccounts();
     this.#head = { block: head, hash: block.hash };
     return { ...news, cursor: this.#head, reorganised };
   }
@@ -361,13 +358,6 @@ export class ChainMirror implements ChainView {
       this.#filled.delete(oldest);
       this.#slotCount -= forgotten.size;
     }
-  }
-
-  /** The mirror keeps accounts in a plain map, which is slow by account id. */
-  #indexAccounts(): void {
-    const source = this.#mirror.accounts;
-    if (this.#accounts?.source === source && this.#accounts.byId.size === source.size) return;
-    this.#accounts = { source, byId: new AccountMap<AccountState>(source) };
   }
 }
 

@@ -13,6 +13,7 @@ import type {
   MarketState,
   Position,
   PriceSnapshot,
+  RiskParameters,
   UnderlyingRisk,
 } from "../risk/types.ts";
 import type { AccountId } from "./accountId.ts";
@@ -38,6 +39,8 @@ const WORD_32 = (1n << 32n) - 1n;
 const WORD_128 = (1n << 128n) - 1n;
 const WAD = 10n ** 18n;
 const FLAG_LOANS = 2n;
+const UNIT_RATE = { rate: WAD, lastGoodRate: WAD };
+const UNKNOWN_RATE = { rate: undefined, lastGoodRate: 0n };
 
 const erc20 = new Interface(["function allowance(address owner, address spender) view returns (uint256)"]);
 
@@ -68,36 +71,108 @@ export async function readAccount({ clearingHouse }: Readable, id: AccountId, bl
   };
 }
 
+/** What of a house changes only with an event of its clearinghouse, as it is stored. */
+export interface HouseTerms {
+  readonly markets: ReadonlyMap<number, MarketState>;
+  readonly collaterals: ReadonlyMap<number, CollateralTerms>;
+}
+
+/** What of a house moves with feeds and with time. */
+export interface Quotes {
+  /** by underlying, those that are usable */
+  readonly prices: ReadonlyMap<number, PriceSnapshot>;
+  /** by underlying, the last usable ones that somebody observed */
+  readonly lastGood: ReadonlyMap<number, PriceSnapshot>;
+  readonly priceObserved: ReadonlyMap<number, bigint>;
+  /** by collateral asset, of those that have one */
+  readonly rates: ReadonlyMap<number, Rate>;
+  /** with interest up to the block */
+  readonly lending: LendingState;
+}
+
+/** What is listed of a collateral asset; names as in `CollateralState`. */
+export interface CollateralTerms extends Omit<CollateralState, "rate" | "lastGoodRate"> {
+  readonly hasRate: boolean;
+}
+
+/** The rate of a collateral asset [wad], `undefined` where it is unusable, and the last good one with its time [s]. */
+interface Rate {
+  readonly rate: bigint | undefined;
+  readonly lastGoodRate: bigint;
+  readonly observed: bigint;
+}
+
 /** Everything outside an account that its assessment depends on, at a block. Unusable prices and rates are left out. */
 export async function readHouse(
   contracts: Readable,
   book: AddressBook,
   block: { number: number; timestamp: number },
 ): Promise<ObservedHouse> {
-  const blockTag = block.number;
-  const [markets, collaterals, underlyings, prices, good, lending] = await Promise.all([
+  const reading = readTerms(contracts, book, block.number);
+  const [terms, risk, quotes] = await Promise.all([
+    reading,
+    readRisk(contracts, book, block.number),
+    reading.then(({ collaterals }) => readQuotes(contracts, book, collaterals, block.number)),
+  ]);
+  return joinHouse(BigInt(block.timestamp), terms, risk, quotes);
+}
+
+/** A house from its parts. */
+export function joinHouse(
+  time: bigint,
+  { markets, collaterals }: HouseTerms,
+  risk: RiskParameters,
+  { prices, lastGood, priceObserved, rates, lending }: Quotes,
+): ObservedHouse {
+  const withRate = ([id, { hasRate, ...terms }]: [number, CollateralTerms]): [number, CollateralState] => {
+    const { rate, lastGoodRate } = hasRate ? (rates.get(id) ?? UNKNOWN_RATE) : UNIT_RATE;
+    return [id, { ...terms, rate, lastGoodRate }];
+  };
+  return {
+    ...{ time, risk, markets, prices, lastGood, lending, priceObserved },
+    collaterals: new Map([...collaterals].map(withRate)),
+    rateObserved: new Map([...rates].map(([id, { observed }]) => [id, observed])),
+  };
+}
+
+/** Markets and collateral assets at a block. */
+export async function readTerms(contracts: Readable, book: AddressBook, blockTag: number): Promise<HouseTerms> {
+  const [markets, collaterals] = await Promise.all([
     entries(book.markets, (id) => readMarket(contracts, id, blockTag)),
     entries(book.collaterals, (id) => readCollateral(contracts, id, blockTag)),
+  ]);
+  return { markets: new Map(markets), collaterals: new Map(collaterals) };
+}
+
+/** What the risk engine keeps, at a block. */
+export async function readRisk(contracts: Readable, book: AddressBook, blockTag: number): Promise<RiskParameters> {
+  const [underlyings, collaterals] = await Promise.all([
     entries(book.underlyings, (id) => readUnderlyingRisk(contracts, id, blockTag)),
+    entries(book.collaterals, (id) => readCollateralRisk(contracts, id, blockTag)),
+  ]);
+  return { underlyings: new Map(underlyings), collaterals: new Map(collaterals) };
+}
+
+/** Prices, rates and the lending pool at a block, all asked for at once. */
+export async function readQuotes(
+  contracts: Readable,
+  book: AddressBook,
+  collaterals: ReadonlyMap<number, CollateralTerms>,
+  blockTag: number,
+): Promise<Quotes> {
+  const rated = book.collaterals.filter(({ id }) => collaterals.get(id)?.hasRate);
+  const [prices, good, rates, lending] = await Promise.all([
     entries(book.underlyings, (id) => readPrice(contracts, id, blockTag)),
     entries(book.underlyings, (id) => contracts.priceOracle.lastGood(id, { blockTag })),
+    entries(rated, (id) => readRate(contracts, id, blockTag)),
     readLending(contracts, blockTag),
   ]);
   return {
-    time: BigInt(block.timestamp),
-    risk: {
-      underlyings: new Map(underlyings),
-      collaterals: new Map(collaterals.map(([id, { risk }]) => [id, risk])),
-    },
-    markets: new Map(markets),
-    collaterals: new Map(collaterals.map(([id, { state }]) => [id, state])),
     prices: new Map(prices.filter((entry): entry is [number, PriceSnapshot] => entry[1] !== undefined)),
     lastGood: new Map(good.filter(([, { time }]) => time !== 0n).map(([id, { snapshot }]) => [id, unpack(snapshot)])),
-    lending,
     priceObserved: new Map(good.map(([id, { time }]) => [id, time])),
-    rateObserved: new Map(
-      collaterals.flatMap(([id, { observed }]) => (observed === undefined ? [] : [[id, observed]])),
-    ),
+    rates: new Map(rates),
+    lending,
   };
 }
 
@@ -146,32 +221,24 @@ export async function readMarket({ clearingHouse }: Readable, id: number, blockT
   };
 }
 
-/** A collateral asset; `observed` [s] is when the last good rate of one that has a rate was observed. */
-async function readCollateral(
-  contracts: Readable,
-  id: number,
-  blockTag: number,
-): Promise<{ state: CollateralState; risk: CollateralRisk; observed: bigint | undefined }> {
-  const { clearingHouse, riskEngine, priceOracle } = contracts;
-  const [{ underlying, decimals, minBalance, delistingEnd, hasRate }, risk] = await Promise.all([
-    clearingHouse.collateral(id, { blockTag }),
-    riskEngine.collateralRisk(id, { blockTag }),
+async function readCollateral({ clearingHouse }: Readable, id: number, blockTag: number): Promise<CollateralTerms> {
+  const c = await clearingHouse.collateral(id, { blockTag });
+  const { minBalance, delistingEnd, hasRate } = c;
+  return { underlying: Number(c.underlying), decimals: Number(c.decimals), minBalance, delistingEnd, hasRate };
+}
+
+async function readRate({ priceOracle }: Readable, id: number, blockTag: number): Promise<Rate> {
+  const [rate, good] = await Promise.all([
+    unlessRefused(priceOracle.latestRate(id, { blockTag })),
+    priceOracle.lastGoodRate(id, { blockTag }),
   ]);
-  const [rate, good] = hasRate
-    ? await Promise.all([
-        unlessRefused(priceOracle.latestRate(id, { blockTag })),
-        priceOracle.lastGoodRate(id, { blockTag }),
-      ])
-    : [WAD, undefined];
-  const { haircut, haircutInitial, tracking, trackingInitial, depegThreshold, depegFactor } = risk;
-  return {
-    state: {
-      ...{ underlying: Number(underlying), decimals: Number(decimals), minBalance, delistingEnd },
-      ...{ rate, lastGoodRate: good?.rate ?? WAD },
-    },
-    risk: { haircut, haircutInitial, tracking, trackingInitial, depegThreshold, depegFactor },
-    observed: good?.time,
-  };
+  return { rate, lastGoodRate: good.rate, observed: good.time };
+}
+
+async function readCollateralRisk({ riskEngine }: Readable, id: number, blockTag: number): Promise<CollateralRisk> {
+  const r = await riskEngine.collateralRisk(id, { blockTag });
+  const { haircut, haircutInitial, tracking, trackingInitial, depegThreshold, depegFactor } = r;
+  return { haircut, haircutInitial, tracking, trackingInitial, depegThreshold, depegFactor };
 }
 
 async function readUnderlyingRisk({ riskEngine }: Readable, id: number, blockTag: number): Promise<UnderlyingRisk> {

@@ -115,9 +115,10 @@ describe("keeper", () => {
     // Between the keeper's look and its transaction the price recovers: the simulation sees it.
     const sync = keeper.mirror.sync.bind(keeper.mirror);
     keeper.mirror.sync = async () => {
-      await sync();
+      const changes = await sync();
       keeper.mirror.sync = sync;
       await house.setPrice(ETH, "2000");
+      return changes;
     };
     const nonce = await house.keeper.getNonce();
     const acts = (await keeper.tick()).filter(({ account }) => account === bob);
@@ -267,7 +268,7 @@ describe("keeper", () => {
     let failures = 2;
     keeper.mirror.sync = async () => {
       if (failures-- > 0) throw new UnusableTaker(0n, "nobody");
-      await sync();
+      return sync();
     };
     const running = keeper.run();
     await house.setPrice(ETH, "1945");

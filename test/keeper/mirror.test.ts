@@ -259,7 +259,7 @@ describe("mirror", () => {
 
       const again = mirrorOf(house); // as after a restart
       await again.sync();
-      expect(again.accounts).to.deep.equal(mirror.accounts);
+      expect(new Map(again.accounts)).to.deep.equal(new Map(mirror.accounts));
       expect(again.house).to.deep.equal(mirror.house);
       for (const name of await happened(house)) missing.delete(name);
     }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 
-import { AccountMap } from "../../src/matcher/accountMap.ts";
+import { AccountMap } from "../../src/sdk/accountMap.ts";
 import { hashCodeOf, Orders } from "../../src/matcher/orders.ts";
 import { faultOf, nextBatch } from "../../src/matcher/settlement.ts";
 import { InvalidMatcherConfig, parseMatcherConfig } from "../../src/matcher/config.ts";
