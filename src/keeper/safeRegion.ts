@@ -11,7 +11,6 @@ const MAX_STEP = 1 / 3600; // [1/s] μ grows by at most 100 % per hour
 const TIME_SHARE = 1 / 8; // of the surplus: what time may use up before the account is looked at again, prices the rest
 const LONGEST = 24 * 3600; // [s]
 const PRECISION = 1e-9; // of E and the requirement: what double precision and the wei that the engine rounds may hide
-const NEAR = 1e-3; // of the price, beside a stablecoin's threshold
 
 /** Where an account certainly stays on its side of a requirement: as long as every price is between its bounds, and until a time. */
 export interface SafeRegion {
@@ -78,7 +77,7 @@ function legOf(exposure: Exposure, requirement: "initialMargin" | "maintenanceMa
   const delta = Number((exposure.net * exposure.price) / WAD + m.equity);
   return {
     ...{ exposure, delta, linear, charge },
-    down: delta - linear - charge,
+    down: delta - linear - charge + (requirement === "initialMargin" ? depegOf(exposure, risk) : 0),
     up: linear + 2 * charge - delta,
   };
 }
@@ -104,13 +103,19 @@ function root(a: number, b: number, c: number): number {
   return b > 0 ? (2 * c) / (b + s) : (s - b) / (2 * a);
 }
 
-/** Below a stablecoin's threshold its initial haircut grows as the price falls: that far nothing was counted on [wad]. */
+/** The highest threshold of a stablecoin below the price [wad]: from there on its initial haircut grows, and on that nothing was counted. */
 function depegFloor({ collaterals, price }: Exposure, { collaterals: risks }: RiskParameters): number {
-  const thresholds = collaterals.map(({ id }) => {
-    const threshold = (risks.get(id)?.depegThreshold ?? 0n) * (WAD / PPM);
-    return threshold === 0n ? 0 : price > threshold ? Number(threshold) : Number(price) * (1 - NEAR);
-  });
-  return Math.max(0, ...thresholds);
+  const thresholds = collaterals.map(({ id }) => (risks.get(id)?.depegThreshold ?? 0n) * (WAD / PPM));
+  return Math.max(0, ...thresholds.filter((threshold) => threshold < price).map(Number));
+}
+
+/** What the initial haircuts of stablecoins at or below their thresholds grow by per relative fall of the price. */
+function depegOf({ collaterals, price }: Exposure, { collaterals: risks }: RiskParameters): number {
+  return collaterals.reduce((sum, { id, value }) => {
+    const { depegThreshold, depegFactor } = risks.get(id) ?? { depegThreshold: 0n, depegFactor: 0n };
+    const grows = depegThreshold * (WAD / PPM) >= price;
+    return grows ? sum + (Number(value) * Number(depegFactor) * Number(price)) / (1e6 * 1e18) : sum;
+  }, 0);
 }
 
 /** How fast time alone can lower E − requirement at most [wei of USD per second]. */
