@@ -65,7 +65,8 @@ export function safeRegion(
     const share = hurt === 0 ? forPrices / (legs.length + 1) : (forPrices * hurt) / hurts;
     return boundsOf(leg, share, requirement, house.risk);
   });
-  const drift = driftOf(account, snapshot, legs, house);
+  const ramp = requirement === "maintenanceMargin" ? rampOf(legs, house.risk) : 0; // IM has met the rise already
+  const drift = ramp + driftOf(account, snapshot, house);
   const until = now + Math.min(LONGEST, (surplus * TIME_SHARE) / Math.max(drift, 1));
   return { bounds, until: Math.min(until, nextDelisting(account, house)) };
 }
@@ -118,15 +119,20 @@ function depegOf({ collaterals, price }: Exposure, { collaterals: risks }: RiskP
   }, 0);
 }
 
-/** How fast time alone can lower E − requirement at most [wei of USD per second]. */
-function driftOf(account: AccountState, { portfolio }: Snapshot, legs: readonly Leg[], house: HouseState): number {
+/** How fast regimes that are rising can raise MM at most [wei of USD per second]. */
+function rampOf(legs: readonly Leg[], { underlyings }: RiskParameters): number {
+  return legs.reduce((sum, { exposure: u }) => {
+    if (u.maintenanceFactor >= u.initialFactor) return sum;
+    const value = u.collaterals.reduce((total, c) => total + Number(c.value), 0);
+    const gross = (Number(u.gross) * Number(u.price)) / 1e18;
+    const shock = Number(underlyings.get(u.id)?.shock ?? 0n) / 1e6;
+    return sum + (gross + value) * shock * MAX_STEP;
+  }, 0);
+}
+
+/** How fast funding, interest and delistings can lower E − requirement at most [wei of USD per second]. */
+function driftOf(account: AccountState, { portfolio }: Snapshot, house: HouseState): number {
   let drift = 0;
-  for (const { exposure } of legs) {
-    const value = exposure.collaterals.reduce((sum, c) => sum + Number(c.value), 0);
-    const gross = (Number(exposure.gross) * Number(exposure.price)) / 1e18;
-    const shock = Number(house.risk.underlyings.get(exposure.id)?.shock ?? 0n) / 1e6;
-    drift += (gross + value) * shock * MAX_STEP;
-  }
   for (const [market, { size }] of account.positions) {
     const state = house.markets.get(market);
     if (state === undefined) continue;

@@ -10,7 +10,8 @@ import { BoundHeap } from "./boundHeap.ts";
 import { safeRegion } from "./safeRegion.ts";
 import type { SafeRegion } from "./safeRegion.ts";
 
-const RECHECK = 60; // [s] between two looks at an account that is not healthy or has no usable price
+const RECHECK = 60; // [s] between two looks at an account without any price that was ever good
+const RECOVERY = 600; // [s] until it is noticed that an account is above IM again, if nothing has touched it
 const SWEEP_CHUNK = 64; // accounts between two looks at the clock
 const SHARES = 10n ** 30n; // whose worth tells whether suppliers have lost
 
@@ -193,7 +194,7 @@ export class Watch {
       if (entry.state === "healthy") return safeRegion(account, snapshot, equity, "initialMargin", house);
       if (entry.state !== "marginCall") return undefined;
       const region = safeRegion(account, snapshot, equity, "maintenanceMargin", house);
-      return { ...region, until: Math.min(region.until, Number(house.time) + RECHECK) };
+      return { ...region, until: Math.min(region.until, Number(house.time) + RECOVERY) };
     } catch (error) {
       if (!(error instanceof RiskError)) throw error;
       entry.assessment = undefined;

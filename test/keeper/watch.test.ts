@@ -224,7 +224,7 @@ describe("watch", () => {
         for (const [id, state] of truth) {
           const seen = watch.get(id)?.state;
           if (isBelow(before.get(id)) !== isBelow(state)) crossings += 1;
-          const late = state === "healthy" && seen === "marginCall" && world.house.time - began < 60n;
+          const late = state === "healthy" && seen === "marginCall" && world.house.time - began < 600n; // a recovery
           if (!late) expect(seen, `account ${id.toString(16)} at step ${step}`).to.equal(state);
         }
         const below = [...truth].filter(([, state]) => isBelow(state)).map(([id]) => id);
