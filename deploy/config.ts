@@ -50,6 +50,7 @@ const address = z
   .transform((text) => getAddress(text));
 
 const usd = decimal(0, 48, 'whole USD such as "50000000"');
+const dollars = decimal(18, 128, 'USD such as "50"');
 const units = decimal(0, 64, 'whole units such as "10000"');
 /** Most that may leave the house net of what comes in, decaying e-fold in 24 hours; "0" for no limit. */
 const outflowCap = units;
@@ -138,6 +139,22 @@ const collateral = z.strictObject({
     .optional(),
 });
 
+/** Chainlink Automation: when which upkeep is due. Final: to change it, deploy under another `--deployment-id`. */
+const automation = z.strictObject({
+  /** Age of a last good price or rate from which it is observed again. */
+  observeInterval: seconds,
+  /** Time from one accrual of funding to the next. */
+  accrueInterval: seconds,
+  /** Fees and reserves worth a sweep. */
+  sweepThreshold: dollars,
+  /** Time from one margin call of an account to the next. */
+  callInterval: seconds,
+  /** PnL worth a settlement. */
+  settleThreshold: dollars,
+  /** Receives what flagging earns. */
+  beneficiary: address,
+});
+
 const network = z
   .strictObject({
     chainId: z.int().positive(),
@@ -158,6 +175,8 @@ const network = z
     underlyings: z.array(underlying).min(1, "list at least one underlying").max(256),
     markets: z.array(market).max(64),
     collaterals: z.array(collateral).max(64),
+    /** Contracts for Chainlink Automation; none if it is left out. */
+    automation: automation.optional(),
   })
   .superRefine((config, context) => {
     const known = new Set(config.underlyings.map((u) => u.name));
@@ -184,6 +203,9 @@ export type NetworkConfig = z.input<typeof network>;
 
 /** What the program uses: the contracts' own units, ids instead of names. */
 export type NetworkParameters = z.output<typeof network>;
+
+/** When automated upkeep is due, as the program uses it. */
+export type AutomationParameters = z.output<typeof automation>;
 
 /** A feed as the program uses it. */
 export type Aggregator = z.output<typeof aggregator>;

@@ -60,9 +60,10 @@ async function readParameters({ network: name, parameters }: Options) {
   return resolveNetwork(module.default);
 }
 
-function summary({ addressBook, file, changes, transactions }: Deployment): string {
+function summary({ addressBook, automation, file, changes, transactions }: Deployment): string {
   const table = new Table({ head: ["what", "address"], style: { head: [], border: [] } });
-  for (const [name, address] of Object.entries(addressBook.contracts)) table.push([name, address]);
+  for (const [name, address] of Object.entries({ ...addressBook.contracts, ...automation }))
+    table.push([name, address]);
   for (const { symbol, token } of [addressBook.cash, ...addressBook.collaterals]) table.push([symbol, token]);
   for (const { name, feed } of addressBook.underlyings) table.push([`${name} / USD feed`, feed]);
   const done = transactions === 0 ? "nothing to do" : `${transactions} transactions`;

@@ -20,6 +20,7 @@ import {
 import { feedsOf } from "./config.ts";
 import type { Aggregator, NetworkParameters } from "./config.ts";
 import { ChainMismatch, CircularLibraries, MocksOnRealNetwork, NoAdmin, NoDeployer } from "./errors.ts";
+import { automationModule } from "./modules/Automation.ts";
 import { localModule } from "./modules/Local.ts";
 import { plimsollModule } from "./modules/Plimsoll.ts";
 import type { LinkedLibrary } from "./modules/Plimsoll.ts";
@@ -44,6 +45,8 @@ export interface DeployOptions {
 
 export interface Deployment {
   addressBook: AddressBook;
+  /** What Chainlink Automation calls, if the parameters ask for it. */
+  automation: { houseUpkeep: string; accountUpkeep: string } | undefined;
   /** File the address book is in, if it was written. */
   file: string | undefined;
   /** Parameters that were changed, by label; empty if all stood as wanted. */
@@ -97,7 +100,13 @@ export async function deployPlimsoll(
 
   const addressBook: AddressBook = { chainId, deployBlock, contracts: deploy.contracts, ...listed };
   if (file !== undefined) await writeAddressBook(file, addressBook);
-  return { addressBook, file, changes, transactions: (await deployer.getNonce()) - nonceBefore };
+  return {
+    addressBook,
+    automation: deploy.automation,
+    file,
+    changes,
+    transactions: (await deployer.getNonce()) - nonceBefore,
+  };
 }
 
 /** The file in which the address book of a chain is looked for. */
@@ -128,23 +137,24 @@ async function deployContracts(
   parameters: NetworkParameters,
   deploymentId: string,
   displayUi: boolean,
-): Promise<{ contracts: Contracts; mocks: Map<string, string> }> {
+): Promise<{ contracts: Contracts; automation: Deployment["automation"]; mocks: Map<string, string> }> {
   const inProcess = connection.networkConfig.type === "edr-simulated";
   const local = LOCAL_CHAINS.includes(parameters.chainId);
   const config = local ? { requiredConfirmations: 1, blockPollingInterval: inProcess ? 1 : 50 } : {};
   const options = { deploymentId, displayUi, config };
 
-  const { cash, sequencer } = parameters;
+  const { cash, sequencer, automation } = parameters;
   const { libraries, direct } = await librariesOf("ClearingHouse");
   const mocked = local ? localModule(parameters) : undefined;
   const house = plimsollModule(libraries, direct, mocked, cash.symbol, sequencer ?? NO_SEQUENCER);
   const { authority, vault, riskEngine, priceOracle, clearingHouse, exchange, insuranceFund, ...others } =
-    await connection.ignition.deploy(house, {
+    await connection.ignition.deploy(automation === undefined ? house : automationModule(house, automation), {
       ...options,
       parameters: "address" in cash.token ? { Plimsoll: { cashToken: cash.token.address } } : {},
     });
   const mocks = new Map<string, string>();
   for (const [name, contract] of Object.entries<Addressable>(others)) mocks.set(name, await contract.getAddress());
+  const [houseUpkeep, accountUpkeep] = [mocks.get("houseUpkeep"), mocks.get("accountUpkeep")];
   return {
     contracts: {
       accessManager: await authority.getAddress(),
@@ -155,6 +165,7 @@ async function deployContracts(
       priceOracle: await priceOracle.getAddress(),
       insuranceFund: await insuranceFund.getAddress(),
     },
+    automation: houseUpkeep && accountUpkeep ? { houseUpkeep, accountUpkeep } : undefined,
     mocks,
   };
 }

@@ -167,4 +167,13 @@ export default {
     //   },
     // },
   ],
+  // Contracts for Chainlink Automation, for upkeep without a bot:
+  // automation: {
+  //   observeInterval: "1h", age of a last good price from which it is observed again
+  //   accrueInterval: "1h", of funding
+  //   sweepThreshold: "100", USD of fees or reserves
+  //   callInterval: "1h", from one margin call of an account to the next
+  //   settleThreshold: "100", USD of PnL
+  //   beneficiary: "0x…", receives what flagging earns
+  // },
 } satisfies NetworkConfig;

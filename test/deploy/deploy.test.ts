@@ -17,6 +17,8 @@ import { InvalidAddressBook } from "../../src/sdk/addressBook.ts";
 import { loadAddressBook } from "../../src/sdk/node.ts";
 import {
   AccessManager__factory,
+  AccountUpkeep__factory,
+  HouseUpkeep__factory,
   IClearingHouse__factory,
   PriceOracle__factory,
   RiskEngine__factory,
@@ -108,6 +110,32 @@ describe("deployment to a running anvil", () => {
     expect((await oracle.regimeOf(0)).referenceVolatility).to.equal(0n);
     const again = await deployPlimsoll(connection, resolveNetwork(changed), options);
     expect(again.changes).to.deep.equal([]);
+  });
+
+  it("FSA-6 adds contracts for Chainlink Automation to a house that is there, once", async () => {
+    const { addressBook, automation: none } = await deployPlimsoll(await connect(), parameters, options);
+    expect(none).to.equal(undefined);
+    const automation = {
+      ...{ observeInterval: "1h", accrueInterval: "2h", sweepThreshold: "100" },
+      ...{ callInterval: "30m", settleThreshold: "10", beneficiary: addressBook.contracts.insuranceFund },
+    };
+    const more = resolveNetwork({ ...local, automation });
+    const added = await deployPlimsoll(await connect(), more, options);
+    expect([added.transactions, added.changes]).to.deep.equal([2, []]);
+    expect(added.addressBook).to.deep.equal(addressBook);
+    const house = HouseUpkeep__factory.connect(added.automation!.houseUpkeep, anvil.provider);
+    const accounts = AccountUpkeep__factory.connect(added.automation!.accountUpkeep, anvil.provider);
+    const { clearingHouse } = addressBook.contracts;
+    expect([await house.clearingHouse(), await accounts.clearingHouse()]).to.deep.equal([clearingHouse, clearingHouse]);
+    expect([await house.observeInterval(), await house.accrueInterval()]).to.deep.equal([3_600n, 7_200n]);
+    expect([await accounts.callInterval(), await accounts.beneficiary()]).to.deep.equal([
+      1_800n,
+      automation.beneficiary,
+    ]);
+    expect(await house.sweepThreshold()).to.equal(100n * 10n ** 18n);
+    expect(await accounts.settleThreshold()).to.equal(10n * 10n ** 18n);
+    const again = await deployPlimsoll(await connect(), more, options);
+    expect([again.transactions, again.automation]).to.deep.equal([0, added.automation]);
   });
 
   it("names the changes that only the admin can make", async () => {
