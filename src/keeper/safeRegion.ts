@@ -71,6 +71,18 @@ export function safeRegion(
   return { bounds, until: Math.min(until, nextDelisting(account, house)) };
 }
 
+/** Bounds between which the prices certainly leave an account below IM, for `deficit` = IM − E [wad], regimes and time aside. */
+export function callBounds({ portfolio }: Snapshot, deficit: bigint, { risk }: HouseState): PriceBounds[] {
+  const legs = portfolio.underlyings.map((exposure) => legOf(exposure, "initialMargin", risk));
+  const helps = legs.reduce((sum, { down, up }) => sum + Math.max(down, up, 0), 0);
+  return legs.map(({ exposure, down, up }) => {
+    const share = (Number(deficit) * Math.max(down, up, 0)) / helps;
+    const price = Number(exposure.price);
+    const [low, high] = [up > 0 ? price * (1 - share / up) : 0, down > 0 ? price * (1 + share / down) : Infinity];
+    return { underlying: exposure.id, low, high };
+  });
+}
+
 function legOf(exposure: Exposure, requirement: "initialMargin" | "maintenanceMargin", risk: RiskParameters): Leg {
   const m = measure({ base: 0n, underlyings: [exposure] }, risk);
   const linear = Number(requirement === "initialMargin" ? m.initial : m.maintenance);

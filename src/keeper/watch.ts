@@ -7,11 +7,11 @@ import type { AccountState, Assessment, HouseState, MarginState, PriceSnapshot }
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import { BoundHeap } from "./boundHeap.ts";
-import { safeRegion } from "./safeRegion.ts";
+import { callBounds, safeRegion } from "./safeRegion.ts";
 import type { SafeRegion } from "./safeRegion.ts";
 
 const RECHECK = 60; // [s] between two looks at an account without any price that was ever good
-const RECOVERY = 600; // [s] until it is noticed that an account is above IM again, if nothing has touched it
+const RECOVERY = 600; // [s] until it is noticed that time alone has brought an account above IM again
 const SWEEP_CHUNK = 64; // accounts between two looks at the clock
 const SHARES = 10n ** 30n; // whose worth tells whether suppliers have lost
 
@@ -107,7 +107,7 @@ export class Watch {
   /**
    * Moves on to a new head.
    * @param touched accounts that are new or have changed since the last head, as they are now
-   * @returns those whose state has changed, and those below MM that were looked at again
+   * @returns those that were looked at: whose state may have changed, and all below MM
    */
   advance(house: HouseState, touched: Iterable<readonly [AccountId, AccountState]>): Watched[] {
     const levels = levelsOf(house);
@@ -130,7 +130,8 @@ export class Watch {
       if (house.prices.has(underlying)) this.#stuck.get(underlying)?.popUpTo(0, take);
     }
     this.#times.popUpTo(Number(house.time), take);
-    return [...hit].filter((entry) => this.#assess(entry, house));
+    for (const entry of hit) this.#assess(entry, house);
+    return [...hit];
   }
 
   /**
@@ -138,19 +139,21 @@ export class Watch {
    * @returns as `advance`
    */
   work(budget: number): Watched[] {
-    const changed: Watched[] = [];
+    const looked: Watched[] = [];
     const end = performance.now() + budget;
     while (this.#sweep !== undefined && this.#house !== undefined) {
       const { concerns, next, left } = this.#sweep;
       const count = Math.min(SWEEP_CHUNK, left, this.#entries.length - next);
       for (const entry of this.#entries.slice(next, next + count)) {
-        if (concerns(entry.account) && this.#assess(entry, this.#house)) changed.push(entry);
+        if (!concerns(entry.account)) continue;
+        this.#assess(entry, this.#house);
+        looked.push(entry);
       }
       const after = { concerns, next: (next + count) % this.#entries.length, left: left - count };
       this.#sweep = after.left === 0 ? undefined : after;
       if (performance.now() >= end) break;
     }
-    return changed;
+    return looked;
   }
 
   #open(id: AccountId): Entry {
@@ -166,18 +169,16 @@ export class Watch {
     return entry;
   }
 
-  /** Looks at an account anew; whether its state has changed or it is below MM. */
-  #assess(entry: Entry, house: HouseState): boolean {
-    const before = entry.state;
+  /** Looks at an account anew. */
+  #assess(entry: Entry, house: HouseState): void {
+    this.#counts[entry.state] -= 1;
     const region = this.#judge(entry, house);
-    this.#counts[before] -= 1;
     this.#counts[entry.state] += 1;
     entry.version += 1;
     const isBelow = entry.state === "liquidatable" || entry.state === "bankrupt";
     if (isBelow) this.#below.set(entry, undefined);
     else this.#below.delete(entry);
     if (region !== undefined) this.#index(entry, region, house);
-    return isBelow || entry.state !== before;
   }
 
   /** Assesses an account and says in which region it stays where it is; `undefined` if always or if it is looked at anyway. */
@@ -194,7 +195,8 @@ export class Watch {
       if (entry.state === "healthy") return safeRegion(account, snapshot, equity, "initialMargin", house);
       if (entry.state !== "marginCall") return undefined;
       const region = safeRegion(account, snapshot, equity, "maintenanceMargin", house);
-      return { ...region, until: Math.min(region.until, Number(house.time) + RECOVERY) };
+      const called = callBounds(snapshot, assessment.initialMargin - equity, house);
+      return { bounds: [...region.bounds, ...called], until: Math.min(region.until, Number(house.time) + RECOVERY) };
     } catch (error) {
       if (!(error instanceof RiskError)) throw error;
       entry.assessment = undefined;
