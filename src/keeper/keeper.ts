@@ -3,14 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Provider, Signer } from "ethers";
 import type { Logger } from "pino";
 
-import { marginRatio, marginState } from "../risk/account.ts";
-import { judge } from "../risk/assess.ts";
-import { RiskError } from "../risk/errors.ts";
+import { marginRatio } from "../risk/account.ts";
 import { min, positive, WAD } from "../risk/fixed.ts";
-import { snapshotOf } from "../risk/portfolio.ts";
 import { saleablePrice } from "../risk/prices.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import { accountParts } from "../sdk/accountId.ts";
+import { AccountMap } from "../sdk/accountMap.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { absorbCall, flagCall, liquidateCall } from "../sdk/calls.ts";
@@ -29,8 +27,11 @@ import { Sender, shortMessage } from "./sender.ts";
 import type { Outcome } from "./sender.ts";
 import { dueUpkeep } from "./upkeep.ts";
 import type { Job } from "./upkeep.ts";
+import { Watch } from "./watch.ts";
 
 const MAX_BACKOFF = 60_000; // [ms]
+const SWEEP_TIME = 5; // [ms] of each pass for what moves many accounts at once
+const UPKEEP_ROUND = 500; // accounts of each pass
 
 /** What a keeper needs. */
 export interface KeeperOptions {
@@ -74,14 +75,6 @@ export class UnusableTaker extends Error {
   }
 }
 
-/** An account with its assessment; `degraded` if something in it counts at a last good price for want of a usable one. */
-interface Assessed {
-  readonly id: AccountId;
-  readonly account: LedgerAccount;
-  readonly assessment: Assessment;
-  readonly degraded: boolean;
-}
-
 const NOBODY: AccountState = {
   cash: 0n,
   lentShares: 0n,
@@ -100,6 +93,7 @@ const NOBODY: AccountState = {
  */
 export class Keeper {
   readonly mirror: Mirror;
+  readonly watch = new Watch();
   readonly metrics: Metrics;
   readonly #provider: Provider;
   readonly #book: AddressBook;
@@ -108,7 +102,10 @@ export class Keeper {
   readonly #logger: Logger;
   readonly #sender: Sender;
   /** Accounts in a margin call that was made. */
-  readonly #called = new Set<AccountId>();
+  readonly #called = new AccountMap<true>();
+  /** Accounts that were looked at and may have to be called, or their auctions ended. */
+  #looked = new AccountMap<true>();
+  #turn: Iterator<[AccountId, LedgerAccount]> | undefined;
   #acts: Act[] = [];
   #gasAssetPrice: bigint | undefined;
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
@@ -136,8 +133,8 @@ export class Keeper {
     const { owner, isolatedMarket } = accountParts(options.takerAccount);
     if (owner !== address || isolatedMarket !== undefined) throw new UnusableTaker(options.takerAccount, address);
     const keeper = new Keeper(options);
-    await keeper.mirror.sync();
-    for (const [id, { cure }] of keeper.mirror.accounts) if (cure !== undefined) keeper.#called.add(id);
+    await keeper.#sync();
+    for (const [id, { cure }] of keeper.mirror.accounts) if (cure !== undefined) keeper.#called.set(id, true);
     return keeper;
   }
 
@@ -148,16 +145,18 @@ export class Keeper {
    */
   async tick(): Promise<readonly Act[]> {
     this.#acts = [];
-    await this.mirror.sync();
-    const assessed = this.#assessAll();
-    for (const { id } of worstFirst(assessed)) await this.#attend(id);
-    for (const each of assessed) if (!each.degraded) await this.#observeAbove(each);
+    await this.#sync();
+    for (const { id } of this.watch.liquidatable) await this.#attend(id);
+    const looked = this.#looked;
+    this.#looked = new AccountMap();
+    for (const id of looked.keys()) await this.#observeAbove(id);
     let changed = false;
-    for (const job of dueUpkeep(this.mirror, this.#book, this.#taker, this.#policy)) {
+    for (const job of dueUpkeep(this.mirror, this.#round(), this.#book, this.#taker, this.#policy)) {
       const result = await this.#maintain(job);
       changed ||= job.action !== "observe" && (result === "done" || result === "lost");
     }
-    if (changed) await this.mirror.sync();
+    if (changed) await this.#sync();
+    for (const [state, count] of Object.entries(this.watch.counts)) this.metrics.accounts.set({ state }, count);
     this.metrics.block.set(this.mirror.head);
     this.metrics.lag.set(Math.max(0, Date.now() / 1000 - Number(this.mirror.house.time)));
     return this.#acts;
@@ -212,42 +211,38 @@ export class Keeper {
 
   // ---------------------------------------------------------------- accounts
 
-  /** Every account that can be assessed. */
-  #assessAll(): Assessed[] {
-    const assessed: Assessed[] = [];
-    const counts = { healthy: 0, marginCall: 0, liquidatable: 0, bankrupt: 0, unpriced: 0 };
-    for (const [id, account] of this.mirror.accounts) {
-      const one = this.#assess(id, account);
-      counts[one === undefined || one.degraded ? "unpriced" : marginState(one.assessment)] += 1;
-      if (one !== undefined) assessed.push(one);
-    }
-    for (const [state, count] of Object.entries(counts)) this.metrics.accounts.set({ state }, count);
-    return assessed;
+  /** Reads the chain up to its head and looks at the accounts that it may have moved. */
+  async #sync(): Promise<void> {
+    const { touched } = await this.mirror.sync();
+    const { accounts, house } = this.mirror;
+    const now = touched.map((id): [AccountId, AccountState] => [id, accounts.get(id) ?? NOBODY]);
+    for (const { id } of this.watch.advance(house, now)) this.#looked.set(id, true);
+    for (const { id } of this.watch.work(SWEEP_TIME)) this.#looked.set(id, true);
   }
 
-  /** E, IM and MM, for want of usable prices at the last good ones moved in the owner's favour; `undefined` without these. */
-  #assess(id: AccountId, account: LedgerAccount): Assessed | undefined {
-    const { house } = this.mirror;
-    try {
-      const s = snapshotOf(account, house, "kindest");
-      return { id, account, assessment: judge(s, house.risk), degraded: s.degraded };
-    } catch (error) {
-      if (error instanceof RiskError) return undefined;
-      throw error;
+  /** The next accounts to do upkeep for, all of them in turn. */
+  #round(): [AccountId, LedgerAccount][] {
+    const round: [AccountId, LedgerAccount][] = [];
+    this.#turn ??= this.mirror.accounts[Symbol.iterator]();
+    while (round.length < UPKEEP_ROUND) {
+      const next = this.#turn.next();
+      if (next.done === true) {
+        this.#turn = undefined;
+        break;
+      }
+      round.push(next.value);
     }
+    return round;
   }
 
   async #attend(id: AccountId): Promise<void> {
-    const account = this.mirror.accounts.get(id);
-    const assessed = account === undefined ? undefined : this.#assess(id, account);
-    if (assessed === undefined) return;
-    const { assessment, degraded } = assessed;
-    if (assessment.equity >= assessment.maintenanceMargin) return;
-    if (!degraded && !hasAssets(assessed.account, this.mirror.house)) {
+    const { account, assessment, degraded } = this.watch.get(id);
+    if (assessment === undefined || assessment.equity >= assessment.maintenanceMargin) return;
+    if (!degraded && !hasAssets(account, this.mirror.house)) {
       await this.#do({ action: "absorb", account: id, assessment }, absorbCall(this.#book, id));
       return;
     }
-    const candidate = this.#candidate(assessed);
+    const candidate = this.#candidate(id, account, assessment);
     const decision = decide(candidate, this.mirror.house, this.#policy);
     if (decision.action !== "take") return this.#observe(candidate, decision);
     const result = await this.#take(candidate, decision.slice);
@@ -256,24 +251,30 @@ export class Keeper {
   }
 
   /** Ends the auction of an account that has recovered, and makes the margin call of one between MM and IM, once per call. */
-  async #observeAbove({ id, account, assessment }: Assessed): Promise<void> {
+  async #observeAbove(id: AccountId): Promise<void> {
+    const { assessment, degraded } = this.watch.get(id);
+    if (assessment === undefined || degraded) return;
     const { equity, initialMargin, maintenanceMargin } = assessment;
     if (equity >= initialMargin) {
       this.#called.delete(id);
-      if (account.flagged) await this.#do({ action: "clear", account: id, assessment }, flagCall(this.#book, id));
+      const isFlagged = this.mirror.auctions.has(id);
+      if (isFlagged) await this.#do({ action: "clear", account: id, assessment }, flagCall(this.#book, id));
       return;
     }
     if (equity < maintenanceMargin || this.#called.has(id) || initialMargin < this.#policy.callThreshold) return;
     const result = await this.#do({ action: "call", account: id, assessment }, flagCall(this.#book, id));
-    if (result !== "done") return;
-    this.#called.add(id);
+    if (result !== "done") {
+      this.#looked.set(id, true);
+      return;
+    }
+    this.#called.set(id, true);
     this.metrics.marginCalls.inc();
     const { deposit, market, size } = this.mirror.accounts.get(id)?.cure ?? { deposit: 0n, market: 0, size: 0n };
     const closing = size === 0n ? {} : { market, size: formatWad(size) };
     this.#logger.warn({ account: hex(id), deposit: formatWad(deposit), ...closing }, "margin call");
   }
 
-  #candidate({ id, account, assessment }: Assessed): Candidate {
+  #candidate(id: AccountId, account: AccountState, assessment: Assessment): Candidate {
     const { insuranceFund, accounts } = this.mirror;
     return {
       id,
@@ -314,7 +315,7 @@ export class Keeper {
   /** Attempts a call, reports it and, if it was mined, reads the chain. */
   async #do(act: Omit<Act, "result">, call: Call): Promise<Outcome["result"]> {
     const result = await this.#attempt(act, call);
-    if (result === "done" || result === "lost") await this.mirror.sync();
+    if (result === "done" || result === "lost") await this.#sync();
     return result;
   }
 
@@ -347,19 +348,6 @@ export class Keeper {
     const level = act.action === "wait" ? "debug" : act.result === "done" ? "info" : "warn";
     this.#logger[level](line(act), act.action);
   }
-}
-
-/** Those below MM, worst ratio first; an account without MM is below zero and comes before all. */
-function worstFirst<T extends { assessment: Assessment }>(assessed: readonly T[]): T[] {
-  const ratio = ({ assessment }: T) => marginRatio(assessment);
-  return assessed
-    .filter(({ assessment: { equity, maintenanceMargin } }) => equity < maintenanceMargin)
-    .sort((a, b) => compare(ratio(a), ratio(b)));
-}
-
-function compare(a: bigint | undefined, b: bigint | undefined): number {
-  if (a === b) return 0;
-  return a === undefined || (b !== undefined && a < b) ? -1 : 1;
 }
 
 function hasAssets({ positions, collaterals }: AccountState, house: HouseState): boolean {

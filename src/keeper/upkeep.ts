@@ -6,7 +6,6 @@ import { liquidity, loansOf } from "../risk/lending.ts";
 import { available, collateralValue, legs, settleAll, settleLoss, totalLoss } from "../risk/pools.ts";
 import type { AccountState, HouseState, MarketState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
-import type { ReadonlyAccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { cashCallCall, observeCall, observeRateCall, settleCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
@@ -33,13 +32,23 @@ export interface Job {
   readonly gain?: bigint;
 }
 
-type Accounts = ReadonlyAccountMap<LedgerAccount>;
+/** An account to settle if that is due. */
+type Entry = readonly [AccountId, LedgerAccount];
 
 const ledger = IClearingHouse__factory.createInterface();
 
-/** The upkeep that is due: observations of prices and rates, funding, settlement, fees, reserves and cash calls. */
-export function dueUpkeep(mirror: Mirror, book: AddressBook, taker: AccountId, policy: KeeperPolicy): Job[] {
-  const { house, accounts } = mirror;
+/**
+ * The upkeep that is due: observations of prices and rates, funding, settlement, fees, reserves and cash calls.
+ * @param accounts whose PnL is to be settled if that is due: some of them at a time
+ */
+export function dueUpkeep(
+  mirror: Mirror,
+  accounts: readonly Entry[],
+  book: AddressBook,
+  taker: AccountId,
+  policy: KeeperPolicy,
+): Job[] {
+  const { house } = mirror;
   const target = book.contracts.clearingHouse;
   const jobs = observations(mirror, book, policy);
   for (const [market, state] of house.markets) {
@@ -79,7 +88,7 @@ function observations({ house }: Mirror, book: AddressBook, policy: KeeperPolicy
 
 /** Losers first: they may be whom the winners are paid from. */
 function settlements(
-  accounts: Accounts,
+  accounts: readonly Entry[],
   house: HouseState,
   book: AddressBook,
   market: number,

@@ -95,8 +95,9 @@ export class Watch {
     return this.#sweep === undefined;
   }
 
-  get(id: AccountId): Watched | undefined {
-    return this.#byId.get(id);
+  /** An account as it was last assessed; one that was never seen is empty. */
+  get(id: AccountId): Watched {
+    return this.#byId.get(id) ?? { id, account: NOBODY, state: "healthy", assessment: undefined, degraded: false };
   }
 
   /** Those below MM as they were last assessed, the worst ratio first. */

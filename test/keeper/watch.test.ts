@@ -221,7 +221,7 @@ describe("watch", () => {
         while (!watch.isSettled) watch.work(10);
         const truth = statesOf(world);
         for (const [id, state] of truth) {
-          const seen = watch.get(id)?.state;
+          const seen = watch.get(id).state;
           if (isBelow(before.get(id)) !== isBelow(state)) crossings += 1;
           const recovered = state === "healthy" && seen === "marginCall"; // time alone may have done so: noticed within ten minutes
           if (!recovered) expect(seen, `account ${id.toString(16)} at step ${step}`).to.equal(state);
@@ -266,19 +266,19 @@ describe("watch", () => {
       ...world.house,
       prices: new Map(world.house.prices).set(underlying, calm(p)),
     });
-    const assessed = watch.get(id)!.assessment;
+    const assessed = watch.get(id).assessment;
     watch.advance(at(price + (line - price) / 3n), []);
-    expect(watch.get(id)!.assessment, "not looked at again").to.equal(assessed);
+    expect(watch.get(id).assessment, "not looked at again").to.equal(assessed);
     expect(watch.advance(at(line), [])).to.have.length(1);
-    expect(watch.get(id)!.state).to.equal("liquidatable");
+    expect(watch.get(id).state).to.equal("liquidatable");
     // Back between MM and IM, and then to where it was: a price that brings it above IM is noticed at once.
     const call = marginCallPrices(rich, world.house, underlying);
     const above = (size > 0n ? call.down : call.up)!;
     watch.advance(at((line + above) / 2n), []);
-    expect(watch.get(id)!.state).to.equal("marginCall");
+    expect(watch.get(id).state).to.equal("marginCall");
     expect(watch.advance(at((line + 3n * above) / 4n), []), "nearer").to.have.length(0);
     watch.advance(at(price), []);
-    expect(watch.get(id)!.state).to.equal("healthy");
+    expect(watch.get(id).state).to.equal("healthy");
   });
 });
 
