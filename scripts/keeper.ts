@@ -1,13 +1,20 @@
 import { Command } from "commander";
 import { JsonRpcProvider, Wallet } from "ethers";
 import pino from "pino";
+import type { Logger } from "pino";
 
 import { InvalidKeeperConfig, KEEPER_SETTINGS, parseKeeperConfig } from "../src/keeper/config.ts";
 import type { KeeperConfig } from "../src/keeper/config.ts";
 import { Keeper } from "../src/keeper/keeper.ts";
-import { createMetrics, serveMetrics } from "../src/keeper/metrics.ts";
+import { createMetrics } from "../src/keeper/metrics.ts";
+import type { Metrics } from "../src/keeper/metrics.ts";
+import { openDatabase } from "../src/keeper/openDatabase.ts";
+import { KeeperServer, serverPolicySchema } from "../src/keeper/server.ts";
 import { accountId } from "../src/sdk/accountId.ts";
+import type { AccountState } from "../src/risk/types.ts";
 import { InvalidAddressBook } from "../src/sdk/addressBook.ts";
+import type { AddressBook } from "../src/sdk/addressBook.ts";
+import { explain } from "../src/sdk/explain.ts";
 import { loadAddressBook } from "../src/sdk/node.ts";
 
 /** Settings from the command line (`--min-profit 5`) before those of the environment (`MIN_PROFIT`); the key from there only. */
@@ -25,6 +32,38 @@ function readConfig(): KeeperConfig {
   return parseKeeperConfig({ ...process.env, ...Object.fromEntries(given) });
 }
 
+async function serve(
+  keeper: Keeper,
+  port: number,
+  metrics: Metrics,
+  addressBook: AddressBook,
+  logger: Logger,
+): Promise<KeeperServer> {
+  const { mirror } = keeper;
+  const server = new KeeperServer({
+    ...{ policy: serverPolicySchema.parse({ port }), metrics, addressBook, logger },
+    database: await openDatabase(":memory:"),
+    status: () => ({
+      lastPass: Number(mirror.house.time) * 1000,
+      headTime: Number(mirror.house.time),
+      unusablePrices: addressBook.underlyings.filter(({ id }) => !mirror.house.prices.has(id)).map(({ name }) => name),
+      unreconciled: undefined,
+      gasRunway: Infinity,
+    }),
+    why: (id) => {
+      const account = mirror.accounts.get(id) ?? NOBODY;
+      const { head: block, house } = mirror;
+      return Promise.resolve(explain({ id, block, account, house, auction: undefined, terms: new Map() }));
+    },
+  });
+  await server.listen();
+  return server;
+}
+
+const NOBODY: AccountState = {
+  ...{ cash: 0n, lentShares: 0n, debtShares: 0n, positions: new Map(), collaterals: new Map() },
+};
+
 async function main(): Promise<void> {
   const config = readConfig();
   const addressBook = loadAddressBook(config.addressBook);
@@ -37,7 +76,7 @@ async function main(): Promise<void> {
   const signer = new Wallet(config.privateKey, provider);
   const takerAccount = accountId(signer.address, config.takerIndex);
   const metrics = createMetrics();
-  const server = config.metricsPort === undefined ? undefined : serveMetrics(metrics, config.metricsPort);
+  let server: KeeperServer | undefined;
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.once(name, () => {
@@ -55,10 +94,12 @@ async function main(): Promise<void> {
       metrics,
     });
     logger.info({ taker: signer.address, block: keeper.mirror.head, accounts: keeper.mirror.accounts.size }, "started");
+    if (config.metricsPort !== undefined)
+      server = await serve(keeper, config.metricsPort, metrics, addressBook, logger);
     await keeper.run(stop.signal);
     logger.info("stopped");
   } finally {
-    server?.close();
+    await server?.close();
     provider.destroy();
   }
 }

@@ -172,6 +172,17 @@ export class NodeUnreachable extends CliError {
   }
 }
 
+/** No keeper answers at the address of --keeper, or something else does. */
+export class KeeperUnreachable extends CliError {
+  readonly exitCode = EXIT.unreachable;
+
+  constructor(url: string) {
+    super(`no keeper answers at ${url}; give --keeper the address that its server listens on, or leave it out`, {
+      url,
+    });
+  }
+}
+
 /** The node has answered, and then no more. */
 export class NodeSilent extends CliError {
   readonly exitCode = EXIT.unreachable;

@@ -15,6 +15,7 @@ import { marketCommands } from "./commands/market.ts";
 import { orderCommands } from "./commands/order.ts";
 import { positionCommands } from "./commands/position.ts";
 import { riskCommands } from "./commands/risk.ts";
+import { whyCommands } from "./commands/why.ts";
 import { EXIT } from "./errors.ts";
 import { describeFailure } from "./failure.ts";
 import { json } from "./output.ts";
@@ -34,7 +35,16 @@ const GROUPS: readonly Group[] = [
     cancelCommands,
     positionCommands,
   ],
-  ...[riskCommands, keyCommands, guardCommands, deadManCommands, marketCommands, adminCommands, intentCommands],
+  ...[
+    riskCommands,
+    whyCommands,
+    keyCommands,
+    guardCommands,
+    deadManCommands,
+    marketCommands,
+    adminCommands,
+    intentCommands,
+  ],
 ];
 
 const HELP_WIDTH = 116; // [columns]

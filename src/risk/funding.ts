@@ -1,4 +1,4 @@
-import { clamp, min, PPM, WAD } from "./fixed.ts";
+import { abs, clamp, max, min, PPM, WAD } from "./fixed.ts";
 import { expWad } from "./expWad.ts";
 import type { MarketState } from "./types.ts";
 
@@ -34,6 +34,11 @@ export function average(from: bigint, to: bigint, elapsed: bigint): bigint {
 /** The funding rate [1e-12 per 8 h] at `time` [s], paid by longs. */
 export function rateOf(market: MarketState, time: bigint): bigint {
   return average(market.premium, market.lastPremium, time - market.time);
+}
+
+/** How much of its cap the funding rate of a market, or what it moves towards, takes up [ppm]; at 1e6 the cap binds. */
+export function capUse(market: MarketState, time: bigint): bigint {
+  return (max(abs(rateOf(market, time)), abs(market.lastPremium)) * PPM) / RATE_CAP;
 }
 
 /** A market brought up to `time` [s]; from then on the funding runs on `price` [wad]. */

@@ -45,6 +45,7 @@ export type { Movable } from "./moves.ts";
 export { PlimsollError } from "./plimsollError.ts";
 export { pnlOf } from "./pools.ts";
 export { gather } from "./portfolio.ts";
+export type { MissingPrices } from "./prices.ts";
 export { standingOf, stressTest } from "./standing.ts";
 export type { PriceBounds, Shocked, Standing } from "./standing.ts";
 export type {

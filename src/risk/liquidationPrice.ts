@@ -1,7 +1,8 @@
-import { assessAccount } from "./account.ts";
+import { judge } from "./assess.ts";
 import { abs, clamp, MAX_PRICE, min, PPM, WAD } from "./fixed.ts";
 import { priceOf } from "./house.ts";
-import { gather } from "./portfolio.ts";
+import { snapshotOf } from "./portfolio.ts";
+import type { MissingPrices } from "./prices.ts";
 import { UnknownUnderlying } from "./errors.ts";
 import type { AccountState, Assessment, HouseState } from "./types.ts";
 
@@ -29,6 +30,7 @@ export interface LiquidationPrices {
  * @param account what it owns and owes
  * @param house prices, markets, parameters and the lending pool
  * @param underlying whose price moves
+ * @param missing how prices that are missing are met; an error unless said otherwise
  * @returns prices [wad] at which it changes sides
  * @throws {@link UnknownMarket} if a market of it is not in `house`
  * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
@@ -42,8 +44,13 @@ export interface LiquidationPrices {
  * console.log((down ?? 0n) / WAD, up); // → 1031n undefined
  * ```
  */
-export function liquidationPrices(account: AccountState, house: HouseState, underlying: number): LiquidationPrices {
-  return crossings(account, house, underlying, "maintenanceMargin");
+export function liquidationPrices(
+  account: AccountState,
+  house: HouseState,
+  underlying: number,
+  missing: MissingPrices = "strict",
+): LiquidationPrices {
+  return crossings(account, house, underlying, "maintenanceMargin", missing);
 }
 
 /**
@@ -53,6 +60,7 @@ export function liquidationPrices(account: AccountState, house: HouseState, unde
  * @param account what it owns and owes
  * @param house prices, markets, parameters and the lending pool
  * @param underlying whose price moves
+ * @param missing how prices that are missing are met; an error unless said otherwise
  * @returns prices [wad] at which it changes sides
  * @throws {@link UnknownMarket} if a market of it is not in `house`
  * @throws {@link UnknownUnderlying} if an underlying has no risk parameters
@@ -66,8 +74,13 @@ export function liquidationPrices(account: AccountState, house: HouseState, unde
  * console.log((down ?? 0n) / WAD, up); // → 1053n undefined
  * ```
  */
-export function marginCallPrices(account: AccountState, house: HouseState, underlying: number): LiquidationPrices {
-  return crossings(account, house, underlying, "initialMargin");
+export function marginCallPrices(
+  account: AccountState,
+  house: HouseState,
+  underlying: number,
+  missing: MissingPrices = "strict",
+): LiquidationPrices {
+  return crossings(account, house, underlying, "initialMargin", missing);
 }
 
 function crossings(
@@ -75,11 +88,12 @@ function crossings(
   house: HouseState,
   underlying: number,
   requirement: Requirement,
+  missing: MissingPrices,
 ): LiquidationPrices {
   const present = priceOf(house, underlying).price;
-  const surplus = (price: bigint): bigint => surplusAt(account, house, underlying, price, requirement);
+  const surplus = (price: bigint): bigint => surplusAt(account, house, underlying, price, requirement, missing);
   const safe = surplus(present) >= 0n;
-  const kink = priceAtDepth(account, house, underlying);
+  const kink = priceAtDepth(account, house, underlying, missing);
   const knots = safe ? [1n, kink, MAX_PRICE] : [1n, peak(surplus, kink), kink, MAX_PRICE];
   const below = knots.filter((knot) => knot < present).reverse();
   const above = knots.filter((knot) => knot > present);
@@ -100,17 +114,19 @@ function surplusAt(
   underlying: number,
   price: bigint,
   requirement: Requirement,
+  missing: MissingPrices,
 ): bigint {
   const prices = new Map(house.prices).set(underlying, { ...priceOf(house, underlying), price });
-  const assessment = assessAccount(account, { ...house, prices });
+  const assessment = judge(snapshotOf(account, { ...house, prices }, missing), house.risk);
   return assessment.equity - assessment[requirement];
 }
 
 /** The price [wad] at which |x|·P reaches the depth; the highest price if it does not. */
-function priceAtDepth(account: AccountState, house: HouseState, underlying: number): bigint {
+function priceAtDepth(account: AccountState, house: HouseState, underlying: number, missing: MissingPrices): bigint {
   const risk = house.risk.underlyings.get(underlying);
   if (risk === undefined) throw new UnknownUnderlying(underlying);
-  const held = gather(account, house).underlyings.find((u) => u.id === underlying);
+  const { portfolio } = snapshotOf(account, house, missing);
+  const held = portfolio.underlyings.find((u) => u.id === underlying);
   if (held === undefined) return MAX_PRICE;
   const value = held.collaterals.reduce((sum, c) => sum + c.value, 0n);
   const exposure = abs(value + (held.net * held.price) / WAD);

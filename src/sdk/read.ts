@@ -1,9 +1,11 @@
-import { Interface } from "ethers";
+import { Interface, ZeroAddress } from "ethers";
 import type { Provider } from "ethers";
 
 import type { IClearingHouse } from "../../types/contracts/interfaces/IClearingHouse.ts";
 import type { IPriceOracle } from "../../types/contracts/interfaces/IPriceOracle.ts";
 import type { IRiskEngine } from "../../types/contracts/interfaces/IRiskEngine.ts";
+import type { Auction } from "../risk/auction.ts";
+import type { MarketTerms } from "../risk/cure.ts";
 import type {
   AccountState,
   CollateralRisk,
@@ -69,6 +71,29 @@ export async function readAccount({ clearingHouse }: Readable, id: AccountId, bl
     positions: new Map(positions),
     collaterals: new Map(balances),
   };
+}
+
+/** The auction of an account as it is stored, `undefined` if it is not flagged. */
+export async function readAuction(
+  { clearingHouse }: Readable,
+  id: AccountId,
+  blockTag: number,
+): Promise<Auction | undefined> {
+  const { flagger, maintenanceAtFlag, clock, rescueClock, lastCall } = await clearingHouse.auction(id, { blockTag });
+  return flagger === ZeroAddress ? undefined : { flagger, maintenanceAtFlag, clock, rescueClock, lastCall };
+}
+
+/** What closing costs in each market of the book. */
+export async function readMarketTerms(
+  { clearingHouse }: Readable,
+  { markets }: AddressBook,
+  blockTag: number,
+): Promise<Map<number, MarketTerms>> {
+  const read = async (id: number): Promise<MarketTerms> => {
+    const [{ takerFee, minFill }] = await clearingHouse.market(id, { blockTag });
+    return { takerFee, minFill };
+  };
+  return new Map(await entries(markets, read));
 }
 
 /** What of a house changes only with an event of its clearinghouse, as it is stored. */

@@ -1,0 +1,155 @@
+import type { AddressInfo } from "node:net";
+
+import Fastify from "fastify";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { z } from "zod";
+
+import { RiskError } from "../risk/errors.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
+import { explanationJson } from "../sdk/explain.ts";
+import type { Explanation } from "../sdk/explain.ts";
+import type { Database } from "./database.ts";
+import type { Metrics } from "./metrics.ts";
+import { shortMessage } from "./sender.ts";
+
+const REQUEST_TIMEOUT = 10_000; // [ms]
+
+/** Where the server listens, and what a keeper needs to be ready. */
+export const serverPolicySchema = z.object({
+  host: z.string().min(1).default("127.0.0.1"),
+  /** 0 = any that is free */
+  port: z.int().min(0).max(65_535),
+  /** [s] of the newest block */
+  maxHeadAge: z.number().positive().default(60),
+  /** [s] for which the signer's balance must last */
+  minGasRunway: z.number().positive().default(86_400),
+});
+
+export type ServerPolicy = z.infer<typeof serverPolicySchema>;
+
+/** How a keeper stands. */
+export interface KeeperStatus {
+  /** [ms] when its last pass ended; `undefined` before the first */
+  readonly lastPass: number | undefined;
+  /** [s] time of the newest block that it knows */
+  readonly headTime: number | undefined;
+  /** names of the underlyings without a usable price */
+  readonly unusablePrices: readonly string[];
+  /** where the mirror and the chain differ; `undefined` if they agree */
+  readonly unreconciled: string | undefined;
+  /** [s] */
+  readonly gasRunway: number;
+}
+
+export interface KeeperServerOptions {
+  readonly policy: ServerPolicy;
+  readonly metrics: Metrics;
+  readonly database: Database;
+  readonly addressBook: AddressBook;
+  readonly logger: Logger;
+  readonly status: () => KeeperStatus;
+  /** Explains an account, with the last decision on it. May throw a RiskError. */
+  readonly why: (id: AccountId) => Promise<Explanation>;
+}
+
+/** `/metrics`, `/health`, `/ready` and `/why/<account>` of a running keeper. */
+export class KeeperServer {
+  readonly #options: KeeperServerOptions;
+  readonly #http: FastifyInstance;
+
+  constructor(options: KeeperServerOptions) {
+    this.#options = options;
+    this.#http = Fastify({ requestTimeout: REQUEST_TIMEOUT, forceCloseConnections: true, logger: false });
+    this.#route();
+  }
+
+  /** Listens; returns the port. */
+  async listen(): Promise<number> {
+    const { host, port } = this.#options.policy;
+    await this.#http.listen({ host, port });
+    return (this.#http.server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close();
+  }
+
+  #route(): void {
+    const { metrics, status } = this.#options;
+    this.#http.get("/metrics", async (_request, reply) => {
+      await this.#reasons(); // sets the metric of readiness
+      return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+    });
+    this.#http.get("/health", () => {
+      const { lastPass } = status();
+      return { alive: true, lastPass: lastPass === undefined ? null : new Date(lastPass).toISOString() };
+    });
+    this.#http.get("/ready", async (_request, reply) => {
+      const reasons = await this.#reasons();
+      return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons });
+    });
+    this.#http.get<{ Params: { account: string } }>("/why/:account", async ({ params }, reply) => {
+      const id = parseId(params.account);
+      if (id === undefined) {
+        return reply.code(400).send({ error: "give an account's full id: 0x and up to 64 hexadecimal digits" });
+      }
+      try {
+        return explanationJson(await this.#options.why(id), this.#options.addressBook);
+      } catch (error) {
+        if (error instanceof RiskError) return reply.code(409).send({ error: error.message });
+        throw error;
+      }
+    });
+    this.#http.setErrorHandler((error, request, reply) => {
+      this.#options.logger.error({ url: request.url, reason: shortMessage(error) }, "request failed");
+      return reply.code(500).send({ error: "see the keeper's log" });
+    });
+  }
+
+  async #reasons(): Promise<string[]> {
+    const { status, policy, database, metrics } = this.#options;
+    const reasons = notReady(status(), policy, Date.now());
+    if (!(await isWritable(database))) reasons.push("the database cannot be written: look at its disk and connection");
+    metrics.ready.set(reasons.length === 0 ? 1 : 0);
+    return reasons;
+  }
+}
+
+/** What keeps a keeper from acting at `now` [ms], and what to do about it. */
+export function notReady(status: KeeperStatus, policy: ServerPolicy, now: number): string[] {
+  const { lastPass, headTime, unusablePrices, unreconciled, gasRunway } = status;
+  const reasons: string[] = [];
+  const age = headTime === undefined ? Infinity : now / 1000 - headTime;
+  if (lastPass === undefined) reasons.push("no pass has ended yet: wait for the mirror");
+  if (age > policy.maxHeadAge) {
+    const old = headTime === undefined ? "no block is known" : `the newest block is ${Math.round(age)} s old`;
+    reasons.push(`${old}, at most ${policy.maxHeadAge} s are allowed: look at the node`);
+  }
+  if (unusablePrices.length !== 0) reasons.push(`no usable price of ${unusablePrices.join(", ")}: look at the feeds`);
+  if (unreconciled !== undefined) reasons.push(`the mirror differs from the chain (${unreconciled}): run the audit`);
+  if (gasRunway < policy.minGasRunway) {
+    const hours = (seconds: number) => (seconds / 3600).toFixed(1);
+    const needed = hours(policy.minGasRunway);
+    reasons.push(`the signer's gas lasts ${hours(gasRunway)} h, ${needed} h are wanted: send it more`);
+  }
+  return reasons;
+}
+
+/** Whether a row can be written and is on the disk. */
+async function isWritable(database: Database): Promise<boolean> {
+  try {
+    await database.run("CREATE TABLE IF NOT EXISTS probe (id BIGINT PRIMARY KEY, time BIGINT NOT NULL)");
+    await database.run(WRITE_PROBE, Date.now());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const WRITE_PROBE = "INSERT INTO probe (id, time) VALUES (0, ?) ON CONFLICT (id) DO UPDATE SET time = excluded.time";
+
+function parseId(text: string): AccountId | undefined {
+  return /^0x[0-9a-fA-F]{1,64}$/.test(text) ? BigInt(text) : undefined;
+}
