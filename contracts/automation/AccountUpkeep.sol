@@ -8,7 +8,7 @@ import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {Auctions} from "../libraries/Auctions.sol";
 import {Fixed} from "../libraries/Fixed.sol";
 import {AccountId, AccountIds} from "../types/AccountId.sol";
-import {Account, Assessment, Auction, FLAG_LOANS, Loans} from "../types/LedgerTypes.sol";
+import {Account, Assessment, Auction, FLAG_LOANS, Loans, WAD} from "../types/LedgerTypes.sol";
 import {AccountUpkeepSettings, IAccountUpkeep} from "./IAccountUpkeep.sol";
 import {JobUpkeep} from "./JobUpkeep.sol";
 
@@ -17,7 +17,7 @@ import {JobUpkeep} from "./JobUpkeep.sol";
 contract AccountUpkeep is IAccountUpkeep, JobUpkeep {
     using EnumerableSet for EnumerableSet.UintSet;
 
-    uint256 private constant STIPEND = 3_000_000; // [gas] an account of 16 markets and 8 collaterals included
+    uint256 private constant STIPEND = 4_000_000; // [gas] an account of 16 markets and 4 collaterals takes 3 million
     uint256 private constant MAX_PAGE = 50;
     uint256 private constant LOOK_INTERVAL = 50 minutes; // between two looks at a loss that waits for cash
 
@@ -121,20 +121,21 @@ contract AccountUpkeep is IAccountUpkeep, JobUpkeep {
             if (!_isFlagDue(id, x, a)) return false;
         } catch {
             // Something of it has no price, and the flag itself finds out whether it is below MM even so.
-            if (!_isClockDue(x)) return false;
+            if (!_isClockDue(x, x.rescueClock != 0)) return false;
         }
         return _flag(id);
     }
 
     function _isFlagDue(AccountId id, Auction memory x, Assessment memory a) private view returns (bool) {
         if (a.equity >= int256(a.initialMargin)) return x.flagger != address(0);
-        if (a.equity < int256(a.maintenanceMargin)) return _isClockDue(x);
-        return block.timestamp - calledAt[id] >= callInterval;
+        if (a.equity >= int256(a.maintenanceMargin)) return block.timestamp - calledAt[id] >= callInterval;
+        return _isClockDue(x, a.equity <= int256((Auctions.MAX_DISCOUNT * a.maintenanceMargin) / WAD));
     }
 
-    /// @dev For an account below MM. A clock counts at most `MAX_STEP` from one flag to the next; the rescue's is one ahead.
-    function _isClockDue(Auction memory x) private view returns (bool) {
-        bool runs = x.clock < Auctions.RAMP || (x.rescueClock != 0 && x.rescueClock <= Auctions.RAMP);
+    /// @dev For an account below MM; `sunk`: E ≤ d·MM at the largest d. A clock counts at most `MAX_STEP` from one flag to the next; that of the
+    /// rescue is one ahead.
+    function _isClockDue(Auction memory x, bool sunk) private view returns (bool) {
+        bool runs = x.clock < Auctions.RAMP || (sunk && x.rescueClock <= Auctions.RAMP);
         return x.flagger == address(0) || block.timestamp - x.lastCall >= (runs ? Auctions.MAX_STEP : callInterval);
     }
 

@@ -7,11 +7,11 @@ import {IJobUpkeep} from "./IJobUpkeep.sol";
 /// @notice What both upkeeps share: see `IJobUpkeep`.
 abstract contract JobUpkeep is IJobUpkeep {
     uint256 private constant MAX_JOBS = 10; // of one call
-    uint256 private constant OVERHEAD = 50_000; // [gas] of a job besides its stipend, and of the end of a call
+    uint256 private constant MIN_GAS = 1_000_000; // to begin a job: the 64th that it cannot burn is enough to end the call
 
     /// @inheritdoc IJobUpkeep
     IClearingHouse public immutable clearingHouse;
-    uint256 private immutable _stipend; // [gas] of one job
+    uint256 private immutable _stipend; // [gas] most that one job can burn
 
     constructor(IClearingHouse clearingHouse_, uint256 stipend) {
         if (address(clearingHouse_).code.length == 0) revert NoHouse(address(clearingHouse_));
@@ -49,8 +49,7 @@ abstract contract JobUpkeep is IJobUpkeep {
     function _run(uint256[] memory jobs, uint256 first) private returns (uint256[] memory done) {
         done = new uint256[](MAX_JOBS);
         uint256 count = 0;
-        uint256 required = (_stipend * 64) / 63 + OVERHEAD;
-        for (uint256 i = 0; i < jobs.length && count < MAX_JOBS && gasleft() >= required; ++i) {
+        for (uint256 i = 0; i < jobs.length && count < MAX_JOBS && gasleft() >= MIN_GAS; ++i) {
             uint256 job = jobs[(first + i) % jobs.length];
             try this.perform{gas: _stipend}(job) {
                 done[count] = job;

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { AbiCoder, keccak256, toUtf8Bytes, ZeroAddress, ZeroHash } from "ethers";
+import { AbiCoder, toBeHex, ZeroAddress, ZeroHash } from "ethers";
 import type { TransactionReceipt } from "ethers";
 
 import { accountId } from "../../src/sdk/accountId.ts";
@@ -86,6 +86,24 @@ async function burnBtc(h: Fixture): Promise<void> {
   const { heartbeat, minPrice, maxPrice } = await h.priceOracle.feedOf(BTC);
   await h.priceOracle.setFeed(BTC, { aggregator: feed, heartbeat, decimals: 8, minPrice, maxPrice });
   await feed.burn();
+}
+
+/** Lists `count` markets with underlyings of their own, at 2,000, behind Chainlink's proxy, from id 3 on. */
+async function listMarkets(h: Fixture, count: number) {
+  const [risk, market] = [await underlyingParams(h, ETH), await marketParams(h, ETH)];
+  const { heartbeat, minPrice, maxPrice } = await h.priceOracle.feedOf(ETH);
+  const { referenceVolatility, averaging, maxFactor, maxStep } = await h.priceOracle.regimeOf(ETH);
+  const feeds = [];
+  for (let id = 3; id < 3 + count; ++id) {
+    const feed = await new MockV3Aggregator__factory(h.deployer).deploy(8, 2_000n * 10n ** 8n);
+    const aggregator = await new EACAggregatorProxy__factory(h.deployer).deploy(feed, ZeroAddress);
+    await h.priceOracle.setFeed(id, { aggregator, heartbeat, decimals: 8, minPrice, maxPrice });
+    await h.priceOracle.setRegime(id, { referenceVolatility, averaging, maxFactor, maxStep });
+    await h.riskEngine.setUnderlyingRisk(id, risk);
+    await h.clearingHouse.setMarket(id, { ...market, underlying: id });
+    feeds.push(feed);
+  }
+  return feeds;
 }
 
 describe("HouseUpkeep", () => {
@@ -228,37 +246,26 @@ describe("HouseUpkeep", () => {
     expect(await due(upkeep)).to.deep.equal([]);
   });
 
-  it("FSA-6 begins no job without its stipend, and goes on with the rest at the next check", async () => {
+  it("FSA-6 begins no job with less than a million gas, and goes on with the rest at the next check", async () => {
     const { h, upkeep } = await keptHouse();
     await h.networkHelpers.time.increase(HOUR);
     const before = await due(upkeep);
     expect(before.length).to.equal(4);
     const [, performData] = await upkeep.checkUpkeep.staticCall("0x");
-    await upkeep.performUpkeep(performData, { gasLimit: 1_380_000n });
+    const little = upkeep.performUpkeep(performData, { gasLimit: 1_000_000n });
+    await expect(little).to.be.revertedWithCustomError(upkeep, "NothingDue");
+    await upkeep.performUpkeep(performData, { gasLimit: 1_100_000n });
     const left = await due(upkeep);
     expect(left.length).to.be.within(1, 3);
     expect(before).to.include.members(left);
     await perform(upkeep);
     expect(await due(upkeep)).to.deep.equal([]);
-    const little = upkeep.performUpkeep(performData, { gasLimit: 1_000_000n });
-    await expect(little).to.be.revertedWithCustomError(upkeep, "NothingDue");
   });
 
-  it("FSA-6 a full page of the dearest jobs stays below 5 M gas, ten feeds behind Chainlink's proxy with 20 rounds each, and a check of 64 markets below 10 M", async () => {
+  it("FSA-6 a full batch of the dearest jobs stays below 5 M gas, ten feeds behind Chainlink's proxy with 20 rounds each, and a check of 64 markets below 10 M", async () => {
     const h = await freshHouse();
-    const [risk, market] = [await underlyingParams(h, ETH), await marketParams(h, ETH)];
-    const feeds = [];
-    for (let id = 3; id < 13; ++id) {
-      const feed = await new MockV3Aggregator__factory(h.deployer).deploy(8, 2_000n * 10n ** 8n);
-      const proxy = await new EACAggregatorProxy__factory(h.deployer).deploy(feed, ZeroAddress);
-      const { heartbeat, minPrice, maxPrice } = await h.priceOracle.feedOf(ETH);
-      await h.priceOracle.setFeed(id, { aggregator: proxy, heartbeat, decimals: 8, minPrice, maxPrice });
-      const { referenceVolatility, averaging, maxFactor, maxStep } = await h.priceOracle.regimeOf(ETH);
-      await h.priceOracle.setRegime(id, { referenceVolatility, averaging, maxFactor, maxStep });
-      await h.riskEngine.setUnderlyingRisk(id, risk);
-      await h.clearingHouse.setMarket(id, { ...market, underlying: id });
-      feeds.push(feed);
-    }
+    const feeds = await listMarkets(h, 10);
+    const market = await marketParams(h, ETH);
     for (let id = 13; id < 64; ++id) await h.clearingHouse.setMarket(id, market);
     const upkeep = await new HouseUpkeep__factory(h.keeper).deploy(h.clearingHouse, HOUSE);
     await performAll(upkeep);
@@ -310,28 +317,39 @@ const PAGE = page(0, 50);
 
 describe("AccountUpkeep", () => {
   it("FSA-6 a log trigger finds accounts that hold something and are not watched, whatever the log claims", async () => {
-    const { h, upkeep, trade } = await keptAccounts();
+    const { h, upkeep, id, trade } = await keptAccounts();
+    const rest = { index: 0, timestamp: 0, txHash: ZeroHash, blockNumber: 0, blockHash: ZeroHash, data: "0x" };
     const asked = async (topics: readonly string[]) => {
-      const log = {
-        index: 0,
-        timestamp: 0,
-        txHash: ZeroHash,
-        blockNumber: 0,
-        blockHash: ZeroHash,
-        source: ZeroAddress,
-      };
-      const [needed, data] = await upkeep.checkLog.staticCall({ ...log, topics: [...topics], data: "0x" }, "0x");
+      const log = { ...rest, source: h.clearingHouse, topics: [...topics] };
+      const [needed, data] = await upkeep.checkLog.staticCall(log, "0x");
       const [jobs] = coder.decode(["uint256[]"], data) as unknown as [bigint[]];
       expect(needed).to.equal(jobs.length !== 0);
       return [...jobs];
     };
-    const topic = keccak256(toUtf8Bytes(h.clearingHouse.interface.getEvent("Trade").format()));
-    expect(await asked(trade!.logs.find((log) => log.topics[0] === topic)!.topics)).to.deep.equal([]); // watched
-    const next = await (await deal(h, [h.carol, h.bob], "1", "2000")).wait();
-    expect(await asked(next!.logs.find((log) => log.topics[0] === topic)!.topics)).to.deep.equal([main(h.carol)]);
-    expect(
-      await asked([topic, ZeroHash, ...[h.dave, h.keeper].map((who) => `0x${main(who).toString(16)}`)]),
-    ).to.deep.equal([]);
+    const of = async (name: "Trade" | "PositionTaken" | "LoansChanged", tx: TransactionReceipt | null) => {
+      const { topicHash } = h.clearingHouse.interface.getEvent(name);
+      return asked(tx!.logs.find((log) => log.topics[0] === topicHash)!.topics);
+    };
+    expect(await of("Trade", trade)).to.deep.equal([]); // both are watched
+
+    const debtor = await h.fund(h.alice, { weth: "10" }, accountId(h.alice.address, 1));
+    await h.clearingHouse.connect(h.carol).lend(main(h.carol), usdc("10000"));
+    const loan = await h.clearingHouse.connect(h.alice).withdraw(debtor, h.usdc, usdc("100"), h.alice);
+    expect(await of("LoansChanged", await loan.wait())).to.deep.equal([debtor]);
+
+    await h.setPrice(ETH, "1850");
+    const taking = await h.clearingHouse.connect(h.carol).liquidate(id, main(h.carol), ANY_TERMS);
+    expect(await of("PositionTaken", await taking.wait())).to.deep.equal([main(h.carol)]);
+
+    const fourth = await h.fund(h.dave, { cash: "1000" });
+    const dealing = await deal(h, [h.carol, h.dave], "1", "1850");
+    const found = await of("Trade", await dealing.wait());
+    expect(found.sort(ascending)).to.deep.equal([main(h.carol), fourth].sort(ascending));
+    await performList(upkeep, found);
+    expect(await of("Trade", await dealing.wait())).to.deep.equal([]);
+
+    const strangers = [main(h.keeper), 5n, 2n ** 256n - 1n].map((word) => toBeHex(word, 32));
+    expect(await asked([ZeroHash, ...strangers])).to.deep.equal([]);
     expect(await asked([])).to.deep.equal([]);
   });
 
@@ -400,6 +418,27 @@ describe("AccountUpkeep", () => {
     expect(await due(upkeep, PAGE)).to.deep.equal([id]);
   });
 
+  it("LIQ-3 ADL-2 records a deficit at once, and keeps the clock of a rescue going, though that of the discount is full", async () => {
+    const { h, upkeep, id } = await keptAccounts();
+    await h.setPrice(ETH, "1850"); // E = 245 > 60 % of MM
+    for (let minute = 0; minute < 4; ++minute) {
+      await upkeep.perform(id);
+      await h.networkHelpers.time.increase(MINUTE);
+    }
+    const { clock: full, rescueClock } = await h.clearingHouse.auction(id);
+    expect([full, rescueClock]).to.deep.equal([180n, 0n]);
+    await performAll(upkeep, PAGE);
+    await h.setPrice(ETH, "1790"); // E = −55
+    await upkeep.perform(id);
+    expect(await h.clearingHouse.totalFlaggedDeficit()).to.equal(wad("55"));
+    for (const clock of [1n, 61n, 121n, 181n]) {
+      expect((await h.clearingHouse.auction(id)).rescueClock).to.equal(clock);
+      await h.networkHelpers.time.increase(MINUTE);
+      if (clock < 181n) await upkeep.perform(id);
+    }
+    await expect(upkeep.perform(id)).to.be.revertedWithCustomError(upkeep, "NothingDue");
+  });
+
   it("LIQ-3 ends the auction of what has recovered", async () => {
     const { h, upkeep, id } = await keptAccounts();
     await h.setPrice(ETH, "1850");
@@ -408,6 +447,17 @@ describe("AccountUpkeep", () => {
     await perform(upkeep, PAGE);
     expect((await h.clearingHouse.auction(id)).flagger).to.equal(ZeroAddress);
     expect((await h.clearingHouse.queryFilter(h.clearingHouse.filters.AuctionCleared(id))).length).to.equal(1);
+  });
+
+  it("LIQ-3 ends the auction of what has nothing left before it lets it go", async () => {
+    const { h, upkeep, id } = await keptAccounts();
+    await h.setPrice(ETH, "1850");
+    await perform(upkeep, PAGE);
+    await h.setPrice(ETH, "2000");
+    await deal(h, [h.bob, h.alice], "-5", "2000");
+    expect((await h.clearingHouse.account(id)).markets).to.equal(0n);
+    await expect(upkeep.perform(id)).to.emit(h.clearingHouse, "AuctionCleared").withArgs(id);
+    await expect(upkeep.perform(id)).to.emit(upkeep, "Unwatched").withArgs(id);
   });
 
   it("LIQ-6 what it earns as a flagger goes to the beneficiary, whoever asks", async () => {
@@ -528,24 +578,52 @@ describe("AccountUpkeep", () => {
     expect(await gas()).to.be.closeTo(before, 1_000n);
   });
 
-  it("FSA-6 a full page of ten accounts to call, flag and settle stays below 5 M gas", async () => {
+  it("FSA-6 a full batch of ten accounts to call and settle stays below 5 M gas; what does not fit is due at the next check", async () => {
     const { h, upkeep } = await keptAccounts();
     const ids: bigint[] = [];
-    for (let i = 1; i <= 10; ++i) {
+    for (let i = 1; i <= 11; ++i) {
       const id = await h.fund(h.alice, { cash: "2000" }, accountId(h.alice.address, i));
       await deal(h, [h.bob, h.alice], "5", "2000", { taker: { account: id } });
       await deal(h, [h.bob, h.alice], "0.3", "30000", { market: BTC, taker: { account: id } });
       ids.push(id);
     }
     await performList(upkeep, ids);
+    expect(await upkeep.watchedCount()).to.equal(12n); // ten more than before
+    await performList(upkeep, ids);
     await h.setPrice(ETH, "1850"); // − 750
     await h.setPrice(BTC, "28500"); // − 450
-    const jobs = (await due(upkeep, page(2, 12))).filter((id) => ids.includes(id));
-    expect(jobs.length).to.equal(10);
-    const receipt = await (await performList(upkeep, ids)).wait();
-    expect((await h.clearingHouse.queryFilter(h.clearingHouse.filters.MarginCall())).length).to.equal(10);
+    const rest = page(2, 13);
+    expect((await due(upkeep, rest)).length).to.equal(10);
+    expect((await perform(upkeep, rest)).gasUsed).to.be.lessThan(PERFORM_GAS);
+    expect((await due(upkeep, rest)).length).to.equal(1);
+    await perform(upkeep, rest);
+    expect((await h.clearingHouse.queryFilter(h.clearingHouse.filters.MarginCall())).length).to.equal(11);
     for (const id of ids) expect((await positionOf(h, id, BTC)).quote).to.equal(wad("-8550")); // settled
-    expect(receipt!.gasUsed).to.be.lessThan(PERFORM_GAS);
+    expect(await due(upkeep, rest)).to.deep.equal([]);
+  });
+
+  it("FSA-6 an account of 16 markets and 4 collaterals fits into its stipend", async () => {
+    const { h, upkeep } = await keptAccounts();
+    const feeds = await listMarkets(h, 16);
+    const id = await h.fund(h.dave, { cash: "1000", weth: "0.1", wbtc: "0.01", wsteth: "0.1", usdt: "100" });
+    for (let market = 3; market < 19; ++market) await deal(h, [h.carol, h.dave], "0.5", "2000", { market });
+    for (const feed of feeds) await feed.updateAnswer(1_860n * 10n ** 8n); // between MM and IM
+    const receipt = await (await performList(upkeep, [id], PERFORM_GAS)).wait();
+    const [call] = await h.clearingHouse.queryFilter(h.clearingHouse.filters.MarginCall(id));
+    expect(call?.blockNumber).to.equal(receipt!.blockNumber);
+    expect(receipt!.gasUsed).to.be.lessThan(3_200_000n);
+  });
+
+  it("FSA-6 checks begin at another account in every block", async () => {
+    const { h, upkeep, id } = await keptAccounts();
+    await deal(h, [h.bob, h.alice], "-5", "2000"); // both leave the list
+    const orders = new Set<string>();
+    for (let block = 0; block < 2; ++block) {
+      const [, performData] = await upkeep.checkUpkeep.staticCall(PAGE);
+      orders.add(performData);
+      await h.networkHelpers.mine();
+    }
+    expect(orders).to.deep.equal(new Set([encode([id, main(h.bob)]), encode([main(h.bob), id])]));
   });
 
   it("refuses settings out of bounds and nobody as the beneficiary", async () => {
