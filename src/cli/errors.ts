@@ -60,6 +60,18 @@ export class ConfirmationRequired extends CliError {
   }
 }
 
+/** What events, storage and tokens tell of the house is not the same. */
+export class BooksDiffer extends CliError {
+  readonly exitCode = EXIT.failed;
+
+  /** @param differences each in words; `fields` have them for machines */
+  constructor(block: number, differences: readonly string[], fields: Readonly<Record<string, unknown>>) {
+    const shown = differences.slice(0, 10).join("; ");
+    const rest = differences.length > 10 ? `; and ${differences.length - 10} more` : "";
+    super(`${differences.length} amounts differ at block ${block}: ${shown}${rest}`, fields);
+  }
+}
+
 /** The question was answered with no. */
 export class Declined extends CliError {
   readonly exitCode = EXIT.failed;

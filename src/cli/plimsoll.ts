@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 
 import { accountCommands } from "./commands/account.ts";
 import { adminCommands } from "./commands/admin.ts";
+import { auditCommands } from "./commands/audit.ts";
 import { cancelCommands } from "./commands/cancel.ts";
 import { claimCommands } from "./commands/claim.ts";
 import { deadManCommands } from "./commands/deadMan.ts";
@@ -43,6 +44,7 @@ const GROUPS: readonly Group[] = [
     deadManCommands,
     marketCommands,
     adminCommands,
+    auditCommands,
     intentCommands,
   ],
 ];

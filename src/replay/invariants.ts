@@ -47,7 +47,7 @@ export async function readBooks({ chain, book }: Venue, accounts: Iterable<Accou
   const house = await readHouse({ clearingHouse, riskEngine, priceOracle }, book, at);
   const read = async (id: AccountId): Promise<[AccountId, AccountState]> => [
     id,
-    await readAccount({ clearingHouse, riskEngine, priceOracle }, id, at.number),
+    await readAccount({ clearingHouse }, id, at.number),
   ];
   const markets = book.markets.map(async ({ id, name }) => {
     const [, index, rate, pool, loss] = await clearingHouse.market(id);

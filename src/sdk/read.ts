@@ -47,7 +47,11 @@ const UNKNOWN_RATE = { rate: undefined, lastGoodRate: 0n };
 const erc20 = new Interface(["function allowance(address owner, address spender) view returns (uint256)"]);
 
 /** An account as it stands at the end of a block. */
-export async function readAccount({ clearingHouse }: Readable, id: AccountId, blockTag: number): Promise<AccountState> {
+export async function readAccount(
+  { clearingHouse }: Pick<Readable, "clearingHouse">,
+  id: AccountId,
+  blockTag: number,
+): Promise<AccountState> {
   const { cash, markets, collaterals, flags } = await clearingHouse.account(id, { blockTag });
   const [shares, positions, balances] = await Promise.all([
     (flags & FLAG_LOANS) === 0n ? undefined : clearingHouse.loans(id, { blockTag }).then((loans) => loans.shares),
@@ -202,7 +206,10 @@ export async function readQuotes(
 }
 
 /** The lending pool with interest up to a block, its parameters, and the deficits that flags have recorded in it. */
-export async function readLending({ clearingHouse }: Readable, blockTag: number): Promise<LendingState> {
+export async function readLending(
+  { clearingHouse }: Pick<Readable, "clearingHouse">,
+  blockTag: number,
+): Promise<LendingState> {
   const [pool, params] = await clearingHouse.lending({ blockTag });
   const { lent, borrowed, lentShares, debtShares, reserves, rate, time, flaggedDeficit } = pool;
   const { kink, lowSlope, highSlope, reserveFactor } = params;
