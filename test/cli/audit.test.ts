@@ -71,7 +71,7 @@ describe("plimsoll audit", () => {
     await ask(venue, ["deposit", "2", "WETH"], { as: dave });
     await ask(venue, ["withdraw", "1500"], { as: dave }); // of which he borrows 500
     const orders = [await venue.order(alice, "-10", "2000", { resting: true }), await venue.order(bob, "10", "2000")];
-    (await await alice.house.settleOrders(orders, [{ maker: 0, taker: 1 }])) as unknown;
+    await alice.house.settleOrders(orders, [{ maker: 0, taker: 1 }]);
     // bob: E = 2,000 − 10 − 1,500 = 490 < MM = 18,500 · 3 % and more
     await setAnswer(venue.anvil, venue.book.underlyings[ETH]!.feed, 1850n * 10n ** 8n);
     const terms = { maxFraction: parseWad("1"), maxPayment: parseWad("100000"), minGain: 0n, acceptClaims: true };
