@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { WebSocket } from "ws";
+import type { RawData } from "ws";
+import { z } from "zod";
+
+const FIRST_PAUSE = 100; // [ms] before the next attempt to connect; it doubles
+const SUBSCRIBE = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_subscribe", params: ["newHeads"] });
+
+/** What a node sends on a subscription: that it has begun, or a block. */
+const message = z.union([z.object({ id: z.literal(1), result: z.string() }), z.object({ method: z.string() })]);
+
+/** How to hear of new blocks. Times are [ms]. */
+export interface FollowOptions {
+  /** Node that announces blocks; they are polled for if left out. */
+  readonly webSocketUrl?: string;
+  /** Between two looks at the chain while nobody announces blocks. */
+  readonly pollInterval: number;
+  /** Longest pause between two attempts to connect. */
+  readonly maxPause: number;
+  /** For how long a connection may announce nothing before it is given up. */
+  readonly maxSilence: number;
+}
+
+/**
+ * Says when to look at the chain: at every block that a node announces, and while none does at every poll interval. What happened while
+ * the connection was lost is found by that look, so nothing is missed.
+ *
+ *     const heads = new Heads(options);
+ *     for (; !signal.aborted; await heads.next(signal)) await mirror.sync();
+ *     await heads.close();
+ */
+export class Heads {
+  readonly #options: FollowOptions;
+  readonly #closing = new AbortController();
+  readonly #ended: Promise<void>;
+  #isConnected = false;
+  #isNew = false; // there may be a block that nobody was told of
+  #bell = new AbortController();
+
+  constructor(options: FollowOptions) {
+    this.#options = options;
+    this.#ended = this.#stayConnected();
+  }
+
+  /** Whether blocks are announced. */
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** Resolves when there may be a new block, or when `signal` aborts. What was announced since the last time counts. */
+  async next(signal: AbortSignal): Promise<void> {
+    const { maxSilence, pollInterval } = this.#options;
+    const wake = AbortSignal.any([signal, this.#bell.signal]);
+    if (!this.#isNew) await pause(this.#isConnected ? maxSilence : pollInterval, wake);
+    this.#isNew = false;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#ended;
+  }
+
+  async #stayConnected(): Promise<void> {
+    const { webSocketUrl, maxPause } = this.#options;
+    if (webSocketUrl === undefined) return;
+    let ms = FIRST_PAUSE;
+    while (!this.#closing.signal.aborted) {
+      const wasConnected = await this.#listen(webSocketUrl);
+      ms = wasConnected ? FIRST_PAUSE : Math.min(2 * ms, maxPause);
+      await pause(ms, this.#closing.signal);
+    }
+  }
+
+  /** Listens until the connection ends; answers whether it was of any use. */
+  async #listen(url: string): Promise<boolean> {
+    const { maxSilence } = this.#options;
+    const socket = new WebSocket(url, { handshakeTimeout: maxSilence });
+    const giveUp = () => {
+      socket.terminate();
+    };
+    const silence = setTimeout(giveUp, maxSilence);
+    this.#closing.signal.addEventListener("abort", giveUp);
+    socket.on("open", () => {
+      socket.send(SUBSCRIBE);
+    });
+    socket.on("error", giveUp); // it closes
+    socket.on("message", (data: RawData) => {
+      if (!isExpected(data)) {
+        giveUp();
+        return;
+      }
+      silence.refresh();
+      this.#isConnected = true;
+      this.#ring();
+    });
+    await new Promise((resolve) => socket.once("close", resolve)); // `once` of node:events would throw the error
+    clearTimeout(silence);
+    this.#closing.signal.removeEventListener("abort", giveUp);
+    const wasConnected = this.#isConnected;
+    this.#isConnected = false;
+    this.#ring(); // whoever waits for a block polls from now on
+    return wasConnected;
+  }
+
+  #ring(): void {
+    this.#isNew = true;
+    this.#bell.abort();
+    this.#bell = new AbortController();
+  }
+}
+
+function isExpected(data: RawData): boolean {
+  try {
+    return message.safeParse(JSON.parse((data as Buffer).toString())).success;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits, not longer than until `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
