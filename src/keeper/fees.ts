@@ -1,0 +1,112 @@
+import { Interface, Transaction } from "ethers";
+import type { Provider } from "ethers";
+
+import { divUp, max, min, WAD } from "../risk/fixed.ts";
+
+const BUMP = 1125n; // [‰ of the last fees] nodes replace a transaction by one that pays an eighth more
+const ORACLE = "0x420000000000000000000000000000000000000F"; // GasPriceOracle, the same on every OP-stack chain
+const oracle = new Interface(["function getL1Fee(bytes) view returns (uint256)"]);
+
+/** What a transaction offers for a unit of gas [wei]. */
+export interface Fees {
+  readonly maxFeePerGas: bigint;
+  readonly maxPriorityFeePerGas: bigint;
+}
+
+/** What the node advises to offer, and what a unit of gas costs now [wei]. */
+export interface Advice extends Fees {
+  readonly gasPrice: bigint;
+}
+
+/** A transaction before it is signed; it sends no ether. */
+export interface UnsignedTransaction extends Fees {
+  readonly chainId: number;
+  readonly nonce: number;
+  readonly to: string;
+  readonly data: string;
+  readonly gasLimit: bigint;
+}
+
+/** The chain has no base fee: transactions with a highest and a priority fee (EIP-1559) would not be understood. */
+export class NoBaseFee extends Error {
+  constructor() {
+    super("the node gives no base fee: the keeper needs a chain with EIP-1559");
+    this.name = "NoBaseFee";
+  }
+}
+
+/** How much to offer for a place in a block. */
+export interface Bidding {
+  /**
+   * @param advice of the node
+   * @param expectedGain [wei] what the transaction brings before gas; `undefined` for upkeep
+   * @param gas that it may use
+   */
+  fees(advice: Advice, expectedGain: bigint | undefined, gas: bigint): Fees;
+}
+
+/** Offers what the node advises, but never more than a share of what the transaction brings. */
+export class AdvisedBidding implements Bidding {
+  readonly #share: bigint;
+
+  /** @param share [wad] of the expected gain that gas may cost at most */
+  constructor(share: bigint = WAD) {
+    this.#share = share;
+  }
+
+  fees(advice: Advice, expectedGain: bigint | undefined, gas: bigint): Fees {
+    if (expectedGain === undefined) return capped(advice, advice.maxFeePerGas);
+    return capped(advice, (expectedGain * this.#share) / (WAD * gas));
+  }
+}
+
+/** What a transaction costs, where a unit of gas is not all. */
+export interface GasModel {
+  /** [wei] What it costs if it uses all its gas at its highest price. */
+  cost(transaction: UnsignedTransaction): Promise<bigint>;
+}
+
+/** Gas is all that is paid. */
+export class PlainGas implements GasModel {
+  cost({ gasLimit, maxFeePerGas }: UnsignedTransaction): Promise<bigint> {
+    return Promise.resolve(gasLimit * maxFeePerGas);
+  }
+}
+
+/** An OP-stack chain: its transactions also pay for their place in a blob of the chain below, and its oracle says how much. */
+export class OpStackGas implements GasModel {
+  readonly #provider: Provider;
+
+  constructor(provider: Provider) {
+    this.#provider = provider;
+  }
+
+  async cost(transaction: UnsignedTransaction): Promise<bigint> {
+    const { unsignedSerialized } = Transaction.from({ ...transaction, type: 2 });
+    const data = oracle.encodeFunctionData("getL1Fee", [unsignedSerialized]);
+    const answer = await this.#provider.call({ to: ORACLE, data });
+    const [dataFee] = oracle.decodeFunctionResult("getL1Fee", answer) as unknown as [bigint];
+    return transaction.gasLimit * transaction.maxFeePerGas + dataFee;
+  }
+}
+
+/** The same fees, none of them above `most`. */
+export function capped({ maxFeePerGas, maxPriorityFeePerGas }: Fees, most: bigint): Fees {
+  return { maxFeePerGas: min(maxFeePerGas, most), maxPriorityFeePerGas: min(maxPriorityFeePerGas, most) };
+}
+
+/** The least fees that a node accepts in the place of `last`, and not less than `now`. */
+export function dearer(last: Fees, now: Fees): Fees {
+  const raise = (fee: bigint, least: bigint) => max(divUp(fee * BUMP, 1000n), least);
+  return {
+    maxFeePerGas: raise(last.maxFeePerGas, now.maxFeePerGas),
+    maxPriorityFeePerGas: raise(last.maxPriorityFeePerGas, now.maxPriorityFeePerGas),
+  };
+}
+
+/** What the node advises. @throws NoBaseFee, or whatever the node throws */
+export async function askAdvice(provider: Provider): Promise<Advice> {
+  const { gasPrice, maxFeePerGas, maxPriorityFeePerGas } = await provider.getFeeData();
+  if (maxFeePerGas === null || maxPriorityFeePerGas === null) throw new NoBaseFee();
+  return { gasPrice: gasPrice ?? maxFeePerGas, maxFeePerGas, maxPriorityFeePerGas };
+}
