@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Provider, Signer } from "ethers";
+import type { Provider } from "ethers";
 import type { Logger } from "pino";
 
 import { marginRatio } from "../risk/account.ts";
@@ -17,6 +17,7 @@ import { WrongChain } from "../sdk/client.ts";
 import { formatWad } from "../sdk/units.ts";
 import { DEFAULT_POLICY } from "./config.ts";
 import type { KeeperPolicy } from "./config.ts";
+import type { Database } from "./database.ts";
 import { decide, observe } from "./decide.ts";
 import type { Candidate, Observation, Slice } from "./decide.ts";
 import type { LedgerAccount } from "./ledger.ts";
@@ -25,6 +26,8 @@ import type { Metrics } from "./metrics.ts";
 import { Mirror } from "./mirror.ts";
 import { Sender, shortMessage } from "./sender.ts";
 import type { Outcome } from "./sender.ts";
+import type { KeeperSigner } from "./signer.ts";
+import { SqliteDatabase } from "./sqlite.ts";
 import { dueUpkeep } from "./upkeep.ts";
 import type { Job } from "./upkeep.ts";
 import { Watch } from "./watch.ts";
@@ -37,7 +40,9 @@ const UPKEEP_ROUND = 500; // accounts of each pass
 export interface KeeperOptions {
   readonly provider: Provider;
   /** Pays gas and owns the taker's account. */
-  readonly signer: Signer;
+  readonly signer: KeeperSigner;
+  /** Keeps what was sent, so that nothing is done twice after a restart; in memory if left out. */
+  readonly database?: Database;
   readonly addressBook: AddressBook;
   /** The account that takes over slices; not an isolated one. */
   readonly takerAccount: AccountId;
@@ -60,6 +65,8 @@ export interface Act {
   readonly expectedGain?: bigint;
   readonly reason?: string;
   readonly hash?: string;
+  /** [wad] What was paid for gas, in its asset. */
+  readonly cost?: bigint;
 }
 
 /** The account that shall take over slices is isolated or belongs to somebody else than the signer. */
@@ -110,14 +117,14 @@ export class Keeper {
   #gasAssetPrice: bigint | undefined;
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
-  private constructor(options: KeeperOptions) {
-    const { provider, signer, addressBook, takerAccount, config, logger, metrics } = options;
+  private constructor(options: KeeperOptions, policy: KeeperPolicy, sender: Sender) {
+    const { provider, addressBook, takerAccount, logger, metrics } = options;
     this.#provider = provider;
     this.#book = addressBook;
     this.#taker = takerAccount;
-    this.#policy = { ...DEFAULT_POLICY, ...config };
+    this.#policy = policy;
     this.#logger = logger;
-    this.#sender = new Sender(signer, provider, this.#policy);
+    this.#sender = sender;
     this.mirror = new Mirror(provider, addressBook);
     this.metrics = metrics ?? createMetrics();
   }
@@ -129,10 +136,12 @@ export class Keeper {
   static async create(options: KeeperOptions): Promise<Keeper> {
     const chainId = Number((await options.provider.getNetwork()).chainId);
     if (chainId !== options.addressBook.chainId) throw new WrongChain(chainId, options.addressBook.chainId);
-    const address = await options.signer.getAddress();
+    const { address } = options.signer;
     const { owner, isolatedMarket } = accountParts(options.takerAccount);
     if (owner !== address || isolatedMarket !== undefined) throw new UnusableTaker(options.takerAccount, address);
-    const keeper = new Keeper(options);
+    const policy = { ...DEFAULT_POLICY, ...options.config };
+    const { provider, signer, database = new SqliteDatabase(":memory:") } = options;
+    const keeper = new Keeper(options, policy, await Sender.open({ provider, signer, database, policy }));
     await keeper.#sync();
     for (const [id, { cure }] of keeper.mirror.accounts) if (cure !== undefined) keeper.#called.set(id, true);
     return keeper;
@@ -145,6 +154,7 @@ export class Keeper {
    */
   async tick(): Promise<readonly Act[]> {
     this.#acts = [];
+    await this.#sender.look();
     await this.#sync();
     for (const { id } of this.watch.liquidatable) await this.#attend(id);
     const looked = this.#looked;
@@ -153,7 +163,7 @@ export class Keeper {
     let changed = false;
     for (const job of dueUpkeep(this.mirror, this.#round(), this.#book, this.#taker, this.#policy)) {
       const result = await this.#maintain(job);
-      changed ||= job.action !== "observe" && (result === "done" || result === "lost");
+      changed ||= job.action !== "observe" && (result === "done" || result === "outcompeted");
     }
     if (changed) await this.#sync();
     for (const [state, count] of Object.entries(this.watch.counts)) this.metrics.accounts.set({ state }, count);
@@ -315,24 +325,27 @@ export class Keeper {
   /** Attempts a call, reports it and, if it was mined, reads the chain. */
   async #do(act: Omit<Act, "result">, call: Call): Promise<Outcome["result"]> {
     const result = await this.#attempt(act, call);
-    if (result === "done" || result === "lost") await this.#sync();
+    if (result === "done" || result === "outcompeted") await this.#sync();
     return result;
   }
 
   /** Attempts a call and reports it. What has an expected gain must bring it after gas. */
   async #attempt(act: Omit<Act, "result">, call: Call): Promise<Outcome["result"]> {
     const { expectedGain } = act;
-    const outcome = await this.#sender.attempt(call, (gas) => this.#pays(expectedGain, gas));
-    this.#record({ ...act, ...outcome });
-    return outcome.result;
+    const subject = act.account ?? act.underlying ?? act.collateral ?? act.market ?? "";
+    const purpose = `${act.action}:${subject}:${this.mirror.head}`;
+    const accept = (cost: bigint) => this.#pays(expectedGain, cost);
+    const { result, reason, hash, cost } = await this.#sender.attempt(call, { purpose, accept });
+    const details = { ...(reason !== undefined && { reason }), ...(hash !== undefined && { hash }) };
+    this.#record({ ...act, ...details, result, ...(cost !== undefined && { cost }) });
+    return result;
   }
 
-  async #pays(gain: bigint | undefined, gas: bigint): Promise<boolean> {
+  /** @param cost [wei] */
+  #pays(gain: bigint | undefined, cost: bigint): boolean {
     if (gain === undefined) return true;
-    const { gasPrice, maxFeePerGas } = await this.#provider.getFeeData();
     const price = this.#priceOfGasAsset();
-    if (price === undefined) return false;
-    return gain - (gas * (gasPrice ?? maxFeePerGas ?? 0n) * price) / WAD >= this.#policy.minProfit;
+    return price !== undefined && gain - (cost * price) / WAD >= this.#policy.minProfit;
   }
 
   /** [wad] USD; the last usable price if there is none now. */
@@ -360,7 +373,7 @@ function hex(account: AccountId): string {
 }
 
 /** An act as a log line holds it: human numbers. */
-function line({ account, assessment, fraction, expectedGain, ...act }: Act): Record<string, unknown> {
+function line({ account, assessment, fraction, expectedGain, cost, ...act }: Act): Record<string, unknown> {
   const ratio = assessment === undefined ? undefined : marginRatio(assessment);
   return {
     ...act,
@@ -372,5 +385,6 @@ function line({ account, assessment, fraction, expectedGain, ...act }: Act): Rec
     ...(ratio !== undefined && { ratio: formatWad(ratio) }),
     ...(fraction !== undefined && { fraction: formatWad(fraction) }),
     ...(expectedGain !== undefined && { expectedGain: formatWad(expectedGain) }),
+    ...(cost !== undefined && { cost: formatWad(cost) }),
   };
 }

@@ -1,166 +1,622 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { FeeData, Provider, Signer, TransactionReceipt, TransactionRequest } from "ethers";
+import { keccak256, MaxUint256 } from "ethers";
+import type { Provider, TransactionReceipt } from "ethers";
 
-import { divUp, max, min } from "../risk/fixed.ts";
+import { max, min } from "../risk/fixed.ts";
 import type { Call } from "../sdk/calls.ts";
+import { NodeIncomplete } from "../sdk/client.ts";
 import { ContractError, withTypedErrors } from "../sdk/errors.ts";
-import type { KeeperPolicy } from "./config.ts";
+import type { ContractErrorName } from "../sdk/errors.ts";
+import type { Database } from "./database.ts";
+import { AdvisedBidding, askAdvice, capped, dearer, PlainGas } from "./fees.ts";
+import type { Advice, Bidding, Fees, GasModel, UnsignedTransaction } from "./fees.ts";
+import { Outbox } from "./outbox.ts";
+import type { GivenUp, Lane, SentTransaction } from "./outbox.ts";
+import type { KeeperSigner } from "./signer.ts";
 
-const BUMP = 1125n; // [‰ of the last fees] nodes replace a transaction by one that pays an eighth more
 const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
-const OFFER_LIFETIME = 2000; // [ms] for which a node's advice on fees is taken
+const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on fees is taken
+const CANCEL_GAS = 21_000n;
+const HOUR = 3600; // [s]
+const DAY = 24 * HOUR; // [s] spending and purposes are remembered for so long
+/** What contracts say to a call that somebody else has made pointless. */
+const OUTRUN: readonly ContractErrorName[] = [
+  ...(["NotLiquidatable", "NothingToSell", "NotAbsorbable", "NoCashCall", "NothingToClaim"] as const),
+  "OrderCancelledOrFilled",
+];
+/** Codes of ethers for errors that the node itself has answered with. */
+const ANSWERS = ["INSUFFICIENT_FUNDS", "UNKNOWN_ERROR", "CALL_EXCEPTION"];
 
 /** What became of a call. */
 export interface Outcome {
   /**
-   * done: mined. refused: the simulation reverted. declined: the caller thought it too dear. lost: it reverted on the chain because
-   * somebody else was first. failed: it could not be sent or was not mined in time.
+   * done: mined. refused: the simulation reverted. declined: too dear, or over the spending limit. outcompeted: somebody else was
+   * first, seen in the simulation or by a revert on the chain. failed: it could not be sent. dropped: not mined in time, its nonce is
+   * used up by a cancellation.
    */
-  readonly result: "done" | "refused" | "declined" | "lost" | "failed";
+  readonly result: "done" | "refused" | "declined" | "outcompeted" | "failed" | "dropped";
   readonly reason?: string;
   readonly hash?: string;
+  readonly gasUsed?: bigint;
+  /** [wei] of a unit of gas */
+  readonly gasPrice?: bigint;
+  /** [wei] All that was paid, the fee for data included. */
+  readonly cost?: bigint;
 }
 
-/** What a transaction offers for a unit of gas [wei]. */
-type Fees = { readonly gasPrice: bigint } | { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint };
+/** When the sender waits, how long, and what it may spend. */
+export interface SenderPolicy {
+  /** [ms] How long to wait for a transaction to be mined. */
+  readonly confirmTimeout: number;
+  /** [ms] Longest time between two looks at the chain while a transaction is open. */
+  readonly pollInterval: number;
+  /** Blocks without a transaction after which it is replaced by one that pays more. */
+  readonly replaceAfter: number;
+  /** [wei] Most that a unit of gas may cost. */
+  readonly maxGasPrice: bigint;
+  /** Blocks, its own included, after which a transaction is final. */
+  readonly confirmations?: number;
+  /** [wei] Most that transactions of any 60 minutes may cost; no limit if left out. */
+  readonly hourlyLimit?: bigint;
+  /** [wei] Most that transactions of any 24 hours may cost; no limit if left out. */
+  readonly dailyLimit?: bigint;
+}
 
-/** When the sender waits, how long, and what it offers. */
-export type SenderPolicy = Pick<KeeperPolicy, "confirmTimeout" | "pollInterval" | "replaceAfter" | "maxGasPrice">;
+/** How a call is to be sent. */
+export interface Terms {
+  /** Names what the call is for; no purpose is ever carried out twice. */
+  readonly purpose: string;
+  /** Whether the call is worth what it is going to cost [wei]; it always is if left out. */
+  readonly accept?: (cost: bigint) => boolean | Promise<boolean>;
+  /** [wei] What the call brings before gas; it is never replaced by one that costs more. */
+  readonly expectedGain?: bigint;
+  /** Gas for a call that is known to go through: it is not simulated. */
+  readonly gasLimit?: bigint;
+}
+
+/** What a sender needs. */
+export interface SenderOptions {
+  readonly provider: Provider;
+  readonly signer: KeeperSigner;
+  readonly database: Database;
+  readonly policy: SenderPolicy;
+  readonly gasModel?: GasModel;
+  readonly bidding?: Bidding;
+  /** Told when what was reported of a purpose has changed: `undefined` while a reorganisation has taken its transaction back. */
+  readonly onChange?: (purpose: string, outcome: Outcome | undefined) => void;
+}
+
+/** What was last read of the chain; the time is that of the block [s]. */
+interface Head {
+  readonly number: number;
+  readonly hash: string;
+  readonly time: number;
+}
+
+/** How long an open lane has been waiting, by this process's own clock [ms] and in blocks. */
+interface Care {
+  readonly since: number;
+  checked: number;
+  /** When something was last sent. */
+  block: number;
+  /** When its nonce was first seen to be used up without a receipt. */
+  missing?: number;
+}
 
 /**
- * Simulates calls and sends them one after the other, each with the nonce that follows the last one's. One that is not mined within
- * some blocks is replaced by one that pays more; one that is given up is replaced by the next call.
+ * Sends calls, several at once, each in a lane of its own: a nonce, what is sent with it, and what became of that. Everything is
+ * written down before it leaves, so that a process that comes after this one goes on where it has ended. Nothing happens but while a
+ * call is attempted and in `look`, which is to be called at every block. Warning: calls that are under way together must not need one
+ * another, and nobody else may use the key.
  */
 export class Sender {
-  readonly #signer: Signer;
   readonly #provider: Provider;
+  readonly #signer: KeeperSigner;
   readonly #policy: SenderPolicy;
-  #nonce: number | undefined;
-  #advice: { readonly fees: Fees; readonly until: number } | undefined;
-  /** The nonce and the fees of a transaction that was sent and is not known to be mined. */
-  #open: { readonly nonce: number; readonly fees: Fees } | undefined;
+  readonly #confirmations: number;
+  readonly #gas: GasModel;
+  readonly #bidding: Bidding;
+  readonly #onChange: NonNullable<SenderOptions["onChange"]>;
+  readonly #outbox: Outbox;
+  readonly #chainId: number;
+  readonly #lanes = new Map<number, Lane>();
+  /** The newest lane of each purpose. */
+  readonly #purposes = new Map<string, Lane>();
+  readonly #attempts = new Map<string, Promise<Outcome>>();
+  /** What `attempt` has returned of a lane. */
+  readonly #reported = new WeakMap<Lane, string>();
+  readonly #care = new WeakMap<Lane, Care>();
+  #next = 0;
+  #head: Head = { number: -1, hash: "", time: 0 };
+  #advice: { readonly asked: Promise<Advice>; readonly until: number } | undefined;
+  #looking: Promise<void> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(signer: Signer, provider: Provider, policy: SenderPolicy) {
-    this.#signer = signer;
-    this.#provider = provider;
-    this.#policy = policy;
+  private constructor(options: SenderOptions, outbox: Outbox, chainId: number) {
+    this.#provider = options.provider;
+    this.#signer = options.signer;
+    this.#policy = options.policy;
+    this.#confirmations = options.policy.confirmations ?? 12;
+    this.#gas = options.gasModel ?? new PlainGas();
+    this.#bidding = options.bidding ?? new AdvisedBidding();
+    this.#onChange = options.onChange ?? (() => undefined);
+    this.#outbox = outbox;
+    this.#chainId = chainId;
   }
 
   /**
-   * Simulates a call and sends it if it goes through and `accept` agrees to its gas.
+   * Reads what was sent before and asks the chain what became of it.
+   * @throws DatabaseError, NodeIncomplete, or whatever the node throws
+   */
+  static async open(options: SenderOptions): Promise<Sender> {
+    const { provider, signer, database } = options;
+    const chainId = Number((await provider.getNetwork()).chainId);
+    const sender = new Sender(options, await Outbox.open(database, chainId, signer.address), chainId);
+    for (const lane of await sender.#outbox.lanes()) {
+      sender.#keep(lane);
+      sender.#reported.set(lane, signature(outcomeOf(lane)));
+    }
+    sender.#countOn(await provider.getTransactionCount(signer.address, "pending"));
+    await sender.look();
+    return sender;
+  }
+
+  /** [wei] What the transactions of the last hour or day have cost, and what the open ones may cost. */
+  spent(window: "hour" | "day"): bigint {
+    return this.#spent(window === "hour" ? HOUR : DAY);
+  }
+
+  /** Purposes whose transactions are not final yet. */
+  get unsettled(): readonly string[] {
+    const lanes = [...this.#lanes.values()];
+    return lanes.filter(({ final, purpose }) => !final && purpose !== "").map(({ purpose }) => purpose);
+  }
+
+  /**
+   * Sends a call if it goes through, is accepted and is within the limits, and waits until it is mined. What was done for its purpose
+   * already is not done again: the outcome is that of the first time.
    * @throws whatever the node throws while nothing was sent yet
    */
-  async attempt({ target, data }: Call, accept: (gas: bigint) => Promise<boolean>): Promise<Outcome> {
-    const request = { to: target, data };
-    let gas: bigint;
+  async attempt(call: Call, terms: Terms): Promise<Outcome> {
+    const { purpose } = terms;
+    const underWay = this.#attempts.get(purpose);
+    if (underWay !== undefined) return underWay;
+    const attempt = this.#attempt(call, terms).finally(() => this.#attempts.delete(purpose));
+    this.#attempts.set(purpose, attempt);
+    return attempt;
+  }
+
+  /**
+   * Looks at the chain once: what was mined, reorganised, forgotten or outbid since, and does what it calls for.
+   * @throws NodeIncomplete, DatabaseError, or whatever the node throws; the next look begins again
+   */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  // ---------------------------------------------------------------- a call
+
+  async #attempt(call: Call, terms: Terms): Promise<Outcome> {
+    const known = this.#purposes.get(terms.purpose);
+    if (known !== undefined && !isFree(known)) return this.#settled(known);
+    const gas = terms.gasLimit ?? (await this.#simulate(call));
+    if (typeof gas !== "bigint") return gas;
+    const advice = await this.#advised();
+    const fees = capped(this.#bidding.fees(advice, terms.expectedGain, gas), this.#policy.maxGasPrice);
+    if (fees.maxFeePerGas < advice.gasPrice) return declined(`a unit of gas costs ${advice.gasPrice} wei, too much`);
+    const unsigned = this.#unsigned(call, this.#next, gas, fees);
+    const cost = await this.#gas.cost({ ...unsigned, maxFeePerGas: advice.gasPrice });
+    if (!((await terms.accept?.(cost)) ?? true)) return declined("gas costs more than it brings");
+    const gasLimit = terms.gasLimit ?? gas + gas / 4n;
+    let lane: Lane | Outcome;
     try {
-      gas = await withTypedErrors(() => this.#signer.estimateGas(request));
+      lane = await this.#inTurn(() => this.#open(call, { ...terms, gasLimit }, fees));
     } catch (error) {
-      if (error instanceof ContractError) return { result: "refused", reason: error.message };
-      throw error;
-    }
-    if (!(await accept(gas))) return { result: "declined", reason: "gas costs more than it brings" };
-    try {
-      return await this.#send({ ...request, gasLimit: gas + gas / 4n });
-    } catch (error) {
-      this.#nonce = undefined;
       return { result: "failed", reason: shortMessage(error) };
     }
+    if ("result" in lane) return lane;
+    await this.#leave(lane);
+    return this.#settled(lane);
   }
 
-  async #send(request: TransactionRequest): Promise<Outcome> {
-    const { nonce, fees } = await this.#place();
-    const receipt = await this.#mined(request, nonce, fees);
-    if (receipt === undefined) {
-      this.#nonce = undefined;
-      return { result: "failed", reason: `not mined within ${this.#policy.confirmTimeout} ms` };
+  /** The gas that a call takes on the latest block, or why it is not to be sent. */
+  async #simulate({ target, data }: Call): Promise<bigint | Outcome> {
+    try {
+      const request = { from: this.#signer.address, to: target, data };
+      return await withTypedErrors(() => this.#provider.estimateGas(request));
+    } catch (error) {
+      if (!(error instanceof ContractError)) throw error;
+      return { result: OUTRUN.includes(error.name) ? "outcompeted" : "refused", reason: error.message };
     }
-    this.#open = undefined;
-    this.#nonce = nonce + 1;
-    const { hash } = receipt;
-    return receipt.status === 1
-      ? { result: "done", hash }
-      : { result: "lost", reason: "reverted when it was mined", hash };
   }
 
-  /** The next nonce and its fees: those of a transaction that was given up and is still there, which has to be outbid. */
-  async #place(): Promise<{ nonce: number; fees: Fees }> {
-    const offer = await this.#offer();
-    const open = this.#open;
-    if (open !== undefined && (await this.#signer.getNonce("latest")) <= open.nonce) {
-      return { nonce: open.nonce, fees: this.#dearer(open.fees, offer) ?? open.fees };
+  /** Signs a call with the next nonce and writes it down. */
+  async #open(call: Call, { purpose, expectedGain, gasLimit }: Terms & { gasLimit: bigint }, fees: Fees) {
+    const unsigned = this.#unsigned(call, this.#next, gasLimit, fees);
+    const cost = await this.#gas.cost(unsigned);
+    const excess = this.#excess(cost);
+    if (excess !== undefined) return declined(excess);
+    const lane = newLane(unsigned.nonce, { purpose, call, gasLimit, expectedGain });
+    const first = await this.#sign(unsigned, "call", cost);
+    await this.#outbox.open(lane, first);
+    lane.sent.push(first);
+    this.#keep(lane);
+    return lane;
+  }
+
+  /** Broadcasts the first transaction of a lane, and gives the lane up if the node will not have it. */
+  async #leave(lane: Lane): Promise<void> {
+    const error = await this.#broadcast(lane);
+    if (error === undefined || !ANSWERS.includes(codeOf(error))) return;
+    try {
+      await this.look(); // some nodes answer so to what they have mined
+      const hash = lane.sent[0]?.hash ?? "";
+      if (lane.mined !== undefined || (await this.#provider.getTransaction(hash)) !== null) return;
+    } catch {
+      return; // the next look will tell
     }
-    return { nonce: this.#nonce ?? (await this.#signer.getNonce("pending")), fees: offer };
+    await this.#abandon(lane, { result: "failed", reason: shortMessage(error) });
   }
 
-  /** Sends a transaction, and dearer ones in its place, until one of them is mined; `undefined` when time is up. */
-  async #mined(request: TransactionRequest, nonce: number, first: Fees): Promise<TransactionReceipt | undefined> {
-    const deadline = Date.now() + this.#policy.confirmTimeout;
-    const hashes = [await this.#broadcast(request, nonce, first)];
-    let fees = first;
-    let sentAt: number | undefined;
-    let pause = FIRST_POLL;
-    for (;;) {
-      for (const hash of hashes) {
-        const receipt = await this.#provider.getTransactionReceipt(hash);
-        if (receipt !== null) return receipt;
+  /** Waits until it is known what became of a lane, or time is up. */
+  async #settled(lane: Lane): Promise<Outcome> {
+    const deadline = performance.now() + this.#policy.confirmTimeout;
+    for (let pause = FIRST_POLL; outcomeOf(lane) === undefined;) {
+      if (lane.givenUp?.result === "failed") break;
+      await this.#lookAgain();
+      if (outcomeOf(lane) !== undefined) break;
+      if (performance.now() >= deadline) {
+        await this.#abandon(lane, { result: "dropped", reason: `not mined within ${this.#policy.confirmTimeout} ms` });
+        break;
       }
-      if (Date.now() >= deadline) return undefined;
-      const block = await this.#provider.getBlockNumber();
-      sentAt ??= block;
-      if (block - sentAt < this.#policy.replaceAfter) {
-        await sleep(pause);
-        pause = Math.min(2 * pause, this.#policy.pollInterval, LONGEST_POLL);
-        continue;
-      }
-      const more = this.#dearer(fees, await this.#offer());
-      sentAt = block;
-      if (more === undefined) continue;
-      fees = more;
-      try {
-        hashes.push(await this.#broadcast(request, nonce, fees));
-      } catch {
-        // mined just now, or not dear enough for this node: the next turn shows
-      }
+      await sleep(pause);
+      pause = Math.min(2 * pause, this.#policy.pollInterval, LONGEST_POLL);
+    }
+    const outcome = outcomeOf(lane) ?? lane.givenUp ?? { result: "dropped" };
+    this.#reported.set(lane, signature(outcome));
+    return outcome;
+  }
+
+  /** Gives up a lane and begins to use up its nonce. */
+  async #abandon(lane: Lane, why: GivenUp): Promise<void> {
+    try {
+      await this.#giveUp(lane, why);
+      this.#careOf(lane).checked = -Infinity;
+      await this.look();
+    } catch {
+      // the next look goes on
     }
   }
 
-  async #broadcast(request: TransactionRequest, nonce: number, fees: Fees): Promise<string> {
-    const { hash } = await this.#signer.sendTransaction({ ...request, nonce, ...fees });
-    this.#open = { nonce, fees };
-    return hash;
-  }
-
-  /** Fees that a node accepts in the place of `last`, not below `offer`; `undefined` if the bound does not allow them. */
-  #dearer(last: Fees, offer: Fees): Fees | undefined {
-    const most = this.#policy.maxGasPrice;
-    const raise = (fee: bigint, now: bigint) => max(divUp(fee * BUMP, 1000n), now);
-    if ("gasPrice" in last) {
-      const gasPrice = raise(last.gasPrice, "gasPrice" in offer ? offer.gasPrice : 0n);
-      return gasPrice > most ? undefined : { gasPrice };
+  async #lookAgain(): Promise<void> {
+    try {
+      await this.look();
+    } catch {
+      // the node is silent; what was sent may be mined all the same
     }
-    const now = "gasPrice" in offer ? { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n } : offer;
-    const maxFeePerGas = raise(last.maxFeePerGas, now.maxFeePerGas);
-    const maxPriorityFeePerGas = raise(last.maxPriorityFeePerGas, now.maxPriorityFeePerGas);
-    return max(maxFeePerGas, maxPriorityFeePerGas) > most ? undefined : { maxFeePerGas, maxPriorityFeePerGas };
   }
 
-  /** What the node advises to offer, within the bound. */
-  async #offer(): Promise<Fees> {
-    const now = Date.now();
+  // ---------------------------------------------------------------- what has left
+
+  async #look(): Promise<void> {
+    const block = await this.#provider.getBlock("latest");
+    if (block === null || block.hash === null) throw new NodeIncomplete("latest block");
+    const isNew = block.hash !== this.#head.hash;
+    const isBehind = block.number < this.#head.number;
+    this.#head = { number: block.number, hash: block.hash, time: block.timestamp };
+    if (isNew) this.#advice = undefined;
+    void this.#advised(); // the next call need not wait for it
+    const count = await this.#provider.getTransactionCount(this.#signer.address, "latest"); // after the block: see #judge
+    this.#countOn(count);
+    const mined = [...this.#lanes.values()].filter((lane) => lane.mined !== undefined && !lane.final);
+    await Promise.all(mined.map((lane) => this.#confirm(lane)));
+    if (!isBehind) await this.#reopen(count);
+    const open = [...this.#lanes.values()].filter(isOpen);
+    await Promise.all(open.map((lane) => (lane.nonce < count ? this.#resolve(lane) : this.#nurse(lane, isNew))));
+    await this.#forget();
+  }
+
+  #countOn(count: number): void {
+    this.#next = Math.max(this.#next, count);
+  }
+
+  /** Whether a mined transaction is in the chain still, and for good. */
+  async #confirm(lane: Lane): Promise<void> {
+    const { mined } = lane;
+    if (mined === undefined) return;
+    const block = await this.#provider.getBlock(mined.block);
+    if (block === null) return; // this node has not read so far
+    if (block.hash === mined.blockHash) {
+      if (this.#head.number - mined.block + 1 < this.#confirmations) return;
+      lane.final = true;
+      return this.#outbox.update(lane);
+    }
+    await this.#takeBack(lane);
+  }
+
+  async #takeBack(lane: Lane): Promise<void> {
+    lane.mined = undefined;
+    lane.settledAt = undefined;
+    lane.final = false;
+    await this.#outbox.update(lane);
+    this.#tell(lane);
+  }
+
+  /** A nonce that comes again after it was used up: a deep reorganisation. One that nobody knows of has to be used up. */
+  async #reopen(count: number): Promise<void> {
+    for (let nonce = count; nonce < this.#next; ++nonce) {
+      const lane = this.#lanes.get(nonce);
+      if (lane === undefined) this.#keep(newLane(nonce, { purpose: "", call: this.#nothing, gasLimit: CANCEL_GAS }));
+      else if (lane.final) await this.#takeBack(lane);
+    }
+  }
+
+  /** What has used up a nonce. */
+  async #resolve(lane: Lane): Promise<void> {
+    const receipts = await Promise.all(lane.sent.map(({ hash }) => this.#provider.getTransactionReceipt(hash)));
+    const receipt = receipts.find((one) => one !== null);
+    const care = this.#careOf(lane);
+    if (receipt !== undefined) {
+      lane.mined = minedOf(receipt, lane);
+    } else {
+      // Somebody else has, or this node gives receipts late.
+      care.missing ??= this.#head.number;
+      if (this.#head.number - care.missing < this.#confirmations) return;
+      lane.givenUp = { result: "failed", reason: "somebody else has used its nonce: use the key for this keeper only" };
+      lane.final = true;
+    }
+    lane.settledAt = this.#head.time;
+    if (lane.sent.length > 0) await this.#outbox.update(lane);
+    this.#tell(lane);
+  }
+
+  /** Does what an open lane needs: a broadcast of what the node has forgotten, fees of today, a cancellation. */
+  async #nurse(lane: Lane, isNewBlock: boolean): Promise<void> {
+    const care = this.#careOf(lane);
+    if (!isNewBlock && performance.now() - care.checked < this.#policy.pollInterval) return;
+    care.checked = performance.now();
+    const last = lane.sent.at(-1);
+    if (last === undefined) {
+      if (care.checked - care.since >= this.#policy.confirmTimeout) await this.#replace(lane, undefined);
+      return;
+    }
+    if (lane.givenUp === undefined && isNewBlock) await this.#judge(lane);
+    const isDue = this.#head.number - care.block >= this.#policy.replaceAfter;
+    const isToCancel = lane.givenUp !== undefined && last.kind === "call";
+    if ((isDue || isToCancel) && (await this.#replace(lane, last))) return;
+    if ((await this.#provider.getTransaction(last.hash)) === null) await this.#broadcast(lane);
+  }
+
+  /**
+   * Gives up a call that does not go through any more. It is asked for the block that was read before the nonce was seen to be free,
+   * so what has made it pointless is not itself.
+   */
+  async #judge(lane: Lane): Promise<void> {
+    const { target, data } = lane.call;
+    const request = {
+      from: this.#signer.address,
+      to: target,
+      data,
+      gasLimit: lane.gasLimit,
+      blockTag: this.#head.number,
+    };
+    try {
+      await withTypedErrors(() => this.#provider.call(request));
+    } catch (error) {
+      if (!(error instanceof ContractError)) throw error;
+      await this.#giveUp(lane, { result: "outcompeted", reason: error.message });
+    }
+  }
+
+  async #giveUp(lane: Lane, why: GivenUp): Promise<void> {
+    if (lane.givenUp !== undefined || lane.mined !== undefined) return;
+    lane.givenUp = why;
+    await this.#outbox.update(lane);
+  }
+
+  /** Sends what pays more than `last`: the same call, or a cancellation if that was given up. False if that may not be. */
+  async #replace(lane: Lane, last: SentTransaction | undefined): Promise<boolean> {
+    const advice = await this.#advised();
+    const kind = last === undefined || lane.givenUp !== undefined ? "cancel" : "call";
+    const [call, gas] = kind === "call" ? [lane.call, lane.gasLimit] : [this.#nothing, CANCEL_GAS];
+    const most = kind === "call" ? min(this.#policy.maxGasPrice, worth(lane)) : this.#policy.maxGasPrice;
+    const offer = capped(advice, most);
+    const fees = last === undefined ? offer : dearer(last, offer);
+    if (max(fees.maxFeePerGas, fees.maxPriorityFeePerGas) > most) return false;
+    const sent = await this.#inTurn(async () => {
+      const unsigned = this.#unsigned(call, lane.nonce, gas, fees);
+      const cost = await this.#gas.cost(unsigned);
+      if (this.#excess(cost, lane) !== undefined) return undefined;
+      const signed = await this.#sign(unsigned, kind, cost);
+      if (last === undefined) await this.#outbox.open(lane, signed);
+      else await this.#outbox.add(lane, signed);
+      lane.sent.push(signed);
+      return signed;
+    });
+    if (sent === undefined) return false;
+    this.#careOf(lane).block = this.#head.number;
+    await this.#broadcast(lane);
+    return true;
+  }
+
+  /** Forgets what can neither change nor count any more. */
+  async #forget(): Promise<void> {
+    for (const lane of this.#lanes.values()) {
+      if (!lane.final || (lane.settledAt ?? 0) > this.#head.time - DAY) continue;
+      await this.#outbox.forget(lane);
+      this.#lanes.delete(lane.nonce);
+      if (this.#purposes.get(lane.purpose) === lane) this.#purposes.delete(lane.purpose);
+    }
+  }
+
+  /** Tells of an outcome that is another one than was reported. */
+  #tell(lane: Lane): void {
+    const reported = this.#reported.get(lane);
+    const outcome = outcomeOf(lane);
+    const now = signature(outcome);
+    if (reported === undefined || reported === now) return;
+    this.#reported.set(lane, now);
+    this.#onChange(lane.purpose, outcome);
+  }
+
+  // ---------------------------------------------------------------- money
+
+  /** Which limit one more transaction would exceed, or a replacement in a lane. */
+  #excess(cost: bigint, lane?: Lane): string | undefined {
+    const { hourlyLimit, dailyLimit } = this.#policy;
+    const before = lane === undefined ? 0n : committed(lane);
+    const more = max(cost - before, 0n);
+    if (hourlyLimit !== undefined && this.#spent(HOUR) + more > hourlyLimit)
+      return "over the spending limit of an hour";
+    if (dailyLimit !== undefined && this.#spent(DAY) + more > dailyLimit) return "over the spending limit of a day";
+    return undefined;
+  }
+
+  /** By the chain's time, which no clock that jumps can change. */
+  #spent(window: number): bigint {
+    let sum = 0n;
+    for (const lane of this.#lanes.values()) {
+      if (lane.settledAt === undefined) sum += committed(lane);
+      else if (lane.settledAt > this.#head.time - window) sum += lane.mined?.cost ?? committed(lane);
+    }
+    return sum;
+  }
+
+  #advised(): Promise<Advice> {
+    const now = performance.now();
     if (this.#advice === undefined || this.#advice.until <= now) {
-      const fees = bounded(await this.#provider.getFeeData(), this.#policy.maxGasPrice);
-      this.#advice = { fees, until: now + OFFER_LIFETIME };
+      const asked = askAdvice(this.#provider);
+      const advice = { asked, until: now + ADVICE_LIFETIME };
+      this.#advice = advice;
+      asked.catch(() => {
+        if (this.#advice === advice) this.#advice = undefined;
+      });
     }
-    return this.#advice.fees;
+    return this.#advice.asked;
+  }
+
+  // ---------------------------------------------------------------- parts
+
+  get #nothing(): Call {
+    return { target: this.#signer.address, data: "0x" };
+  }
+
+  #unsigned({ target, data }: Call, nonce: number, gasLimit: bigint, fees: Fees): UnsignedTransaction {
+    const { maxFeePerGas, maxPriorityFeePerGas } = fees;
+    return { chainId: this.#chainId, nonce, to: target, data, gasLimit, maxFeePerGas, maxPriorityFeePerGas };
+  }
+
+  async #sign(unsigned: UnsignedTransaction, kind: SentTransaction["kind"], cost: bigint): Promise<SentTransaction> {
+    const raw = await this.#signer.signTransaction({ ...unsigned, type: 2 });
+    const { maxFeePerGas, maxPriorityFeePerGas } = unsigned;
+    return { hash: keccak256(raw), raw, kind, maxFeePerGas, maxPriorityFeePerGas, cost, time: Date.now() };
+  }
+
+  /** Broadcasts the last transaction of a lane; returns what the node or the way to it had against that. */
+  async #broadcast(lane: Lane): Promise<unknown> {
+    try {
+      await this.#provider.broadcastTransaction(lane.sent.at(-1)?.raw ?? "");
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  #keep(lane: Lane): void {
+    this.#lanes.set(lane.nonce, lane);
+    this.#next = Math.max(this.#next, lane.nonce + 1);
+    if (lane.purpose !== "") this.#purposes.set(lane.purpose, lane);
+  }
+
+  #careOf(lane: Lane) {
+    let care = this.#care.get(lane);
+    if (care === undefined) {
+      care = { since: performance.now(), checked: performance.now(), block: this.#head.number };
+      this.#care.set(lane, care);
+    }
+    return care;
+  }
+
+  /** One after the other: what decides on money or nonces, and what follows from it. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 }
 
-function bounded({ gasPrice, maxFeePerGas, maxPriorityFeePerGas }: FeeData, most: bigint): Fees {
-  if (maxFeePerGas === null || maxPriorityFeePerGas === null) return { gasPrice: min(gasPrice ?? 0n, most) };
-  return { maxFeePerGas: min(maxFeePerGas, most), maxPriorityFeePerGas: min(maxPriorityFeePerGas, most) };
+function newLane(
+  nonce: number,
+  of: Pick<Lane, "purpose" | "call" | "gasLimit"> & { expectedGain?: bigint | undefined },
+): Lane {
+  const { expectedGain, ...rest } = of;
+  return {
+    nonce,
+    ...rest,
+    expectedGain,
+    sent: [],
+    givenUp: undefined,
+    mined: undefined,
+    final: false,
+    settledAt: undefined,
+  };
+}
+
+function isOpen({ mined, final }: Lane): boolean {
+  return mined === undefined && !final;
+}
+
+/** Whether the purpose of a lane may be tried again: nothing that was sent for it has an effect, or can have one. */
+function isFree(lane: Lane): boolean {
+  return !isOpen(lane) && outcomeOf(lane)?.result !== "done";
+}
+
+/** [wei] Most that a lane can cost. */
+function committed({ sent }: Lane): bigint {
+  return sent.reduce((most, { cost }) => max(most, cost), 0n);
+}
+
+/** [wei] Most that a unit of gas may cost for a call to bring more than it costs. */
+function worth({ expectedGain, gasLimit, sent }: Lane): bigint {
+  const last = sent.at(-1);
+  if (expectedGain === undefined || last === undefined) return MaxUint256;
+  const dataFee = last.cost - gasLimit * last.maxFeePerGas;
+  return (expectedGain - dataFee) / gasLimit;
+}
+
+/** What became of a lane; `undefined` while its nonce is not used up. */
+function outcomeOf({ mined, final, givenUp, sent }: Lane): Outcome | undefined {
+  if (mined === undefined) return final ? givenUp : undefined;
+  const { hash, gasUsed, gasPrice, cost } = mined;
+  const spent = { hash, gasUsed, gasPrice, cost };
+  const isCall = sent.find((one) => one.hash === hash)?.kind === "call";
+  if (isCall && mined.succeeded) return { result: "done", ...spent };
+  if (isCall) return { result: "outcompeted", reason: "reverted when it was mined", ...spent };
+  return { ...(givenUp ?? { result: "dropped", reason: "cancelled" }), ...spent };
+}
+
+function minedOf(receipt: TransactionReceipt, { sent, gasLimit }: Lane) {
+  const { hash, blockNumber: block, blockHash, status, gasUsed, gasPrice } = receipt;
+  const one = sent.find((each) => each.hash === hash);
+  const limit = one?.kind === "cancel" ? CANCEL_GAS : gasLimit;
+  const dataFee = one === undefined ? 0n : one.cost - limit * one.maxFeePerGas;
+  return { hash, block, blockHash, succeeded: status === 1, gasUsed, gasPrice, cost: gasUsed * gasPrice + dataFee };
+}
+
+/** What tells one outcome from another. */
+function signature(outcome: Outcome | undefined): string {
+  return outcome === undefined ? "" : `${outcome.result} ${outcome.hash ?? ""}`;
+}
+
+function declined(reason: string): Outcome {
+  return { result: "declined", reason };
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
 }
 
 /** What ethers says in one line, without the request that it appends. */

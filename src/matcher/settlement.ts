@@ -2,8 +2,7 @@ import { concat, keccak256, toBeHex, Wallet } from "ethers";
 import type { BlockTag, JsonRpcProvider, TransactionRequest, TransactionResponse } from "ethers";
 import type { Logger } from "pino";
 
-import { Sender, shortMessage } from "../keeper/sender.ts";
-import type { SenderPolicy } from "../keeper/sender.ts";
+import { shortMessage } from "../keeper/sender.ts";
 import { divUp, max } from "../risk/fixed.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
@@ -16,6 +15,8 @@ import { isSignedBelow } from "./bookOrder.ts";
 import type { BookOrder, Fill } from "./bookOrder.ts";
 import type { Engine } from "./engine.ts";
 import { feesOf } from "./fees.ts";
+import { SingleLane } from "./lane.ts";
+import type { LanePolicy } from "./lane.ts";
 import type { Command, FailedFact, Sent } from "./types.ts";
 
 const MAX_MISSING = 20;
@@ -26,7 +27,7 @@ const REPLACE_BUMP = 1125n; // [‰ of the last fees] that nodes ask for in plac
 export type Group = readonly Fill[];
 
 /** How fills are settled. */
-export interface SettlementPolicy extends SenderPolicy {
+export interface SettlementPolicy extends LanePolicy {
   /** Most fills of one transaction. */
   readonly maxBatch: number;
   /** Account that collects execution fees; without one, orders that offer them are settled for nothing. */
@@ -122,7 +123,7 @@ export class Settlement {
   readonly #book: AddressBook;
   readonly #policy: SettlementPolicy;
   readonly #wallet: JournalWallet;
-  #sender: Sender;
+  #lane: SingleLane;
   readonly #provider: JsonRpcProvider;
   readonly #logger: Logger;
   #missing = 0; // looks in a row that found the nonce used up and no receipt: somebody else uses the key
@@ -151,12 +152,12 @@ export class Settlement {
     this.#provider = provider;
     this.#logger = logger;
     this.#wallet = new JournalWallet(key, provider, ports);
-    this.#sender = new Sender(this.#wallet, provider, policy);
+    this.#lane = new SingleLane(this.#wallet, provider, policy);
   }
 
   /** The chain was reorganised: the nonce that comes next has to be asked for again. */
   reorganised(): void {
-    this.#sender = new Sender(this.#wallet, this.#provider, this.#policy);
+    this.#lane = new SingleLane(this.#wallet, this.#provider, this.#policy);
   }
 
   /** Who pays for gas. */
@@ -240,7 +241,7 @@ export class Settlement {
 
   async #send(fills: readonly Fill[], feeTo: AccountId | undefined): Promise<Pass> {
     this.#wallet.fills = fills.map(({ id }) => id);
-    const outcome = await this.#sender.attempt(this.#callOf(fills, feeTo), () => Promise.resolve(true));
+    const outcome = await this.#lane.attempt(this.#callOf(fills, feeTo), () => Promise.resolve(true));
     if (outcome.result === "done" || outcome.result === "lost") await this.#resolve();
     const result = outcome.result === "done" ? "settled" : outcome.result === "lost" ? "lost" : "failed";
     this.#lost = result === "lost" ? Math.min(this.#lost + 1, MAX_HALVINGS) : 0;
