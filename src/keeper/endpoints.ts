@@ -1,0 +1,437 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { JsonRpcProvider, keccak256 } from "ethers";
+import type { JsonRpcError, JsonRpcPayload, JsonRpcResult, Provider } from "ethers";
+import { z } from "zod";
+
+import type { AddressBook } from "../sdk/addressBook.ts";
+import { WrongChain } from "../sdk/client.ts";
+
+const WEIGHT = 0.2; // of the newest observation in a moving average
+const BLOCK_PENALTY = 250; // [ms] of latency that a block of lag counts for
+const HYSTERESIS = 1.5; // how many times better another endpoint must be before reads move there
+const MAX_LEAD = 50; // blocks that a head may be ahead of all others, or go back, before nobody believes it
+const ASIDE = 60_000; // [ms] for which an endpoint that is not believed is left alone
+const FIRST_REST = 250; // [ms] after a failure; twice as long after each further one
+const LONGEST_REST = 30_000; // [ms]
+const RATE_REST = 1000; // [ms] after a 429 that does not say how long
+/** Codes of JSON-RPC by which a node says that it cannot answer now, or not this: limit exceeded, method not found. */
+const UNABLE = [-32005, -32601, 429];
+/** What nodes say that have not got so far, or do not keep so much. */
+const UNABLE_TEXT = /header not found|missing trie node|rate limit|too many requests/i;
+const KNOWN_TEXT = /already known|already imported|known transaction/i;
+
+/** Where transactions go if not to the public nodes. */
+export interface Relay {
+  readonly url: string;
+  readonly method: "eth_sendRawTransaction" | "eth_sendPrivateTransaction";
+}
+
+/** The nodes that a keeper uses. */
+export interface EndpointOptions {
+  readonly urls: readonly string[];
+  readonly chainId: number;
+  /** If there is one, no public node ever gets a transaction. */
+  readonly relay?: Relay;
+  /** [ms] after which a request counts as failed */
+  readonly timeout?: number;
+  /** [ms] between two looks at the heads of all; zero for none */
+  readonly checkInterval?: number;
+  /** [ms] between two questions for a new block while somebody listens */
+  readonly pollingInterval?: number;
+}
+
+/** How an endpoint does. */
+export interface EndpointHealth {
+  /** Its host: the rest of the address may hold a secret. */
+  readonly name: string;
+  readonly state: "unchecked" | "healthy" | "resting" | "aside" | "wrongChain";
+  /** share of requests that were answered, the newest count most */
+  readonly success: number;
+  /** [ms] moving average */
+  readonly latency: number;
+  /** the last block that it has told of, −1 before that */
+  readonly head: number;
+  /** blocks that it is behind the best */
+  readonly lag: number;
+}
+
+/** No endpoint has answered. */
+export class NoEndpoint extends Error {
+  readonly method: string;
+  /** by the names of the endpoints */
+  readonly problems: readonly string[];
+
+  constructor(method: string, problems: readonly string[]) {
+    super(`no endpoint answers ${method} (${problems.join("; ")}): check RPC_URL, or add another one`);
+    this.name = "NoEndpoint";
+    this.method = method;
+    this.problems = problems;
+  }
+}
+
+/** The address book names a contract where there is none. */
+export class NotDeployed extends Error {
+  readonly contract: string;
+  readonly address: string;
+
+  constructor(contract: string, address: string) {
+    super(
+      `there is no ${contract} at ${address}: is this the address book of this deployment, and is the node synced?`,
+    );
+    this.name = "NotDeployed";
+    this.contract = contract;
+    this.address = address;
+  }
+}
+
+type Answer = JsonRpcResult | JsonRpcError;
+
+/** Checks that a node is on the right chain and that every contract of an address book is there. @throws WrongChain, NotDeployed */
+export async function verifyDeployment(provider: Pick<Provider, "getCode"> & Sends, book: AddressBook): Promise<void> {
+  const chainId = Number(await provider.send("eth_chainId", []));
+  if (chainId !== book.chainId) throw new WrongChain(chainId, book.chainId);
+  const tokens = [book.cash, ...book.collaterals].map(({ symbol, token }) => [symbol, token] as const);
+  const feeds = book.underlyings.map(({ name, feed }) => [`feed of ${name}`, feed] as const);
+  for (const [name, address] of [...Object.entries(book.contracts), ...tokens, ...feeds] as [string, string][]) {
+    if ((await provider.getCode(address)) === "0x") throw new NotDeployed(name, address);
+  }
+}
+
+interface Sends {
+  send(method: string, params: unknown[]): Promise<unknown>;
+}
+
+/**
+ * Several nodes as one provider. Reads go to the one that does best and, if it fails, to the next; transactions go to all, or to a
+ * private relay only. A node of another chain is never used; one whose head cannot be true is put aside for a while.
+ */
+export class Endpoints extends JsonRpcProvider {
+  readonly #endpoints: readonly Endpoint[];
+  readonly #relay: Endpoint | undefined;
+  readonly #relayMethod: Relay["method"];
+  readonly #chainId: number;
+  readonly #timeout: number;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #current: Endpoint | undefined;
+
+  constructor(options: EndpointOptions) {
+    const { urls, chainId, relay, timeout = 5000, checkInterval = 2000, pollingInterval = 1000 } = options;
+    super(urls[0], chainId, { staticNetwork: true, batchMaxCount: 1, cacheTimeout: -1, pollingInterval });
+    this.#chainId = chainId;
+    this.#timeout = timeout;
+    this.#endpoints = urls.map((url) => new Endpoint(url, timeout));
+    this.#relay = relay === undefined ? undefined : new Endpoint(relay.url, timeout);
+    this.#relayMethod = relay?.method ?? "eth_sendRawTransaction";
+    if (checkInterval > 0) this.#timer = setInterval(() => void this.check(), checkInterval).unref();
+  }
+
+  /** How every endpoint does, in the order in which they were given. */
+  get health(): readonly EndpointHealth[] {
+    const best = this.#bestHead();
+    return this.#endpoints.map((endpoint) => endpoint.health(best));
+  }
+
+  /** Asks every endpoint for its head. */
+  async check(): Promise<void> {
+    const payload = { jsonrpc: "2.0", id: 0, method: "eth_blockNumber", params: [] } as const;
+    const due = this.#endpoints.filter(({ isUsable, restsFor }) => isUsable && restsFor <= 0);
+    await Promise.all(due.map((endpoint) => this.#ask(endpoint, payload).catch(() => undefined)));
+  }
+
+  override destroy(): void {
+    clearInterval(this.#timer);
+    super.destroy();
+  }
+
+  override async _send(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<JsonRpcResult[]> {
+    const payloads = Array.isArray(payload) ? payload : [payload];
+    const answers = payloads.map((one) =>
+      one.method === "eth_sendRawTransaction" ? this.#broadcast(one) : this.#read(one),
+    );
+    return (await Promise.all(answers)) as JsonRpcResult[]; // ethers looks for errors itself
+  }
+
+  // ---------------------------------------------------------------- reads
+
+  async #read(payload: JsonRpcPayload): Promise<Answer> {
+    const problems = new Map<string, string>();
+    const deadline = performance.now() + this.#timeout;
+    for (;;) {
+      for (const endpoint of this.#ranked()) {
+        if (endpoint.isLimited) continue;
+        try {
+          const answer = await this.#ask(endpoint, payload);
+          if (isAble(answer)) return answer;
+          problems.set(endpoint.name, messageOf(answer));
+        } catch (error) {
+          problems.set(endpoint.name, reasonOf(error));
+        }
+      }
+      const rest = Math.min(...this.#ranked().map(({ restsFor }) => restsFor));
+      const isWorthWaiting = this.#ranked().every(({ isLimited }) => isLimited) && performance.now() + rest < deadline;
+      if (!isWorthWaiting || rest === Infinity) throw this.#failure(payload.method, problems);
+      await sleep(Math.max(rest, 1));
+    }
+  }
+
+  /** Those that may be asked, best first; what rests after failures comes last. */
+  #ranked(): Endpoint[] {
+    const best = this.#bestHead();
+    const usable = this.#endpoints.filter(({ isUsable }) => isUsable);
+    const score = (endpoint: Endpoint) => endpoint.score(best) / (endpoint === this.#current ? HYSTERESIS : 1);
+    const ranked = usable.sort((a, b) => Number(a.restsFor > 0) - Number(b.restsFor > 0) || score(a) - score(b));
+    this.#current = ranked[0];
+    return ranked;
+  }
+
+  async #ask(endpoint: Endpoint, payload: JsonRpcPayload): Promise<Answer> {
+    await endpoint.verify(this.#chainId);
+    const answer = await endpoint.request(payload);
+    const head = headIn(payload, answer);
+    if (head !== undefined) this.#judge(endpoint, head);
+    if (!endpoint.isUsable) throw new Unbelievable(head ?? -1);
+    return answer;
+  }
+
+  /** Believes a head, or puts the endpoint aside: far ahead of all others after a leap of its own, or far behind what it said. */
+  #judge(endpoint: Endpoint, head: number): void {
+    const others = this.#endpoints.filter((other) => other !== endpoint && other.isUsable && other.head >= 0);
+    const best = Math.max(...others.map((other) => other.head));
+    const isLeap = endpoint.head < 0 || head - endpoint.head > MAX_LEAD;
+    const isAhead = others.length > 0 && isLeap && head - best > MAX_LEAD;
+    const isBack = others.length > 0 && endpoint.head - head > MAX_LEAD;
+    if (isAhead || isBack) endpoint.putAside();
+    else endpoint.head = head;
+  }
+
+  #bestHead(): number {
+    return Math.max(-1, ...this.#endpoints.filter(({ isUsable }) => isUsable).map(({ head }) => head));
+  }
+
+  // ---------------------------------------------------------------- transactions
+
+  /** Resolves with the first node that takes a transaction; if none does, with what one says against it. */
+  async #broadcast(payload: JsonRpcPayload): Promise<Answer> {
+    const [raw] = payload.params as [string];
+    const targets = this.#relay === undefined ? this.#ranked().filter(({ isLimited }) => !isLimited) : [this.#relay];
+    const request = this.#relay === undefined ? payload : this.#forRelay(payload, raw);
+    const problems = new Map<string, string>();
+    const refusals: Answer[] = [];
+    const takes = targets.map(async (endpoint) => {
+      try {
+        await endpoint.verify(this.#relay === undefined ? this.#chainId : undefined);
+        const answer = await endpoint.request(request);
+        if (!("error" in answer) || KNOWN_TEXT.test(messageOf(answer))) return;
+        if (isAble(answer)) refusals.push(answer);
+        problems.set(endpoint.name, messageOf(answer));
+      } catch (error) {
+        problems.set(endpoint.name, reasonOf(error));
+      }
+      throw new NoEndpoint(payload.method, []);
+    });
+    try {
+      await Promise.any(takes);
+      return { id: payload.id, result: keccak256(raw) };
+    } catch {
+      // Only if every one has refused it can it not be under way.
+      const [refusal] = refusals.length === targets.length ? refusals : [];
+      if (refusal !== undefined) return refusal;
+      throw this.#failure(payload.method, problems);
+    }
+  }
+
+  #forRelay(payload: JsonRpcPayload, raw: string): JsonRpcPayload {
+    const params = this.#relayMethod === "eth_sendRawTransaction" ? [raw] : [{ tx: raw }];
+    return { ...payload, method: this.#relayMethod, params };
+  }
+
+  #failure(method: string, problems: ReadonlyMap<string, string>): Error {
+    const wrong = this.#endpoints.map(({ wrongChain }) => wrongChain).filter((id) => id !== undefined);
+    if (wrong.length === this.#endpoints.length) return new WrongChain(wrong[0] ?? 0, this.#chainId);
+    const others = this.#endpoints
+      .filter(({ name }) => !problems.has(name))
+      .map(({ name, state }) => `${name}: ${state}`);
+    return new NoEndpoint(method, [...[...problems].map(([name, problem]) => `${name}: ${problem}`), ...others]);
+  }
+}
+
+/** A node, what is known of it, and one way to it. */
+class Endpoint {
+  readonly name: string;
+  head = -1;
+  wrongChain: number | undefined;
+  readonly #url: string;
+  readonly #timeout: number;
+  #isRationed = false;
+  #verified: Promise<void> | undefined;
+  #isVerified = false;
+  #success = 1;
+  #latency: number | undefined; // [ms]
+  #failures = 0; // in a row
+  #restUntil = 0; // [ms] of performance.now()
+  #asideUntil = 0; // [ms] of performance.now()
+
+  constructor(url: string, timeout: number) {
+    this.#url = url;
+    this.name = new URL(url).host;
+    this.#timeout = timeout;
+  }
+
+  get isUsable(): boolean {
+    return this.wrongChain === undefined && this.#asideUntil <= performance.now();
+  }
+
+  /** [ms] */
+  get restsFor(): number {
+    return this.#restUntil - performance.now();
+  }
+
+  /** Rests because it was asked too often: it must not be asked before its time. */
+  get isLimited(): boolean {
+    return this.#isRationed && this.restsFor > 0;
+  }
+
+  get state(): EndpointHealth["state"] {
+    if (this.wrongChain !== undefined) return "wrongChain";
+    if (!this.isUsable) return "aside";
+    if (this.restsFor > 0) return "resting";
+    return this.#isVerified ? "healthy" : "unchecked";
+  }
+
+  health(best: number): EndpointHealth {
+    const { name, state, head } = this;
+    return { name, state, success: this.#success, latency: this.#latency ?? 0, head, lag: this.#lag(best) };
+  }
+
+  /** [ms] Less is better. */
+  score(best: number): number {
+    return (this.#latency ?? 0) / Math.max(this.#success, 0.01) ** 2 + this.#lag(best) * BLOCK_PENALTY + 1;
+  }
+
+  putAside(): void {
+    this.#asideUntil = performance.now() + ASIDE;
+    this.head = -1;
+  }
+
+  /** Asks for its chain before anything else, once. @throws WrongChain if it is of another one than that */
+  async verify(chainId: number | undefined): Promise<void> {
+    if (chainId === undefined) return;
+    this.#verified ??= this.#askChain(chainId).catch((error: unknown) => {
+      this.#verified = undefined;
+      throw error;
+    });
+    await this.#verified;
+  }
+
+  /** @throws whatever is in the way of an answer */
+  async request(payload: JsonRpcPayload): Promise<Answer> {
+    const begun = performance.now();
+    try {
+      const answer = await this.#post(payload);
+      this.#count(isAble(answer));
+      return answer;
+    } catch (error) {
+      this.#count(false);
+      throw error;
+    } finally {
+      this.#latency = average(this.#latency, performance.now() - begun);
+    }
+  }
+
+  async #askChain(expected: number): Promise<void> {
+    const answer = await this.request({ jsonrpc: "2.0", id: 0, method: "eth_chainId", params: [] });
+    if ("error" in answer) throw new BadAnswer("does not say which chain it is of");
+    const chainId = Number(answer.result);
+    if (chainId !== expected) this.wrongChain = chainId;
+    if (chainId !== expected) throw new WrongChain(chainId, expected);
+    this.#isVerified = true;
+  }
+
+  async #post(payload: JsonRpcPayload): Promise<Answer> {
+    const response = await fetch(this.#url, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(payload),
+      signal: AbortSignal.timeout(this.#timeout),
+    });
+    if (response.status === 429) this.#rest(retryAfter(response), true);
+    if (!response.ok && response.status !== 400) throw new BadAnswer(`HTTP ${response.status}`);
+    const { data } = answerSchema.safeParse(await response.json());
+    if (data === undefined || data.id !== payload.id) throw new BadAnswer("no JSON-RPC");
+    return data;
+  }
+
+  #count(isGood: boolean): void {
+    this.#success = average(this.#success, isGood ? 1 : 0);
+    this.#failures = isGood ? 0 : this.#failures + 1;
+    if (isGood) this.#rest(0, false);
+    else if (this.restsFor <= 0) this.#rest(Math.min(FIRST_REST * 2 ** (this.#failures - 1), LONGEST_REST), false);
+  }
+
+  #rest(time: number, isRationed: boolean): void {
+    this.#restUntil = performance.now() + time;
+    this.#isRationed = isRationed;
+  }
+
+  #lag(best: number): number {
+    return this.head < 0 ? 0 : Math.max(0, best - this.head);
+  }
+}
+
+/** What a node has sent is no answer. */
+class BadAnswer extends Error {
+  override readonly name = "BadAnswer";
+}
+
+/** A head that cannot be true. */
+class Unbelievable extends Error {
+  readonly head: number;
+
+  constructor(head: number) {
+    super(`says that its head is ${head}, which cannot be`);
+    this.name = "Unbelievable";
+    this.head = head;
+  }
+}
+
+const answerSchema = z.union([
+  z.object({ id: z.number(), result: z.unknown().refine((result) => result !== undefined) }),
+  z.object({ id: z.number(), error: z.looseObject({ code: z.number(), message: z.string().default("") }) }),
+]);
+
+/** Whether a node has answered what was asked, be it by an error. */
+function isAble(answer: Answer): boolean {
+  return !("error" in answer) || !(UNABLE.includes(answer.error.code) || UNABLE_TEXT.test(messageOf(answer)));
+}
+
+function messageOf(answer: Answer): string {
+  return "error" in answer ? (answer.error.message ?? "") : "";
+}
+
+/** The head that an answer tells of. */
+function headIn({ method, params }: JsonRpcPayload, answer: Answer): number | undefined {
+  if ("error" in answer) return undefined;
+  if (method === "eth_blockNumber") return Number(answer.result);
+  if (method !== "eth_getBlockByNumber" || !Array.isArray(params) || params[0] !== "latest") return undefined;
+  const { data } = z.object({ number: z.string() }).safeParse(answer.result);
+  return data === undefined ? undefined : Number(data.number);
+}
+
+/** [ms] From `Retry-After`, which is in seconds or a date. */
+function retryAfter(response: Response): number {
+  const text = response.headers.get("retry-after");
+  if (text === null) return RATE_REST;
+  const time = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(time) ? Math.max(time, 0) : RATE_REST;
+}
+
+function average(before: number | undefined, now: number): number {
+  return before === undefined ? now : before + (now - before) * WEIGHT;
+}
+
+/** In one line and without the address, which may hold a secret. */
+function reasonOf(error: unknown): string {
+  if (error instanceof BadAnswer || error instanceof Unbelievable || error instanceof WrongChain) return error.message;
+  return error instanceof Error && error.name === "TimeoutError" ? "no answer in time" : "cannot be reached";
+}
