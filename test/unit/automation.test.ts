@@ -80,12 +80,14 @@ async function keptHouse() {
 
 const ratesOf = async (h: Fixture) => (await marketOf(h, ETH)).rate;
 
-/** Replaces the feed of BTC by one that burns all the gas it is given. */
-async function burnBtc(h: Fixture): Promise<void> {
-  const feed = await new MockFeed__factory(h.deployer).deploy();
+/** Replaces the feeds of underlyings by one that burns all the gas it is given. */
+async function burn(h: Fixture, underlyings: readonly number[]): Promise<void> {
+  const aggregator = await new MockFeed__factory(h.deployer).deploy();
   const { heartbeat, minPrice, maxPrice } = await h.priceOracle.feedOf(BTC);
-  await h.priceOracle.setFeed(BTC, { aggregator: feed, heartbeat, decimals: 8, minPrice, maxPrice });
-  await feed.burn();
+  for (const id of underlyings) {
+    await h.priceOracle.setFeed(id, { aggregator, heartbeat, decimals: 8, minPrice, maxPrice });
+  }
+  await aggregator.burn();
 }
 
 /** Lists `count` markets with underlyings of their own, at 2,000, behind Chainlink's proxy, from id 3 on. */
@@ -207,7 +209,7 @@ describe("HouseUpkeep", () => {
   for (const [what, breakBtc] of [
     ["frozen", (h: Fixture) => h.networkHelpers.time.increase(DAY)],
     ["negative", (h: Fixture) => h.feeds[BTC].updateAnswer(-1)],
-    ["gas-burning", burnBtc],
+    ["gas-burning", (h: Fixture) => burn(h, [BTC])],
   ] as const) {
     it(`OR-5 a ${what} feed does not hold up the others`, async () => {
       const { h, upkeep } = await keptHouse();
@@ -529,7 +531,7 @@ describe("AccountUpkeep", () => {
     await h.fund(h.dave, { cash: "1000" });
     await deal(h, [h.carol, h.dave], "0.1", "30000", { market: BTC });
     await performList(upkeep, [main(h.dave), main(h.carol)]);
-    await burnBtc(h);
+    await burn(h, [BTC]);
     await h.setPrice(ETH, "1850");
     const jobs = await due(upkeep, PAGE);
     expect(jobs).to.include(id);
@@ -543,6 +545,19 @@ describe("AccountUpkeep", () => {
       await upkeep.performUpkeep(performData, { gasLimit: PERFORM_GAS });
       expect((await h.clearingHouse.auction(id)).clock).to.equal(clock);
     }
+  });
+
+  it("OR-3 an account whose every feed burns gas burns its stipend and no more", async () => {
+    const { h, upkeep, id } = await keptAccounts();
+    await listMarkets(h, 16);
+    const burner = await h.fund(h.dave, { cash: "2000" });
+    const markets = Array.from({ length: 16 }, (_, i) => 3 + i);
+    for (const market of markets) await deal(h, [h.carol, h.dave], "0.5", "2000", { market });
+    await upkeep.perform(burner);
+    await burn(h, markets);
+    await h.setPrice(ETH, "1850");
+    await performList(upkeep, [burner, id], 6_000_000n); // 4 million for the first, 2 for the second
+    expect((await h.clearingHouse.auction(id)).flagger).to.equal(await upkeep.getAddress());
   });
 
   it("OR-3 flags below MM what has no price in one market and is below it even so", async () => {
