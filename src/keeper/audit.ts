@@ -102,17 +102,15 @@ export async function audit(provider: Provider, book: AddressBook, last: number,
     ...lendingTotals(told, stored, book),
     ...marketTotals(told, stored),
   ];
-  const amounts = [...told.ledger.accounts].flatMap(([id, account]) =>
-    amountsOf(id, account, stored.accounts.get(id), book),
+  const ofAccounts = [...told.ledger.accounts].flatMap(([id, account]) =>
+    amountsOf(id, account, stored.accounts.get(id), book).filter(isDifferent),
   );
   return {
     block: last,
     accounts: told.ledger.accounts.size,
     totals,
     unclaimed: new Map(tokens.map(({ entry, unclaimed }) => [entry.of, unclaimed])),
-    differences: [...amounts, ...totals].filter(
-      ({ events, storage, vault = storage }) => events !== storage || vault !== storage,
-    ),
+    differences: [...ofAccounts, ...totals.filter(isDifferent)],
   };
 }
 
@@ -271,6 +269,10 @@ function marketTotals({ ledger, flows }: Told, { markets }: Stored): AuditEntry[
       { what: "bad debt", of, events: flows.badDebts.get(BigInt(id)), storage: badDebt },
     ];
   });
+}
+
+function isDifferent({ events, storage, vault = storage }: AuditEntry): boolean {
+  return events !== storage || vault !== storage;
 }
 
 function sumOf<T>(list: readonly T[], amountOf: (item: T) => bigint): bigint {

@@ -62,7 +62,7 @@ const EFFECTS: { readonly [Name in keyof Events]: (flows: Flows, event: Events[N
 };
 
 /** Amounts by key; what was never added to is zero. */
-export class Sums<K> {
+class Sums<K> {
   readonly #sums = new Map<K, bigint>();
 
   add(key: K, amount: bigint): void {

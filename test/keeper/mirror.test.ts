@@ -1,6 +1,7 @@
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import { expect } from "chai";
 
+import { audit } from "../../src/keeper/audit.ts";
 import { Mirror } from "../../src/keeper/mirror.ts";
 import { generator } from "../../src/replay/synthetic.ts";
 import { assessAccount } from "../../src/risk/account.ts";
@@ -261,6 +262,8 @@ describe("mirror", () => {
       await again.sync();
       expect(new Map(again.accounts)).to.deep.equal(new Map(mirror.accounts));
       expect(again.house).to.deep.equal(mirror.house);
+      const { differences } = await audit(house.ethers.provider, house.addressBook, mirror.head, () => undefined);
+      expect(differences).to.deep.equal([]);
       for (const name of await happened(house)) missing.delete(name);
     }
     expect([...missing]).to.deep.equal([]);
