@@ -1,5 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
+import { PPM } from "../risk/fixed.ts";
+import { capUse } from "../risk/funding.ts";
+import type { HouseState } from "../risk/types.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
+
 const LATENCY = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]; // [s]
 
 /** What a keeper counts. */
@@ -46,4 +51,15 @@ export function createMetrics() {
     gasRunway: gauge("gas_runway_seconds", "For how long the signer's balance lasts at the last day's spending"),
     profit: gauge("profit_usd", "Gains of liquidations less gas since the start"),
   };
+}
+
+/** Sets what the house at the head tells: usable prices, and how near funding is to its cap. */
+export function countHouse(metrics: Metrics, house: HouseState, book: AddressBook): void {
+  for (const { id, name } of book.underlyings)
+    metrics.oracleUsable.set({ underlying: name }, house.prices.has(id) ? 1 : 0);
+  for (const { id, name } of book.markets) {
+    const market = house.markets.get(id);
+    if (market === undefined) continue;
+    metrics.fundingCapUse.set({ market: name }, Number(capUse(market, house.time)) / Number(PPM));
+  }
 }

@@ -10,10 +10,10 @@ import { judge } from "../risk/assess.ts";
 import { advance, discount } from "../risk/auction.ts";
 import type { Auction } from "../risk/auction.ts";
 import { RiskError } from "../risk/errors.ts";
-import { WAD } from "../risk/fixed.ts";
+import { abs, WAD } from "../risk/fixed.ts";
 import { loansOf } from "../risk/lending.ts";
 import { planCashCall, planLiquidation } from "../risk/liquidation.ts";
-import type { Deal, MovedCollateral } from "../risk/liquidation.ts";
+import type { Deal } from "../risk/liquidation.ts";
 import { snapshotOf } from "../risk/portfolio.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import { ownerOf } from "../sdk/accountId.ts";
@@ -101,32 +101,16 @@ export class MalformedReport extends Error {
  * @returns the names of the numbers that differ; empty if all are equal
  */
 export function verifyReport(report: LiquidationReport): string[] {
-  const { outcome: o, inputs, account } = report;
   const differing = report.digest === digestOf(report) ? [] : ["digest"];
+  if (report.profit !== profitOf(report)) differing.push("profit");
   try {
-    const { deal, assessment, rescue, ...found } = recompute(report);
-    const bound = toleranceOf(inputs);
-    const check = (name: string, told: bigint, found: bigint, tolerance = bound) => {
-      if (told - found > tolerance || found - told > tolerance) differing.push(name);
-    };
-    for (const name of ["equity", "initialMargin", "maintenanceMargin"] as const)
-      check(name, o[name], assessment[name]);
-    check("clock", report.clock, found.clock);
-    check("discount", report.discount, found.discount);
-    for (const name of ["fraction", "cost", "payment", "toFund", "toFlagger", "gain"] as const) {
-      check(name, o[name], deal[name]);
+    const { rescue, ...found } = recompute(report);
+    if (report.outcome.rescue < 0n || report.outcome.rescue > rescue) differing.push("rescue"); // caps may have cut it
+    const tolerance = toleranceOf(report.inputs);
+    const [told, expected] = [numbersOf({ ...report, ...report.outcome }), numbersOf(found)];
+    for (const name of new Set([...told.keys(), ...expected.keys()])) {
+      if (abs((told.get(name) ?? 0n) - (expected.get(name) ?? 0n)) > tolerance) differing.push(name);
     }
-    const sizes = new Map(deal.legs.map(({ market, size }) => [market, size]));
-    for (const market of keysOf(o.sizes, sizes)) {
-      check(`size in market ${market}`, o.sizes.get(market) ?? 0n, sizes.get(market) ?? 0n);
-    }
-    const moved = new Map(deal.collaterals.map(({ id, amount }: MovedCollateral) => [id, amount]));
-    for (const id of keysOf(o.collaterals, moved)) {
-      check(`collateral ${id}`, o.collaterals.get(id) ?? 0n, moved.get(id) ?? 0n);
-    }
-    if (o.rescue < 0n || o.rescue > rescue) differing.push("rescue"); // the fund's caps may have cut it
-    check("profit", report.profit, profitOf(report), 0n);
-    if (ownerOf(account) === ownerOf(report.taker)) differing.push("taker");
   } catch (error) {
     if (!(error instanceof RiskError)) throw error;
     differing.push(`inputs (${error.name})`);
@@ -134,28 +118,44 @@ export function verifyReport(report: LiquidationReport): string[] {
   return differing;
 }
 
-interface Recomputed {
-  readonly deal: Deal;
-  readonly assessment: Assessment;
-  readonly clock: bigint;
-  readonly discount: bigint;
-  readonly rescue: bigint;
+/** What is compared, by name. */
+function numbersOf(sale: Omit<Recomputed, "rescue">): Map<string, bigint> {
+  const { sizes, collaterals } = sale;
+  return new Map([
+    ...COMPARED.map((name) => [name, sale[name]] as const),
+    ...[...sizes].map(([market, size]) => [`size in market ${market}`, size] as const),
+    ...[...collaterals].map(([id, amount]) => [`collateral ${id}`, amount] as const),
+  ]);
 }
+
+const COMPARED = [
+  ...(["equity", "initialMargin", "maintenanceMargin", "clock", "discount"] as const),
+  ...(["fraction", "cost", "payment", "toFund", "toFlagger", "gain"] as const),
+] as const;
+
+type Recomputed = LiquidationOutcome & Pick<LiquidationReport, "clock" | "discount">;
 
 type Question = Pick<LiquidationReport, "inputs" | "cashCall" | "account" | "taker" | "flagger">;
 
-/** The same liquidation by `src/risk`. @throws RiskError */
+/** The same liquidation by `src/risk`; its rescue before the fund's caps. @throws RiskError */
 function recompute(question: Question): Recomputed {
   const { inputs, cashCall, account: id, taker } = question;
   const { account, house, maxFraction, acceptClaims, cashCallClock } = inputs;
   if (cashCall) {
-    const deal = planCashCall(account, house, { cashCallClock, maxFraction, acceptClaims });
-    return { deal, assessment: deal.assessment, clock: 0n, discount: 0n, rescue: 0n };
+    const plan = planCashCall(account, house, { cashCallClock, maxFraction, acceptClaims });
+    return { ...outcomeOf(plan, plan.assessment, 0n), clock: 0n, discount: 0n };
   }
   const auction = auctionAt(question, assessmentOf(question));
   const request = { auction, owner: ownerOf(id), taker: ownerOf(taker), maxFraction, acceptClaims };
-  const deal = planLiquidation(account, house, request);
-  return { deal, assessment: deal.assessment, clock: auction.clock, discount: deal.discount, rescue: deal.rescue };
+  const plan = planLiquidation(account, house, request);
+  return { ...outcomeOf(plan, plan.assessment, plan.rescue), clock: auction.clock, discount: plan.discount };
+}
+
+function outcomeOf(deal: Deal, assessment: Assessment, rescue: bigint): LiquidationOutcome {
+  const { fraction, cost, payment, toFund, toFlagger, gain } = deal;
+  const sizes = new Map(deal.legs.map(({ market, size }) => [market, size]));
+  const collaterals = new Map(deal.collaterals.map(({ id, amount }) => [id, amount]));
+  return { ...assessment, fraction, cost, payment, toFund, toFlagger, gain, rescue, sizes, collaterals };
 }
 
 /** E, IM and MM as the call finds them. */
@@ -178,10 +178,6 @@ function toleranceOf({ account, house }: LiquidationInputs): bigint {
 
 function profitOf({ outcome, gasUsed, gasPrice, gasAssetPrice }: Omit<LiquidationReport, "digest">): bigint {
   return outcome.gain + outcome.rescue - (gasUsed * gasPrice * gasAssetPrice) / WAD;
-}
-
-function keysOf(...maps: readonly ReadonlyMap<number, bigint>[]): Set<number> {
-  return new Set(maps.flatMap((map) => [...map.keys()]));
 }
 
 // ---------------------------------------------------------------- as a line

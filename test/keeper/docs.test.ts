@@ -4,7 +4,9 @@ import path from "node:path";
 import { expect } from "chai";
 import { parse } from "yaml";
 
-import { createMetrics } from "../../src/keeper/metrics.ts";
+import { countHouse, createMetrics } from "../../src/keeper/metrics.ts";
+import { Plimsoll } from "../../src/sdk/client.ts";
+import { BTC, ETH, freshHouse } from "../helpers/fixture.ts";
 
 const FOLDER = path.join(import.meta.dirname, "../../docs/keeper");
 const SUFFIX = /_(bucket|sum|count)$/;
@@ -63,5 +65,27 @@ describe("what is shipped for operators", () => {
       const plain = name.replace(/^plimsoll_keeper_/, "");
       expect(unitless.includes(plain) || /_(total|seconds|blocks|ratio|usd|wei)$/.test(name), name).to.equal(true);
     }
+  });
+
+  it("F-4 the share of its cap that funding takes up, and which prices are usable", async () => {
+    const house = await freshHouse();
+    for (const who of [house.alice, house.bob]) await house.fund(who, { cash: "100000" });
+    // the first trade has all the weight: a premium of 0.02 % is two fifths of the cap of 0.05 %
+    await house.trade(house.alice, house.bob, ETH, "1", "2000.4");
+    await house.trade(house.alice, house.bob, BTC, "0.1", "29900"); // −0.33 % counts as −0.05 %
+    const client = await Plimsoll.connect(house.addressBook, house.ethers.provider);
+    const metrics = createMetrics();
+    const told = async () => {
+      const { house: state } = await client.view(0n);
+      countHouse(metrics, state, house.addressBook);
+      return metrics.registry.metrics();
+    };
+    const text = await told();
+    expect(text).to.include('plimsoll_keeper_funding_cap_ratio{market="ETH-PERP"} 0.4\n');
+    expect(text).to.include('plimsoll_keeper_funding_cap_ratio{market="BTC-PERP"} 1\n');
+    expect(text).to.include('plimsoll_keeper_oracle_usable{underlying="ETH"} 1\n');
+    await house.networkHelpers.time.increase(24 * 3600 + 1);
+    await house.networkHelpers.mine();
+    expect(await told()).to.include('plimsoll_keeper_oracle_usable{underlying="ETH"} 0\n');
   });
 });
