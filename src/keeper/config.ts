@@ -20,6 +20,14 @@ export interface KeeperPolicy {
   readonly accrueInterval: bigint;
   /** Age of a last good price at which the feed is observed, for the price itself and for the volatility of its rounds. */
   readonly observeInterval: bigint;
+  /** Blocks for which an account must have been below MM before this keeper acts: more than none for one that stands by. */
+  readonly backupBlocks: number;
+  /** Blocks, its own included, after which a block is final if the node does not say so itself. */
+  readonly confirmations: number;
+  /** [wei] Most that gas may cost in any 60 minutes; no limit if left out. */
+  readonly hourlyLimit?: bigint;
+  /** [wei] Most that gas may cost in any 24 hours; no limit if left out. */
+  readonly dailyLimit?: bigint;
   /** Symbol of the underlying that gas is paid in. */
   readonly gasUnderlying: string;
   /** [ms] Between two looks at the chain while no block is announced. */
@@ -78,6 +86,10 @@ const schema = z.object({
   SWEEP_THRESHOLD: usd("100"),
   ACCRUE_INTERVAL: seconds(3600),
   OBSERVE_INTERVAL: seconds(600),
+  BACKUP_BLOCKS: z.coerce.number("give blocks").int().min(0).default(0),
+  CONFIRMATIONS: z.coerce.number("give blocks").int().min(1).default(12),
+  HOURLY_LIMIT: z.string().transform(toWad).optional(),
+  DAILY_LIMIT: z.string().transform(toWad).optional(),
   GAS_UNDERLYING: z.string().min(1).default("ETH"),
   POLL_INTERVAL: milliseconds(1000),
   CONFIRM_TIMEOUT: milliseconds(60_000),
@@ -123,6 +135,10 @@ function resolve(settings: Readonly<Record<string, string | undefined>>): Keeper
       sweepThreshold: s.SWEEP_THRESHOLD,
       accrueInterval: s.ACCRUE_INTERVAL,
       observeInterval: s.OBSERVE_INTERVAL,
+      backupBlocks: s.BACKUP_BLOCKS,
+      confirmations: s.CONFIRMATIONS,
+      ...(s.HOURLY_LIMIT !== undefined && { hourlyLimit: s.HOURLY_LIMIT }),
+      ...(s.DAILY_LIMIT !== undefined && { dailyLimit: s.DAILY_LIMIT }),
       gasUnderlying: s.GAS_UNDERLYING,
       pollInterval: s.POLL_INTERVAL,
       confirmTimeout: s.CONFIRM_TIMEOUT,

@@ -3,46 +3,63 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Provider } from "ethers";
 import type { Logger } from "pino";
 
-import { marginRatio } from "../risk/account.ts";
+import { IClearingHouse__factory } from "../../types/index.ts";
+import type { MarketTerms } from "../risk/cure.ts";
 import { min, positive, WAD } from "../risk/fixed.ts";
+import { rateOf, RATE_CAP } from "../risk/funding.ts";
+import { takeOver } from "../risk/liquidation.ts";
+import type { LiquidationPlan } from "../risk/liquidation.ts";
 import { saleablePrice } from "../risk/prices.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import { accountParts } from "../sdk/accountId.ts";
-import { AccountMap } from "../sdk/accountMap.ts";
 import type { AccountId } from "../sdk/accountId.ts";
+import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { absorbCall, flagCall, liquidateCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
-import { WrongChain } from "../sdk/client.ts";
+import { explain } from "../sdk/explain.ts";
+import type { Explanation, LastDecision } from "../sdk/explain.ts";
+import { readMarketTerms } from "../sdk/read.ts";
 import { formatWad } from "../sdk/units.ts";
+import { hex, lineOf, nameOfAct } from "./acts.ts";
+import type { Act } from "./acts.ts";
 import { DEFAULT_POLICY } from "./config.ts";
 import type { KeeperPolicy } from "./config.ts";
 import type { Database } from "./database.ts";
 import { decide, observe } from "./decide.ts";
 import type { Candidate, Observation, Slice } from "./decide.ts";
+import { verifyDeployment } from "./endpoints.ts";
+import { Heads } from "./follow.ts";
+import { GasRunway } from "./gasRunway.ts";
+import type { Leases } from "./leases.ts";
+import { EMPTY_ACCOUNT } from "./ledger.ts";
 import type { LedgerAccount } from "./ledger.ts";
 import { createMetrics } from "./metrics.ts";
 import type { Metrics } from "./metrics.ts";
 import { Mirror } from "./mirror.ts";
+import type { NoticeDesk } from "./notices.ts";
+import { MirrorMismatch } from "./reconcile.ts";
 import { Sender, shortMessage } from "./sender.ts";
-import type { Outcome } from "./sender.ts";
+import type { Outcome, SenderOptions } from "./sender.ts";
+import type { KeeperStatus } from "./server.ts";
 import type { KeeperSigner } from "./signer.ts";
 import { SqliteDatabase } from "./sqlite.ts";
 import { dueUpkeep } from "./upkeep.ts";
-import type { Job } from "./upkeep.ts";
+import type { UpkeepTerms } from "./upkeep.ts";
 import { Watch } from "./watch.ts";
+import type { Watched } from "./watch.ts";
 
-const MAX_BACKOFF = 60_000; // [ms]
+const LONGEST_PAUSE = 60_000; // [ms] after failures
+const MAX_SILENCE = 30_000; // [ms] for which a connection may announce no block
 const SWEEP_TIME = 5; // [ms] of each pass for what moves many accounts at once
 const UPKEEP_ROUND = 500; // accounts of each pass
+const CARE_INTERVAL = 10_000; // [ms] between two comparisons with the chain, savings of the mirror and looks at the balance
 
 /** What a keeper needs. */
 export interface KeeperOptions {
-  readonly provider: Provider;
+  readonly provider: Provider & Parameters<typeof verifyDeployment>[0];
   /** Pays gas and owns the taker's account. */
   readonly signer: KeeperSigner;
-  /** Keeps what was sent, so that nothing is done twice after a restart; in memory if left out. */
-  readonly database?: Database;
   readonly addressBook: AddressBook;
   /** The account that takes over slices; not an isolated one. */
   readonly takerAccount: AccountId;
@@ -50,23 +67,16 @@ export interface KeeperOptions {
   readonly config?: Partial<KeeperPolicy>;
   readonly logger: Logger;
   readonly metrics?: Metrics;
-}
-
-/** One thing a keeper did or decided not to do. Amounts are [wad]. */
-export interface Act {
-  readonly action: "take" | "flag" | "wait" | "clear" | "call" | "absorb" | Job["action"];
-  readonly result: Outcome["result"] | "none";
-  readonly account?: AccountId;
-  readonly underlying?: number;
-  readonly collateral?: number;
-  readonly market?: number;
-  readonly assessment?: Assessment;
-  readonly fraction?: bigint;
-  readonly expectedGain?: bigint;
-  readonly reason?: string;
-  readonly hash?: string;
-  /** [wad] What was paid for gas, in its asset. */
-  readonly cost?: bigint;
+  /** Keeps what must outlive the keeper; in memory if left out. */
+  readonly database?: Database;
+  /** Of a node that announces blocks; they are polled for if left out. */
+  readonly webSocketUrl?: string;
+  /** Tells owners of margin calls. */
+  readonly desk?: NoticeDesk;
+  /** Shares the work among keepers of one database. */
+  readonly leases?: Leases;
+  /** How gas is paid for, and what is offered for it. */
+  readonly gas?: Pick<SenderOptions, "gasModel" | "bidding">;
 }
 
 /** The account that shall take over slices is isolated or belongs to somebody else than the signer. */
@@ -82,97 +92,85 @@ export class UnusableTaker extends Error {
   }
 }
 
-const NOBODY: AccountState = {
-  cash: 0n,
-  lentShares: 0n,
-  debtShares: 0n,
-  positions: new Map(),
-  collaterals: new Map(),
-};
-
 /**
  * Watches every account of a house, takes over slices of those below MM where that pays, calls those below IM for margin, and does
- * the upkeep that is due.
+ * the upkeep that is due. Several calls are under way at once, no two of them for the same.
  *
  *     const keeper = await Keeper.create({ provider, signer, addressBook, takerAccount, logger: pino() });
- *     await keeper.tick(); // one pass
+ *     await keeper.tick(); // one pass, and what came of it
  *     await keeper.run(); // until stop()
  */
 export class Keeper {
   readonly mirror: Mirror;
   readonly watch = new Watch();
   readonly metrics: Metrics;
-  readonly #provider: Provider;
-  readonly #book: AddressBook;
-  readonly #taker: AccountId;
+  readonly #options: KeeperOptions;
   readonly #policy: KeeperPolicy;
-  readonly #logger: Logger;
   readonly #sender: Sender;
+  readonly #runway = new GasRunway();
   /** Accounts in a margin call that was made. */
   readonly #called = new AccountMap<true>();
+  /** The block at which an account was first seen below MM. */
+  readonly #since = new AccountMap<number>();
+  readonly #decisions = new AccountMap<LastDecision>();
+  /** Calls that have not ended, by what they are about. */
+  readonly #underWay = new Map<string, Promise<void>>();
+  /** Slices that are on their way to the taker. */
+  readonly #plans = new AccountMap<LiquidationPlan>();
   /** Accounts that were looked at and may have to be called, or their auctions ended. */
   #looked = new AccountMap<true>();
   #turn: Iterator<[AccountId, LedgerAccount]> | undefined;
   #acts: Act[] = [];
   #gasAssetPrice: bigint | undefined;
+  #cared = -Infinity; // [ms]
+  #mismatch: MirrorMismatch | undefined;
+  #balance = 0n; // [wei] of the signer
+  #terms: ReadonlyMap<number, MarketTerms> = new Map();
+  #lastPass: number | undefined; // [ms]
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
   private constructor(options: KeeperOptions, policy: KeeperPolicy, sender: Sender) {
-    const { provider, addressBook, takerAccount, logger, metrics } = options;
-    this.#provider = provider;
-    this.#book = addressBook;
-    this.#taker = takerAccount;
+    this.#options = options;
     this.#policy = policy;
-    this.#logger = logger;
     this.#sender = sender;
-    this.mirror = new Mirror(provider, addressBook);
+    const { provider, addressBook, metrics } = options;
+    this.mirror = new Mirror(provider, addressBook, { confirmations: policy.confirmations });
     this.metrics = metrics ?? createMetrics();
   }
 
   /**
-   * Creates a keeper and reads the history of the house.
-   * @throws WrongChain, UnusableTaker, NodeIncomplete
+   * Creates a keeper: asks what became of what was sent before, and reads the house from the last checkpoint on.
+   * @throws WrongChain, NotDeployed, UnusableTaker, NodeIncomplete, DatabaseError
    */
   static async create(options: KeeperOptions): Promise<Keeper> {
-    const chainId = Number((await options.provider.getNetwork()).chainId);
-    if (chainId !== options.addressBook.chainId) throw new WrongChain(chainId, options.addressBook.chainId);
-    const { address } = options.signer;
-    const { owner, isolatedMarket } = accountParts(options.takerAccount);
-    if (owner !== address || isolatedMarket !== undefined) throw new UnusableTaker(options.takerAccount, address);
+    const { provider, signer, addressBook, takerAccount, gas } = options;
+    await verifyDeployment(provider, addressBook);
+    const { owner, isolatedMarket } = accountParts(takerAccount);
+    if (owner !== signer.address || isolatedMarket !== undefined) throw new UnusableTaker(takerAccount, signer.address);
     const policy = { ...DEFAULT_POLICY, ...options.config };
-    const { provider, signer, database = new SqliteDatabase(":memory:") } = options;
-    const keeper = new Keeper(options, policy, await Sender.open({ provider, signer, database, policy }));
+    const database = options.database ?? new SqliteDatabase(":memory:");
+    const keeper = new Keeper(options, policy, await Sender.open({ provider, signer, database, policy, ...gas }));
+    await keeper.mirror.resume(database);
     await keeper.#sync();
+    await keeper.#care();
     for (const [id, { cure }] of keeper.mirror.accounts) if (cure !== undefined) keeper.#called.set(id, true);
     return keeper;
   }
 
   /**
-   * One pass: reads the chain up to its head, attends to the accounts below MM, worst ratio first, then to margin calls, then does the
-   * upkeep. Returns what was done. Not to be called while `run` is under way.
+   * One pass and what came of it: reads the chain up to its head, attends to the accounts below MM, worst ratio first, then to margin
+   * calls, then does the upkeep. Not to be called while `run` is under way.
    * @throws whatever the node throws
    */
   async tick(): Promise<readonly Act[]> {
     this.#acts = [];
-    await this.#sender.look();
-    await this.#sync();
-    for (const { id } of this.watch.liquidatable) await this.#attend(id);
-    const looked = this.#looked;
-    this.#looked = new AccountMap();
-    for (const id of looked.keys()) await this.#observeAbove(id);
-    let changed = false;
-    for (const job of dueUpkeep(this.mirror, this.#round(), this.#book, this.#taker, this.#policy)) {
-      const result = await this.#maintain(job);
-      changed ||= job.action !== "observe" && (result === "done" || result === "outcompeted");
-    }
-    if (changed) await this.#sync();
-    for (const [state, count] of Object.entries(this.watch.counts)) this.metrics.accounts.set({ state }, count);
-    this.metrics.block.set(this.mirror.head);
-    this.metrics.lag.set(Math.max(0, Date.now() / 1000 - Number(this.mirror.house.time)));
+    await this.#pass();
+    while (this.#underWay.size !== 0) await Promise.all(this.#underWay.values());
+    if (this.#acts.some(({ hash }) => hash !== undefined)) await this.#sync();
     return this.#acts;
   }
 
-  /** Ticks at every block, or every poll interval, until `signal` aborts or `stop` is called. No error ends it. */
+  /** One pass at every block, or every poll interval, until `signal` aborts or `stop` is called. No error ends it. */
   async run(signal?: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const ended = this.#loop(signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]));
@@ -180,54 +178,218 @@ export class Keeper {
     await ended;
   }
 
-  /** Ends `run` after the pass that is under way. */
+  /** Ends `run` after what is under way. */
   async stop(): Promise<void> {
     this.#running?.stop.abort();
     await this.#running?.ended;
   }
 
+  /** How it stands, for its server. */
+  get status(): KeeperStatus {
+    const { house } = this.mirror;
+    const { underlyings } = this.#options.addressBook;
+    return {
+      lastPass: this.#lastPass,
+      headTime: Number(house.time),
+      unusablePrices: underlyings.filter(({ id }) => !house.prices.has(id)).map(({ name }) => name),
+      unreconciled: this.#mismatch?.message,
+      gasRunway: this.#runway.of(this.#balance),
+    };
+  }
+
+  /**
+   * Why an account is or is not being liquidated, and what was decided about it last.
+   * @throws RiskError where something in it has never had a price
+   */
+  why(id: AccountId): Explanation {
+    const { accounts, auctions, head: block, house } = this.mirror;
+    const account = accounts.get(id) ?? EMPTY_ACCOUNT;
+    const subject = { id, block, account, house, auction: auctions.get(id), terms: this.#terms };
+    return explain(subject, this.#decisions.get(id));
+  }
+
   // ---------------------------------------------------------------- the loop
 
   async #loop(signal: AbortSignal): Promise<void> {
-    let failures = 0;
-    while (!signal.aborted) {
-      try {
-        await this.tick();
-        failures = 0;
-      } catch (error) {
-        failures += 1;
-        this.metrics.errors.inc();
-        this.#logger.error({ failures, reason: shortMessage(error) }, "pass failed");
-      }
-      await this.#pause(Math.min(this.#policy.pollInterval * 2 ** failures, MAX_BACKOFF), failures === 0, signal);
+    const { webSocketUrl } = this.#options;
+    const { pollInterval } = this.#policy;
+    const heads = new Heads({
+      ...{ pollInterval, maxPause: LONGEST_PAUSE, maxSilence: MAX_SILENCE },
+      ...(webSocketUrl !== undefined && { webSocketUrl }),
+    });
+    for (let failures = 0; !signal.aborted;) {
+      failures = (await this.#tryPass()) ? 0 : failures + 1;
+      if (failures === 0) await heads.next(signal);
+      else await pause(Math.min(pollInterval * 2 ** failures, LONGEST_PAUSE), signal);
+    }
+    await heads.close();
+    await Promise.all(this.#underWay.values());
+  }
+
+  async #tryPass(): Promise<boolean> {
+    try {
+      await this.#pass();
+      return true;
+    } catch (error) {
+      this.metrics.errors.inc();
+      this.#options.logger.error({ reason: shortMessage(error) }, "pass failed");
+      return false;
     }
   }
 
-  /** Waits for `ms`, or less if a block is announced and `orBlock` is set. */
-  async #pause(ms: number, orBlock: boolean, signal: AbortSignal): Promise<void> {
-    const wake = new AbortController();
-    const onBlock = () => {
-      wake.abort();
-    };
-    if (orBlock) await this.#provider.once("block", onBlock);
-    try {
-      await sleep(ms, undefined, { signal: AbortSignal.any([wake.signal, signal]) });
-    } catch {
-      // woken
-    } finally {
-      if (orBlock) await this.#provider.off("block", onBlock);
+  async #pass(): Promise<void> {
+    const began = performance.now();
+    await this.#sync();
+    if (this.#mismatch === undefined) {
+      for (const each of this.watch.liquidatable) this.#attend(each);
+      this.metrics.decision.observe((performance.now() - began) / 1000);
+      this.#lookAbove();
+      for (const { call, gain, ...job } of dueUpkeep(this.mirror, this.#round(), this.#upkeepTerms)) {
+        this.#begin({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
+      }
     }
+    this.#measure();
+    await this.#sender.look();
+    if (performance.now() - this.#cared >= CARE_INTERVAL) await this.#care();
+    this.#lastPass = Date.now();
+  }
+
+  /** Compares the mirror with the chain, saves it, and looks at the balance. */
+  async #care(): Promise<void> {
+    const { provider, signer, addressBook, logger } = this.#options;
+    this.#cared = performance.now();
+    const clearingHouse = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, provider);
+    [this.#balance, this.#terms] = await Promise.all([
+      provider.getBalance(signer.address),
+      readMarketTerms({ clearingHouse }, addressBook, this.mirror.head),
+    ]);
+    try {
+      await this.mirror.reconcile();
+      this.#mismatch = undefined;
+    } catch (error) {
+      if (!(error instanceof MirrorMismatch)) throw error;
+      this.#mismatch = error;
+      logger.error({ reason: error.message }, "the mirror differs from the chain: nothing is done until it agrees");
+    }
+    if (this.#mismatch === undefined) await this.mirror.save();
+  }
+
+  /** Reads the chain up to its head and looks at the accounts that it may have moved. */
+  async #sync(): Promise<void> {
+    const { touched, reorganised } = await this.mirror.sync();
+    if (reorganised > 0) this.metrics.reorganisations.inc();
+    const { accounts, house } = this.mirror;
+    const now = touched.map((id): [AccountId, AccountState] => [id, accounts.get(id) ?? EMPTY_ACCOUNT]);
+    for (const each of [...this.watch.advance(house, now), ...this.watch.work(SWEEP_TIME)]) this.#note(each);
+  }
+
+  /** Takes note of an account that was looked at. */
+  #note({ id, state, assessment, degraded }: Watched): void {
+    this.#looked.set(id, true);
+    if (state !== "liquidatable" && state !== "bankrupt") this.#since.delete(id);
+    else if (!this.#since.has(id)) this.#since.set(id, this.mirror.head);
+    if (assessment !== undefined && !degraded) this.#options.desk?.see(id, assessment, () => this.why(id));
+  }
+
+  #measure(): void {
+    const { metrics, mirror } = this;
+    for (const [state, count] of Object.entries(this.watch.counts)) metrics.accounts.set({ state }, count);
+    for (const { id, name } of this.#options.addressBook.underlyings) {
+      metrics.oracleUsable.set({ underlying: name }, mirror.house.prices.has(id) ? 1 : 0);
+    }
+    for (const [market, state] of mirror.house.markets) {
+      const rate = Number(rateOf(state, mirror.house.time)) / Number(RATE_CAP);
+      metrics.fundingCapUse.set({ market }, Math.abs(rate));
+    }
+    metrics.block.set(mirror.head);
+    metrics.lag.set(Math.max(0, mirror.lag));
+    metrics.gasBalance.set(Number(this.#balance));
+    metrics.gasRunway.set(this.#runway.of(this.#balance));
   }
 
   // ---------------------------------------------------------------- accounts
 
-  /** Reads the chain up to its head and looks at the accounts that it may have moved. */
-  async #sync(): Promise<void> {
-    const { touched } = await this.mirror.sync();
-    const { accounts, house } = this.mirror;
-    const now = touched.map((id): [AccountId, AccountState] => [id, accounts.get(id) ?? NOBODY]);
-    for (const { id } of this.watch.advance(house, now)) this.#looked.set(id, true);
-    for (const { id } of this.watch.work(SWEEP_TIME)) this.#looked.set(id, true);
+  /** Takes a slice of an account below MM, moves its auction on, or lets it be. */
+  #attend({ id, account, assessment, degraded }: Watched): void {
+    if (assessment === undefined || this.#plans.has(id)) return;
+    if (!degraded && !hasAssets(account, this.mirror.house)) {
+      this.#begin({ action: "absorb", account: id, assessment }, absorbCall(this.#options.addressBook, id));
+      return;
+    }
+    const seen = this.mirror.head - (this.#since.get(id) ?? this.mirror.head);
+    if (seen < this.#policy.backupBlocks) return;
+    const candidate = this.#candidate(id, account, assessment);
+    const decision = decide(candidate, this.mirror.house, this.#policy);
+    if (decision.action === "take") this.#take(candidate, decision.slice);
+    else this.#observe(candidate, decision);
+  }
+
+  /** Ends the auctions of accounts that have recovered, and makes the margin calls of those between MM and IM, once per call. */
+  #lookAbove(): void {
+    const looked = this.#looked;
+    this.#looked = new AccountMap();
+    for (const id of looked.keys()) {
+      const { state, assessment, degraded } = this.watch.get(id);
+      if (assessment === undefined || degraded) continue;
+      if (state === "healthy") {
+        this.#called.delete(id);
+        const flagged = this.mirror.auctions.has(id);
+        if (flagged) this.#begin({ action: "clear", account: id, assessment }, flagCall(this.#options.addressBook, id));
+      } else if (state === "marginCall") this.#call(id, assessment);
+    }
+  }
+
+  #call(id: AccountId, assessment: Assessment): void {
+    if (this.#called.has(id) || assessment.initialMargin < this.#policy.callThreshold) return;
+    const { addressBook, logger } = this.#options;
+    this.#begin({ action: "call", account: id, assessment }, flagCall(addressBook, id), ({ result }) => {
+      if (result !== "done") {
+        this.#looked.set(id, true);
+        return;
+      }
+      this.#called.set(id, true);
+      this.metrics.marginCalls.inc();
+      logger.warn({ account: hex(id), lacks: formatWad(assessment.initialMargin - assessment.equity) }, "margin call");
+    });
+  }
+
+  #candidate(id: AccountId, account: AccountState, assessment: Assessment): Candidate {
+    const { insuranceFund, accounts, auctions } = this.mirror;
+    const { takerAccount } = this.#options;
+    let taker: AccountState = accounts.get(takerAccount) ?? EMPTY_ACCOUNT;
+    for (const plan of this.#plans.values()) taker = takeOver(taker, plan);
+    return { id, account, assessment, auction: auctions.get(id), takerId: takerAccount, taker, fund: insuranceFund };
+  }
+
+  #take(candidate: Candidate, { plan, maxFraction, gain }: Slice): void {
+    const { id, assessment } = candidate;
+    const { addressBook, takerAccount } = this.#options;
+    const { maxSpend, minProfit } = this.#policy;
+    const call = liquidateCall(addressBook, id, takerAccount, {
+      maxFraction,
+      ...(maxSpend !== undefined && { maxPayment: maxSpend }),
+      minGain: positive(min(plan.gain, minProfit)),
+    });
+    const act = { action: "take", account: id, assessment, fraction: plan.fraction, expectedGain: gain } as const;
+    this.#plans.set(id, plan);
+    this.#begin(act, call, ({ result }) => {
+      this.#plans.delete(id);
+      if (result !== "done") this.#observe(candidate, observe(candidate, this.mirror.house, this.#policy, result));
+    });
+  }
+
+  /** Flags an account that is not taken, or lets it be. */
+  #observe({ id, assessment }: Candidate, { action, reason }: Observation): void {
+    const act = { action, account: id, assessment, reason };
+    if (action === "flag") this.#begin({ ...act, action }, flagCall(this.#options.addressBook, id));
+    else this.#record({ ...act, result: "none" });
+  }
+
+  // ---------------------------------------------------------------- upkeep
+
+  get #upkeepTerms(): UpkeepTerms {
+    const { addressBook: book, takerAccount: taker } = this.#options;
+    return { book, taker, policy: this.#policy };
   }
 
   /** The next accounts to do upkeep for, all of them in turn. */
@@ -245,100 +407,34 @@ export class Keeper {
     return round;
   }
 
-  async #attend(id: AccountId): Promise<void> {
-    const { account, assessment, degraded } = this.watch.get(id);
-    if (assessment === undefined || assessment.equity >= assessment.maintenanceMargin) return;
-    if (!degraded && !hasAssets(account, this.mirror.house)) {
-      await this.#do({ action: "absorb", account: id, assessment }, absorbCall(this.#book, id));
-      return;
-    }
-    const candidate = this.#candidate(id, account, assessment);
-    const decision = decide(candidate, this.mirror.house, this.#policy);
-    if (decision.action !== "take") return this.#observe(candidate, decision);
-    const result = await this.#take(candidate, decision.slice);
-    if (result === "done") return;
-    await this.#observe(candidate, observe(candidate, this.mirror.house, this.#policy, result));
-  }
-
-  /** Ends the auction of an account that has recovered, and makes the margin call of one between MM and IM, once per call. */
-  async #observeAbove(id: AccountId): Promise<void> {
-    const { assessment, degraded } = this.watch.get(id);
-    if (assessment === undefined || degraded) return;
-    const { equity, initialMargin, maintenanceMargin } = assessment;
-    if (equity >= initialMargin) {
-      this.#called.delete(id);
-      const isFlagged = this.mirror.auctions.has(id);
-      if (isFlagged) await this.#do({ action: "clear", account: id, assessment }, flagCall(this.#book, id));
-      return;
-    }
-    if (equity < maintenanceMargin || this.#called.has(id) || initialMargin < this.#policy.callThreshold) return;
-    const result = await this.#do({ action: "call", account: id, assessment }, flagCall(this.#book, id));
-    if (result !== "done") {
-      this.#looked.set(id, true);
-      return;
-    }
-    this.#called.set(id, true);
-    this.metrics.marginCalls.inc();
-    const { deposit, market, size } = this.mirror.accounts.get(id)?.cure ?? { deposit: 0n, market: 0, size: 0n };
-    const closing = size === 0n ? {} : { market, size: formatWad(size) };
-    this.#logger.warn({ account: hex(id), deposit: formatWad(deposit), ...closing }, "margin call");
-  }
-
-  #candidate(id: AccountId, account: AccountState, assessment: Assessment): Candidate {
-    const { insuranceFund, accounts } = this.mirror;
-    return {
-      id,
-      account,
-      assessment,
-      auction: this.mirror.auctions.get(id),
-      takerId: this.#taker,
-      taker: accounts.get(this.#taker) ?? NOBODY,
-      fund: insuranceFund,
-    };
-  }
-
-  /** Takes over a slice; returns what came of it. */
-  async #take(candidate: Candidate, slice: Slice): Promise<Outcome["result"]> {
-    const call = liquidateCall(this.#book, candidate.id, this.#taker, {
-      maxFraction: slice.maxFraction,
-      ...(this.#policy.maxSpend !== undefined && { maxPayment: this.#policy.maxSpend }),
-      minGain: positive(min(slice.plan.gain, this.#policy.minProfit)),
-    });
-    const { id: account, assessment } = candidate;
-    const details = { account, assessment, fraction: slice.plan.fraction, expectedGain: slice.gain };
-    return this.#do({ action: "take", ...details }, call);
-  }
-
-  /** Flags an account that is not taken, or lets it be. */
-  async #observe({ id, assessment }: Candidate, { action, reason }: Observation): Promise<void> {
-    if (action === "flag") await this.#do({ action, account: id, assessment, reason }, flagCall(this.#book, id));
-    else this.#record({ action, result: "none", account: id, assessment, reason });
-  }
-
-  /** Does a piece of upkeep; the chain is read after the last one. */
-  async #maintain({ call, gain, ...job }: Job): Promise<Outcome["result"]> {
-    return this.#attempt({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
-  }
-
   // ---------------------------------------------------------------- sending and reporting
 
-  /** Attempts a call, reports it and, if it was mined, reads the chain. */
-  async #do(act: Omit<Act, "result">, call: Call): Promise<Outcome["result"]> {
-    const result = await this.#attempt(act, call);
-    if (result === "done" || result === "outcompeted") await this.#sync();
-    return result;
+  /** Begins a call unless the same one is under way; `after` is told what came of it. What has an expected gain must bring it after gas. */
+  #begin(act: Omit<Act, "result">, call: Call, after?: (outcome: Outcome) => void): void {
+    const name = nameOfAct(act.action, call);
+    if (this.#underWay.has(name)) return;
+    const work = this.#attempt(act, call, `${name}:${this.mirror.head}`).then((outcome) => {
+      this.#underWay.delete(name);
+      const { result, reason, hash, cost } = outcome;
+      const details = { ...(reason !== undefined && { reason }), ...(hash !== undefined && { hash }) };
+      this.#record({ ...act, ...details, result, ...(cost !== undefined && { cost }) });
+      after?.(outcome);
+    });
+    this.#underWay.set(name, work);
   }
 
-  /** Attempts a call and reports it. What has an expected gain must bring it after gas. */
-  async #attempt(act: Omit<Act, "result">, call: Call): Promise<Outcome["result"]> {
-    const { expectedGain } = act;
-    const subject = act.account ?? act.underlying ?? act.collateral ?? act.market ?? "";
-    const purpose = `${act.action}:${subject}:${this.mirror.head}`;
-    const accept = (cost: bigint) => this.#pays(expectedGain, cost);
-    const { result, reason, hash, cost } = await this.#sender.attempt(call, { purpose, accept });
-    const details = { ...(reason !== undefined && { reason }), ...(hash !== undefined && { hash }) };
-    this.#record({ ...act, ...details, result, ...(cost !== undefined && { cost }) });
-    return result;
+  async #attempt(act: Omit<Act, "result">, call: Call, purpose: string): Promise<Outcome> {
+    const { account, expectedGain } = act;
+    const { leases } = this.#options;
+    try {
+      const work = account === undefined ? purpose : hex(account);
+      if (leases !== undefined && !(await leases.take(work))) {
+        return { result: "declined", reason: "another keeper is at it" };
+      }
+      return await this.#sender.attempt(call, { purpose, accept: (cost) => this.#pays(expectedGain, cost) });
+    } catch (error) {
+      return { result: "failed", reason: shortMessage(error) };
+    }
   }
 
   /** @param cost [wei] */
@@ -350,16 +446,28 @@ export class Keeper {
 
   /** [wad] USD; the last usable price if there is none now. */
   #priceOfGasAsset(): bigint | undefined {
-    const asset = this.#book.underlyings.find(({ name }) => name === this.#policy.gasUnderlying);
+    const asset = this.#options.addressBook.underlyings.find(({ name }) => name === this.#policy.gasUnderlying);
     const now = asset === undefined ? undefined : this.mirror.house.prices.get(asset.id)?.price;
     return (this.#gasAssetPrice = now ?? this.#gasAssetPrice);
   }
 
   #record(act: Act): void {
+    const { account, action, result, reason, cost } = act;
     this.#acts.push(act);
-    this.metrics.actions.inc({ action: act.action, result: act.result });
-    const level = act.action === "wait" ? "debug" : act.result === "done" ? "info" : "warn";
-    this.#logger[level](line(act), act.action);
+    this.metrics.actions.inc({ action, result });
+    if (cost !== undefined) {
+      this.#runway.spend(cost);
+      this.metrics.gasSpent.inc(Number(cost));
+    }
+    const gained = result === "done" ? (act.expectedGain ?? 0n) : 0n;
+    const paid = ((cost ?? 0n) * (this.#gasAssetPrice ?? 0n)) / WAD;
+    this.metrics.profit.inc(Number(gained - paid) / 1e18);
+    if (account !== undefined) {
+      const decision = { block: this.mirror.head, action, result };
+      this.#decisions.set(account, reason === undefined ? decision : { ...decision, reason });
+    }
+    const level = action === "wait" ? "debug" : result === "done" ? "info" : "warn";
+    this.#options.logger[level](lineOf(act), action);
   }
 }
 
@@ -368,23 +476,7 @@ function hasAssets({ positions, collaterals }: AccountState, house: HouseState):
   return [...collaterals].some(([id, balance]) => balance !== 0n && saleablePrice(house, id) !== 0n);
 }
 
-function hex(account: AccountId): string {
-  return `0x${account.toString(16)}`;
-}
-
-/** An act as a log line holds it: human numbers. */
-function line({ account, assessment, fraction, expectedGain, cost, ...act }: Act): Record<string, unknown> {
-  const ratio = assessment === undefined ? undefined : marginRatio(assessment);
-  return {
-    ...act,
-    ...(account !== undefined && { account: hex(account) }),
-    ...(assessment !== undefined && {
-      E: formatWad(assessment.equity),
-      MM: formatWad(assessment.maintenanceMargin),
-    }),
-    ...(ratio !== undefined && { ratio: formatWad(ratio) }),
-    ...(fraction !== undefined && { fraction: formatWad(fraction) }),
-    ...(expectedGain !== undefined && { expectedGain: formatWad(expectedGain) }),
-    ...(cost !== undefined && { cost: formatWad(cost) }),
-  };
+/** Waits, not longer than until `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -8,6 +8,7 @@ import { PPM, WAD } from "../risk/fixed.ts";
 import type { Assessment } from "../risk/types.ts";
 import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
+import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { cureText, inUsd, nameOf, pricesJson, stuckNote } from "../sdk/explain.ts";
 import type { CureText, Explanation } from "../sdk/explain.ts";
@@ -92,13 +93,13 @@ type Episode = Map<NoticeKind, bigint>;
 export class NoticeDesk {
   readonly #options: NoticeDeskOptions;
   readonly #channels: ReadonlyMap<string, NoticeChannel>;
-  readonly #episodes: Map<AccountId, Episode>;
+  readonly #episodes: AccountMap<Episode>;
   readonly #inbox: Entry[] = [];
   readonly #busy = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   readonly #working: Promise<void>;
 
-  private constructor(options: NoticeDeskOptions, episodes: Map<AccountId, Episode>) {
+  private constructor(options: NoticeDeskOptions, episodes: AccountMap<Episode>) {
     this.#options = options;
     this.#channels = new Map(options.channels.map((channel) => [channel.name, channel]));
     this.#episodes = episodes;
@@ -109,7 +110,7 @@ export class NoticeDesk {
   static async open(options: NoticeDeskOptions): Promise<NoticeDesk> {
     const { database } = options;
     for (const table of TABLES) await database.run(table);
-    const episodes = new Map<AccountId, Episode>();
+    const episodes = new AccountMap<Episode>();
     for await (const { account, kind, shortfall } of database.each("SELECT * FROM notice_episodes")) {
       const id = BigInt(String(account));
       const episode = episodes.get(id) ?? new Map<NoticeKind, bigint>();
@@ -125,7 +126,9 @@ export class NoticeDesk {
   see(account: AccountId, { equity, initialMargin, maintenanceMargin }: Assessment, explain: () => Explanation): void {
     const episode = this.#episodes.get(account);
     if (equity >= initialMargin) {
-      if (this.#episodes.delete(account)) this.#inbox.push({ ended: account });
+      if (episode === undefined) return;
+      this.#episodes.delete(account);
+      this.#inbox.push({ ended: account });
       return;
     }
     const kind = equity < maintenanceMargin ? "liquidatable" : "marginCall";

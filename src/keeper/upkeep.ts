@@ -32,6 +32,13 @@ export interface Job {
   readonly gain?: bigint;
 }
 
+/** Whose upkeep it is, who takes over what cash calls sell, and when something is worth a transaction. */
+export interface UpkeepTerms {
+  readonly book: AddressBook;
+  readonly taker: AccountId;
+  readonly policy: KeeperPolicy;
+}
+
 /** An account to settle if that is due. */
 type Entry = readonly [AccountId, LedgerAccount];
 
@@ -41,13 +48,7 @@ const ledger = IClearingHouse__factory.createInterface();
  * The upkeep that is due: observations of prices and rates, funding, settlement, fees, reserves and cash calls.
  * @param accounts whose PnL is to be settled if that is due: some of them at a time
  */
-export function dueUpkeep(
-  mirror: Mirror,
-  accounts: readonly Entry[],
-  book: AddressBook,
-  taker: AccountId,
-  policy: KeeperPolicy,
-): Job[] {
+export function dueUpkeep(mirror: Mirror, accounts: readonly Entry[], { book, taker, policy }: UpkeepTerms): Job[] {
   const { house } = mirror;
   const target = book.contracts.clearingHouse;
   const jobs = observations(mirror, book, policy);

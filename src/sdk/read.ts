@@ -89,7 +89,7 @@ export async function readAuction(
 
 /** What closing costs in each market of the book. */
 export async function readMarketTerms(
-  { clearingHouse }: Readable,
+  { clearingHouse }: Pick<Readable, "clearingHouse">,
   { markets }: AddressBook,
   blockTag: number,
 ): Promise<Map<number, MarketTerms>> {

@@ -1,0 +1,52 @@
+import { keccak256 } from "ethers";
+
+import { marginRatio } from "../risk/account.ts";
+import type { Assessment } from "../risk/types.ts";
+import type { AccountId } from "../sdk/accountId.ts";
+import type { Call } from "../sdk/calls.ts";
+import { formatWad } from "../sdk/units.ts";
+import type { Outcome } from "./sender.ts";
+import type { Job } from "./upkeep.ts";
+
+/** One thing a keeper did or decided not to do. Amounts are [wad]. */
+export interface Act {
+  readonly action: "take" | "flag" | "wait" | "clear" | "call" | "absorb" | Job["action"];
+  readonly result: Outcome["result"] | "none";
+  readonly account?: AccountId;
+  readonly underlying?: number;
+  readonly collateral?: number;
+  readonly market?: number;
+  readonly assessment?: Assessment;
+  readonly fraction?: bigint;
+  readonly expectedGain?: bigint;
+  readonly reason?: string;
+  readonly hash?: string;
+  /** [wad] What was paid for gas, in its asset. */
+  readonly cost?: bigint;
+}
+
+/** What an act is about, and no other one at the same time. */
+export function nameOfAct(action: Act["action"], { data }: Call): string {
+  return `${action}:${keccak256(data).slice(2, 18)}`;
+}
+
+export function hex(account: AccountId): string {
+  return `0x${account.toString(16)}`;
+}
+
+/** An act as a log line holds it: human numbers. */
+export function lineOf({ account, assessment, fraction, expectedGain, cost, ...act }: Act): Record<string, unknown> {
+  const ratio = assessment === undefined ? undefined : marginRatio(assessment);
+  return {
+    ...act,
+    ...(account !== undefined && { account: hex(account) }),
+    ...(assessment !== undefined && {
+      E: formatWad(assessment.equity),
+      MM: formatWad(assessment.maintenanceMargin),
+    }),
+    ...(ratio !== undefined && { ratio: formatWad(ratio) }),
+    ...(fraction !== undefined && { fraction: formatWad(fraction) }),
+    ...(expectedGain !== undefined && { expectedGain: formatWad(expectedGain) }),
+    ...(cost !== undefined && { cost: formatWad(cost) }),
+  };
+}
