@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Notice } from "./notices.ts";
 
 const TIMEOUT = 10_000; // [ms] for a receiver to take a notice
-const TELEGRAM = "https://api.telegram.org";
+export const TELEGRAM = "https://api.telegram.org";
 
 /** A way to one receiver of notices. */
 export interface NoticeChannel {

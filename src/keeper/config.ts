@@ -1,6 +1,12 @@
 import { z } from "zod";
 
 import { InvalidAmount, parseWad } from "../sdk/units.ts";
+import { TELEGRAM } from "./channels.ts";
+import type { Transports } from "./channels.ts";
+import type { Relay } from "./endpoints.ts";
+import type { NoticePolicy } from "./notices.ts";
+import type { ServerPolicy } from "./server.ts";
+import type { SignerSettings } from "./signer.ts";
 
 /** When the keeper acts. Amounts are [wad] USD, times [s]. */
 export interface KeeperPolicy {
@@ -42,13 +48,27 @@ export interface KeeperPolicy {
 
 /** Everything `npm run keeper` is started with. */
 export interface KeeperConfig {
-  readonly rpcUrl: string;
+  /** Nodes, the most trusted first. */
+  readonly rpcUrls: readonly string[];
+  /** Node that announces blocks; they are polled for if left out. */
+  readonly webSocketUrl?: string;
+  /** Where transactions go if not to the public nodes. */
+  readonly relay?: Relay;
   readonly addressBook: string;
-  readonly privateKey: string;
+  readonly signer: SignerSettings;
   /** Serial number of the signer's account that takes over slices. */
   readonly takerIndex: bigint;
-  /** Port of the metrics endpoint; none if left out. */
-  readonly metricsPort?: number;
+  /** File, or address of PostgreSQL, that keeps what must outlive the keeper. */
+  readonly database: string;
+  /** [ms] for which work belongs to one of several keepers that share the database; they do not share it if left out. */
+  readonly leaseLifetime?: number;
+  readonly gasModel: "plain" | "opStack";
+  /** Of `/metrics`, `/health`, `/ready` and `/why`; there is none if left out. */
+  readonly server?: ServerPolicy;
+  /** File that says whom to tell of margin calls, and what to tell them with. */
+  readonly subscriptions?: string;
+  readonly transports: Transports;
+  readonly notices: NoticePolicy;
   readonly logLevel: string;
   readonly policy: KeeperPolicy;
 }
@@ -69,14 +89,29 @@ const seconds = (byDefault: number) =>
   z.coerce.number("give seconds").int().min(1).default(byDefault).transform(BigInt);
 const milliseconds = (byDefault: number) => z.coerce.number("give milliseconds").int().min(10).default(byDefault);
 
+const secret = z.string().min(1).optional(); // looked at by who uses it: no message may quote it
+
 const schema = z.object({
   RPC_URL: z
-    .url({ protocol: /^https?$/, error: "give the http(s) address of a node" })
-    .default("http://127.0.0.1:8545"),
+    .string()
+    .default("http://127.0.0.1:8545")
+    .transform((text) => text.split(","))
+    .pipe(
+      z.array(z.url({ protocol: /^https?$/, error: "give the http(s) address of a node, or several with commas" })),
+    ),
+  WS_URL: z.url({ protocol: /^wss?$/, error: "give the ws(s) address of a node" }).optional(),
+  RELAY_URL: z.url({ protocol: /^https?$/, error: "give the http(s) address of a relay" }).optional(),
+  RELAY_METHOD: z.enum(["eth_sendRawTransaction", "eth_sendPrivateTransaction"]).default("eth_sendRawTransaction"),
   ADDRESS_BOOK: z.string().min(1, "give the file a deployment wrote").default("deploy/addresses/31337.json"),
-  PRIVATE_KEY: z
-    .string("set it in the environment: 0x and 64 hexadecimal digits")
-    .regex(/^0x[0-9a-fA-F]{64}$/, "must be 0x and 64 hexadecimal digits"),
+  PRIVATE_KEY: secret,
+  KEYSTORE: secret,
+  KEYSTORE_PASSWORD: secret,
+  KEYSTORE_PASSWORD_FILE: secret,
+  SIGNER_URL: secret,
+  SIGNER_ADDRESS: secret,
+  DATABASE: z.string().min(1, "give a file or postgres://…").default("keeper.sqlite"),
+  LEASE_LIFETIME: milliseconds(30_000).optional(),
+  GAS_MODEL: z.enum(["plain", "opStack"]).default("plain"),
   TAKER_INDEX: z.string().regex(/^\d+$/, "give the serial number of an account, 0 for the main one").default("0"),
   MIN_PROFIT: usd("1"),
   MAX_SPEND: z.string().transform(toWad).optional(),
@@ -95,15 +130,26 @@ const schema = z.object({
   CONFIRM_TIMEOUT: milliseconds(60_000),
   REPLACE_AFTER: z.coerce.number("give blocks").int().min(1).default(3),
   MAX_GAS_PRICE: z.coerce.number("give gwei").positive().max(1_000_000).default(500).transform(gweiToWei),
-  METRICS_PORT: z.coerce.number("give a port").int().min(1).max(65_535).optional(),
+  PORT: z.coerce.number("give a port").int().min(1).max(65_535).optional(),
+  HOST: z.string().min(1).default("127.0.0.1"),
+  MAX_HEAD_AGE: z.coerce.number("give seconds").positive().default(60),
+  MIN_GAS_RUNWAY: z.coerce.number("give seconds").positive().default(86_400),
+  SUBSCRIPTIONS: z.string().min(1).optional(),
+  NOTICE_GROWTH: z.coerce.number("give a share such as 0.25").min(0.01).max(100).default(0.25),
+  TELEGRAM_TOKEN: secret,
+  SMTP_URL: secret,
+  SMTP_FROM: z.email("give the sender's e-mail address").optional(),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
 });
 
 /** The names under which a keeper is configured. */
 export const KEEPER_SETTINGS = Object.keys(schema.shape) as readonly (keyof typeof schema.shape)[];
 
+/** Those that are read from the environment only: a command line can be seen by others. */
+export const SECRET_SETTINGS = ["PRIVATE_KEY", "KEYSTORE_PASSWORD", "TELEGRAM_TOKEN", "SMTP_URL"] as const;
+
 /** The policy of a keeper that nothing was said about. */
-export const DEFAULT_POLICY: KeeperPolicy = resolve({ PRIVATE_KEY: `0x${"0".repeat(63)}1` }).policy;
+export const DEFAULT_POLICY: KeeperPolicy = resolve({}).policy;
 
 /**
  * Reads a configuration from settings by name, as the environment holds them; empty ones count as not given.
@@ -120,11 +166,28 @@ function resolve(settings: Readonly<Record<string, string | undefined>>): Keeper
   }
   const s = result.data;
   return {
-    rpcUrl: s.RPC_URL,
+    rpcUrls: s.RPC_URL,
+    ...(s.WS_URL !== undefined && { webSocketUrl: s.WS_URL }),
+    ...(s.RELAY_URL !== undefined && { relay: { url: s.RELAY_URL, method: s.RELAY_METHOD } }),
     addressBook: s.ADDRESS_BOOK,
-    privateKey: s.PRIVATE_KEY,
+    signer: {
+      ...{ PRIVATE_KEY: s.PRIVATE_KEY, KEYSTORE: s.KEYSTORE, KEYSTORE_PASSWORD: s.KEYSTORE_PASSWORD },
+      ...{ KEYSTORE_PASSWORD_FILE: s.KEYSTORE_PASSWORD_FILE },
+      ...{ SIGNER_URL: s.SIGNER_URL, SIGNER_ADDRESS: s.SIGNER_ADDRESS },
+    },
     takerIndex: BigInt(s.TAKER_INDEX),
-    ...(s.METRICS_PORT !== undefined && { metricsPort: s.METRICS_PORT }),
+    database: s.DATABASE,
+    ...(s.LEASE_LIFETIME !== undefined && { leaseLifetime: s.LEASE_LIFETIME }),
+    gasModel: s.GAS_MODEL,
+    ...(s.PORT !== undefined && {
+      server: { host: s.HOST, port: s.PORT, maxHeadAge: s.MAX_HEAD_AGE, minGasRunway: s.MIN_GAS_RUNWAY },
+    }),
+    ...(s.SUBSCRIPTIONS !== undefined && { subscriptions: s.SUBSCRIPTIONS }),
+    transports: {
+      ...(s.TELEGRAM_TOKEN !== undefined && { telegram: { token: s.TELEGRAM_TOKEN, baseUrl: TELEGRAM } }),
+      ...(s.SMTP_URL !== undefined && s.SMTP_FROM !== undefined && { smtp: smtpOf(s.SMTP_URL, s.SMTP_FROM) }),
+    },
+    notices: { growth: BigInt(Math.round(s.NOTICE_GROWTH * 1e6)) },
     logLevel: s.LOG_LEVEL,
     policy: {
       minProfit: s.MIN_PROFIT,
@@ -145,6 +208,19 @@ function resolve(settings: Readonly<Record<string, string | undefined>>): Keeper
       replaceAfter: s.REPLACE_AFTER,
       maxGasPrice: s.MAX_GAS_PRICE,
     },
+  };
+}
+
+/** @param url such as smtps://user:password@mail.example:465, or smtp:// for STARTTLS */
+function smtpOf(url: string, from: string): NonNullable<Transports["smtp"]> {
+  const { protocol, hostname, port, username, password } = URL.parse(url) ?? new URL("smtp:");
+  if (!/^smtps?:$/.test(protocol) || hostname === "") {
+    throw new InvalidKeeperConfig(["SMTP_URL: give smtps://user:password@host:port"]);
+  }
+  const secure = protocol === "smtps:";
+  return {
+    ...{ host: hostname, port: port === "" ? (secure ? 465 : 587) : Number(port), secure, from },
+    ...(username !== "" && { user: decodeURIComponent(username), password: decodeURIComponent(password) }),
   };
 }
 
