@@ -110,7 +110,7 @@ const schema = z.object({
   SIGNER_URL: secret,
   SIGNER_ADDRESS: secret,
   DATABASE: z.string().min(1, "give a file or postgres://…").default("keeper.sqlite"),
-  LEASE_LIFETIME: milliseconds(30_000).optional(),
+  LEASE_LIFETIME: z.coerce.number("give milliseconds").int().min(1000).optional(),
   GAS_MODEL: z.enum(["plain", "opStack"]).default("plain"),
   TAKER_INDEX: z.string().regex(/^\d+$/, "give the serial number of an account, 0 for the main one").default("0"),
   MIN_PROFIT: usd("1"),

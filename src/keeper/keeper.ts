@@ -6,7 +6,6 @@ import type { Logger } from "pino";
 import { IClearingHouse__factory } from "../../types/index.ts";
 import type { MarketTerms } from "../risk/cure.ts";
 import { min, positive, WAD } from "../risk/fixed.ts";
-import { rateOf, RATE_CAP } from "../risk/funding.ts";
 import { takeOver } from "../risk/liquidation.ts";
 import type { LiquidationPlan } from "../risk/liquidation.ts";
 import { saleablePrice } from "../risk/prices.ts";
@@ -19,6 +18,7 @@ import { absorbCall, flagCall, liquidateCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
 import { explain } from "../sdk/explain.ts";
 import type { Explanation, LastDecision } from "../sdk/explain.ts";
+import { answeredAt } from "../sdk/feeds.ts";
 import { readMarketTerms } from "../sdk/read.ts";
 import { formatWad } from "../sdk/units.ts";
 import { hex, lineOf, nameOfAct } from "./acts.ts";
@@ -28,13 +28,13 @@ import type { KeeperPolicy } from "./config.ts";
 import type { Database } from "./database.ts";
 import { decide, observe } from "./decide.ts";
 import type { Candidate, Observation, Slice } from "./decide.ts";
-import { verifyDeployment } from "./endpoints.ts";
+import { Endpoints, verifyDeployment } from "./endpoints.ts";
 import { Heads } from "./follow.ts";
 import { GasRunway } from "./gasRunway.ts";
 import type { Leases } from "./leases.ts";
 import { EMPTY_ACCOUNT } from "./ledger.ts";
 import type { LedgerAccount } from "./ledger.ts";
-import { createMetrics } from "./metrics.ts";
+import { countHouse, createMetrics } from "./metrics.ts";
 import type { Metrics } from "./metrics.ts";
 import { Mirror } from "./mirror.ts";
 import type { NoticeDesk } from "./notices.ts";
@@ -122,6 +122,7 @@ export class Keeper {
   #turn: Iterator<[AccountId, LedgerAccount]> | undefined;
   #acts: Act[] = [];
   #gasAssetPrice: bigint | undefined;
+  #passBegan = 0; // [ms]
   #cared = -Infinity; // [ms]
   #mismatch: MirrorMismatch | undefined;
   #balance = 0n; // [wei] of the signer
@@ -238,11 +239,11 @@ export class Keeper {
   }
 
   async #pass(): Promise<void> {
-    const began = performance.now();
+    this.#passBegan = performance.now();
     await this.#sync();
     if (this.#mismatch === undefined) {
       for (const each of this.watch.liquidatable) this.#attend(each);
-      this.metrics.decision.observe((performance.now() - began) / 1000);
+      this.metrics.decision.observe((performance.now() - this.#passBegan) / 1000);
       this.#lookAbove();
       for (const { call, gain, ...job } of dueUpkeep(this.mirror, this.#round(), this.#upkeepTerms)) {
         this.#begin({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
@@ -259,10 +260,14 @@ export class Keeper {
     const { provider, signer, addressBook, logger } = this.#options;
     this.#cared = performance.now();
     const clearingHouse = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, provider);
-    [this.#balance, this.#terms] = await Promise.all([
+    const [balance, terms, head] = await Promise.all([
       provider.getBalance(signer.address),
       readMarketTerms({ clearingHouse }, addressBook, this.mirror.head),
+      provider.getBlockNumber(),
+      ...addressBook.underlyings.map((underlying) => this.#measureFeed(underlying)),
     ]);
+    [this.#balance, this.#terms] = [balance, terms];
+    this.metrics.mirrorLag.set(Math.max(0, head - this.mirror.head));
     try {
       await this.mirror.reconcile();
       this.#mismatch = undefined;
@@ -272,6 +277,13 @@ export class Keeper {
       logger.error({ reason: error.message }, "the mirror differs from the chain: nothing is done until it agrees");
     }
     if (this.#mismatch === undefined) await this.mirror.save();
+  }
+
+  async #measureFeed({ name, feed }: AddressBook["underlyings"][number]): Promise<void> {
+    const answered = await answeredAt(this.#options.provider, feed);
+    if (answered !== undefined) {
+      this.metrics.oracleAge.set({ underlying: name }, Math.max(0, Number(this.mirror.house.time) - answered));
+    }
   }
 
   /** Reads the chain up to its head and looks at the accounts that it may have moved. */
@@ -294,12 +306,10 @@ export class Keeper {
   #measure(): void {
     const { metrics, mirror } = this;
     for (const [state, count] of Object.entries(this.watch.counts)) metrics.accounts.set({ state }, count);
-    for (const { id, name } of this.#options.addressBook.underlyings) {
-      metrics.oracleUsable.set({ underlying: name }, mirror.house.prices.has(id) ? 1 : 0);
-    }
-    for (const [market, state] of mirror.house.markets) {
-      const rate = Number(rateOf(state, mirror.house.time)) / Number(RATE_CAP);
-      metrics.fundingCapUse.set({ market }, Math.abs(rate));
+    countHouse(metrics, mirror.house, this.#options.addressBook);
+    const { provider } = this.#options;
+    for (const { name, state } of provider instanceof Endpoints ? provider.health : []) {
+      metrics.endpoints.set({ endpoint: name }, state === "healthy" || state === "unchecked" ? 1 : 0);
     }
     metrics.block.set(mirror.head);
     metrics.lag.set(Math.max(0, mirror.lag));
@@ -431,7 +441,14 @@ export class Keeper {
       if (leases !== undefined && !(await leases.take(work))) {
         return { result: "declined", reason: "another keeper is at it" };
       }
-      return await this.#sender.attempt(call, { purpose, accept: (cost) => this.#pays(expectedGain, cost) });
+      const began = this.#passBegan;
+      return await this.#sender.attempt(call, {
+        purpose,
+        accept: (cost) => this.#pays(expectedGain, cost),
+        onSent: () => {
+          this.metrics.submission.observe((performance.now() - began) / 1000);
+        },
+      });
     } catch (error) {
       return { result: "failed", reason: shortMessage(error) };
     }

@@ -72,6 +72,8 @@ export interface Terms {
   readonly accept?: (cost: bigint) => boolean | Promise<boolean>;
   /** [wei] What the call brings before gas; it is never replaced by one that costs more. */
   readonly expectedGain?: bigint;
+  /** Told when a node has taken the transaction. */
+  readonly onSent?: () => void;
   /** Gas for a call that is known to go through: it is not simulated. */
   readonly gasLimit?: bigint;
 }
@@ -219,6 +221,7 @@ export class Sender {
     }
     if ("result" in lane) return lane;
     await this.#leave(lane);
+    terms.onSent?.();
     return this.#settled(lane);
   }
 

@@ -1,4 +1,5 @@
 import { Contract } from "ethers";
+import type { Provider } from "ethers";
 
 import type { PriceSnapshot } from "../risk/types.ts";
 import { UnknownUnderlying } from "../risk/errors.ts";
@@ -58,18 +59,16 @@ export async function feedStatus(house: Plimsoll, underlying: number): Promise<F
       (error: unknown) => ({ snapshot: undefined, refusal: refusalOf(error) }),
     ),
     priceOracle.lastGood(underlying),
-    new Contract(aggregator, AGGREGATOR, provider)
-      .getFunction("latestRoundData")()
-      .then(updatedAtOf, () => undefined),
+    answeredAt(provider, aggregator),
     provider.getBlock("latest"),
   ]);
   if (block === null) throw new NodeIncomplete("latest block");
-  const ageOf = (time: bigint) => block.timestamp - Number(time);
+  const ageOf = (time: number) => block.timestamp - time;
   return {
     ...{ feed: aggregator, heartbeat: Number(heartbeat) },
     ...latest,
     age: answered === undefined ? undefined : ageOf(answered),
-    lastGood: good.time === 0n ? undefined : { price: unpack(good.snapshot).price, age: ageOf(good.time) },
+    lastGood: good.time === 0n ? undefined : { price: unpack(good.snapshot).price, age: ageOf(Number(good.time)) },
   };
 }
 
@@ -79,6 +78,13 @@ function refusalOf(error: unknown): ContractError {
   throw error;
 }
 
-function updatedAtOf({ updatedAt }: { updatedAt: bigint }): bigint {
-  return updatedAt;
+/** When a feed has last answered [s]; `undefined` if it does not. */
+export async function answeredAt(provider: Provider, feed: string): Promise<number | undefined> {
+  try {
+    const aggregator = new Contract(feed, AGGREGATOR, provider);
+    const { updatedAt } = (await aggregator.getFunction("latestRoundData")()) as { updatedAt: bigint };
+    return Number(updatedAt);
+  } catch {
+    return undefined;
+  }
 }

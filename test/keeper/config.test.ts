@@ -8,8 +8,11 @@ const KEY = `0x${"ab".repeat(32)}`;
 describe("keeper configuration", () => {
   it("needs no more than a key", () => {
     const config = parseKeeperConfig({ PRIVATE_KEY: KEY, MAX_SPEND: "", UNRELATED: "x" });
-    expect(config).to.include({ rpcUrl: "http://127.0.0.1:8545", takerIndex: 0n, logLevel: "info" });
-    expect(config).to.not.have.property("metricsPort");
+    expect(config).to.include({ takerIndex: 0n, logLevel: "info", database: "keeper.sqlite", gasModel: "plain" });
+    expect(config.rpcUrls).to.deep.equal(["http://127.0.0.1:8545"]);
+    expect(config.signer.PRIVATE_KEY).to.equal(KEY);
+    expect(config.transports).to.deep.equal({});
+    for (const name of ["server", "relay", "webSocketUrl", "leaseLifetime"]) expect(config).to.not.have.property(name);
     expect(config.policy).to.include({ minProfit: wad("1"), flagInterval: 20n, pollInterval: 1000 });
     expect(config.policy).to.not.have.property("maxSpend");
   });
@@ -17,37 +20,63 @@ describe("keeper configuration", () => {
   it("reads every setting", () => {
     const config = parseKeeperConfig({
       PRIVATE_KEY: KEY,
-      RPC_URL: "https://node.example",
+      RPC_URL: "https://node.example,https://second.example",
+      WS_URL: "wss://node.example",
+      RELAY_URL: "https://relay.example",
+      RELAY_METHOD: "eth_sendPrivateTransaction",
+      DATABASE: "postgres://db.example/keeper",
+      LEASE_LIFETIME: "5000",
+      GAS_MODEL: "opStack",
+      HOURLY_LIMIT: "0.5",
+      BACKUP_BLOCKS: "2",
+      SMTP_URL: "smtps://me:p%40ss@mail.example",
+      SMTP_FROM: "keeper@plimsoll.example",
+      TELEGRAM_TOKEN: "1:abc",
+      NOTICE_GROWTH: "0.5",
       TAKER_INDEX: "3",
       MIN_PROFIT: "2.5",
       MAX_SPEND: "10000",
       POLL_INTERVAL: "250",
-      METRICS_PORT: "9100",
+      PORT: "9100",
     });
-    expect(config).to.include({ rpcUrl: "https://node.example", takerIndex: 3n, metricsPort: 9100 });
+    expect(config).to.include({ takerIndex: 3n, leaseLifetime: 5000, gasModel: "opStack" });
+    expect(config).to.include({ webSocketUrl: "wss://node.example", database: "postgres://db.example/keeper" });
+    expect(config.rpcUrls).to.deep.equal(["https://node.example", "https://second.example"]);
+    expect(config.relay).to.deep.equal({ url: "https://relay.example", method: "eth_sendPrivateTransaction" });
+    expect(config.server).to.deep.equal({ host: "127.0.0.1", port: 9100, maxHeadAge: 60, minGasRunway: 86_400 });
+    expect(config.transports.smtp).to.deep.equal({
+      ...{ host: "mail.example", port: 465, secure: true, from: "keeper@plimsoll.example" },
+      ...{ user: "me", password: "p@ss" },
+    });
+    expect(config.transports.telegram?.token).to.equal("1:abc");
+    expect(config.notices).to.deep.equal({ growth: 500_000n });
+    expect(config.policy).to.include({ hourlyLimit: wad("0.5"), backupBlocks: 2 });
     expect(config.policy).to.include({ minProfit: wad("2.5"), maxSpend: wad("10000"), pollInterval: 250 });
   });
 
   it("names every mistake and what to put there, never the key", () => {
     const wrong = {
       PRIVATE_KEY: KEY.slice(0, -2),
-      RPC_URL: "node.example",
+      RPC_URL: "http://node.example,node.example",
+      SMTP_URL: `mail://${KEY}`,
       MIN_PROFIT: "a dollar",
       POLL_INTERVAL: "often",
-      METRICS_PORT: "99999",
+      PORT: "99999",
     };
     expect(() => parseKeeperConfig(wrong))
       .to.throw(InvalidKeeperConfig)
       .with.property("message")
-      .that.matches(/PRIVATE_KEY: must be 0x and 64 hexadecimal digits/)
-      .and.matches(/RPC_URL: give the http\(s\) address of a node/)
+      .that.matches(/RPC_URL.1: give the http\(s\) address of a node, or several with commas/)
       .and.matches(/MIN_PROFIT: "a dollar" is not a decimal number/)
       .and.matches(/POLL_INTERVAL: give milliseconds/)
-      .and.matches(/METRICS_PORT/)
+      .and.matches(/PORT/)
       .and.does.not.match(/abab/);
   });
 
-  it("asks for a key that is missing", () => {
-    expect(() => parseKeeperConfig({})).to.throw(InvalidKeeperConfig, "PRIVATE_KEY: set it in the environment");
+  it("refuses a mail server's address that is none, and does not quote it", () => {
+    expect(() => parseKeeperConfig({ SMTP_URL: `mail://${KEY}`, SMTP_FROM: "keeper@plimsoll.example" }))
+      .to.throw(InvalidKeeperConfig, "SMTP_URL: give smtps://user:password@host:port")
+      .with.property("message")
+      .that.does.not.match(/abab/);
   });
 });

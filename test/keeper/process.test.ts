@@ -26,6 +26,7 @@ const JOURNAL = path.join(hre.config.paths.ignition, "deployments", DEPLOYMENT);
 describe("keeper as a process", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "keeper-"));
   const file = path.join(folder, "book.json");
+  const database = path.join(folder, "keeper.sqlite");
   let anvil: Anvil;
   let book: AddressBook;
   let children: ChildProcess[] = [];
@@ -63,7 +64,7 @@ describe("keeper as a process", () => {
   /** Starts the script; `output` grows as it writes. */
   function start(key: string, env: Record<string, string> = {}) {
     const child = spawn(process.execPath, ["--import", "tsx", SCRIPT, "--rpc-url", anvil.url, "--address-book", file], {
-      env: { ...process.env, PRIVATE_KEY: key, POLL_INTERVAL: "50", ...env },
+      env: { ...process.env, PRIVATE_KEY: key, POLL_INTERVAL: "50", DATABASE: database, ...env },
     });
     children.push(child);
     const run = { output: "", exited: new Promise<number | null>((resolve) => child.once("exit", resolve)), child };
@@ -98,7 +99,7 @@ describe("keeper as a process", () => {
     first.child.kill("SIGKILL");
     await first.exited;
 
-    const second = start(keeper.wallet.privateKey, { METRICS_PORT: String(port) });
+    const second = start(keeper.wallet.privateKey, { PORT: String(port) });
     await until(() => second.output.includes('"started"'));
     // E = 1,100 − 10 fee − 550 = 540 is below MM = 583.65 at 1,945.
     const drop = await setAnswer(anvil, book.underlyings[0]!.feed, 1945n * 10n ** 8n);
@@ -108,9 +109,12 @@ describe("keeper as a process", () => {
     expect(event!.blockNumber).to.equal(drop!.blockNumber + 1);
     expect(event!.args.taker).to.equal(keeper.account);
 
-    await until(() => second.output.includes('"action":"take","result":"done"'));
+    await until(() => /"action":"take".*"result":"done"/.test(second.output));
     const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     expect(text).to.match(/plimsoll_keeper_actions_total\{action="take",result="done"\} 1/);
+    const why = await (await fetch(`http://127.0.0.1:${port}/why/0x${bob.account.toString(16)}`)).json();
+    expect(why).to.have.nested.property("decision.action", "take");
+    expect((await fetch(`http://127.0.0.1:${port}/ready`)).status).to.equal(200);
     second.child.kill("SIGTERM");
     expect(await second.exited).to.equal(0);
     expect(second.output).to.include('"stopped"');
@@ -120,6 +124,6 @@ describe("keeper as a process", () => {
   it("says what is missing and ends", async () => {
     const run = start("");
     expect(await run.exited).to.equal(1);
-    expect(run.output).to.include("PRIVATE_KEY: set it in the environment");
+    expect(run.output).to.include("PRIVATE_KEY: set it, or KEYSTORE, or SIGNER_URL");
   });
 });
