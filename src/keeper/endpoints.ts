@@ -194,19 +194,29 @@ export class Endpoints extends JsonRpcProvider {
     return answer;
   }
 
-  /** Believes a head, or puts the endpoint aside: far ahead of all others after a leap of its own, or far behind what it said. */
+  /**
+   * Believes a head, or puts the endpoint aside: one that has gone far back, or has leapt far ahead of all others. Among three or more
+   * it need not have leapt; of two it cannot be said whether one lies or the other stands still.
+   */
   #judge(endpoint: Endpoint, head: number): void {
-    const others = this.#endpoints.filter((other) => other !== endpoint && other.isUsable && other.head >= 0);
+    const others = this.#known().filter((other) => other !== endpoint);
     const best = Math.max(...others.map((other) => other.head));
-    const isLeap = endpoint.head < 0 || head - endpoint.head > MAX_LEAD;
-    const isAhead = others.length > 0 && isLeap && head - best > MAX_LEAD;
-    const isBack = others.length > 0 && endpoint.head - head > MAX_LEAD;
-    if (isAhead || isBack) endpoint.putAside();
+    const before = endpoint.head < 0 ? head : endpoint.head;
+    const isBack = before - head > MAX_LEAD;
+    const isAhead = head - before > MAX_LEAD && head - best > MAX_LEAD;
+    if (others.length > 0 && (isBack || isAhead)) endpoint.putAside();
     else endpoint.head = head;
+    const [first, second, third] = this.#known().sort((a, b) => b.head - a.head);
+    if (third !== undefined && first !== undefined && first.head - (second?.head ?? 0) > MAX_LEAD) first.putAside();
+  }
+
+  /** Those that may be used and have told of their heads. */
+  #known(): Endpoint[] {
+    return this.#endpoints.filter(({ isUsable, head }) => isUsable && head >= 0);
   }
 
   #bestHead(): number {
-    return Math.max(-1, ...this.#endpoints.filter(({ isUsable }) => isUsable).map(({ head }) => head));
+    return Math.max(-1, ...this.#known().map(({ head }) => head));
   }
 
   // ---------------------------------------------------------------- transactions
