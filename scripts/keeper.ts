@@ -4,6 +4,7 @@ import pino from "pino";
 import { MissingTransport } from "../src/keeper/channels.ts";
 import { InvalidKeeperConfig, KEEPER_SETTINGS, parseKeeperConfig, SECRET_SETTINGS } from "../src/keeper/config.ts";
 import type { KeeperConfig } from "../src/keeper/config.ts";
+import { ForeignCheckpoint } from "../src/keeper/checkpoint.ts";
 import { DatabaseError, UnknownDatabase } from "../src/keeper/database.ts";
 import { NoEndpoint, NotDeployed } from "../src/keeper/endpoints.ts";
 import { UnusableTaker } from "../src/keeper/keeper.ts";
@@ -16,7 +17,7 @@ import { loadAddressBook } from "../src/sdk/node.ts";
 /** What the operator can mend: the message says how. */
 const MENDABLE = [
   ...[InvalidKeeperConfig, InvalidAddressBook, UnusableSigner, MissingTransport, UnusableTaker],
-  ...[DatabaseError, UnknownDatabase, NoEndpoint, NotDeployed, WrongChain],
+  ...[DatabaseError, UnknownDatabase, ForeignCheckpoint, NoEndpoint, NotDeployed, WrongChain],
 ];
 
 /** Settings from the command line (`--min-profit 5`) before those of the environment (`MIN_PROFIT`); secrets from there only. */

@@ -4,12 +4,13 @@ import { PPM, WAD } from "../risk/fixed.ts";
 import { loansOf } from "../risk/lending.ts";
 import type { Snapshot } from "../risk/portfolio.ts";
 import { DELISTING_RAMP } from "../risk/prices.ts";
-import type { AccountState, Exposure, HouseState, RiskParameters } from "../risk/types.ts";
+import type { AccountState, Assessment, Exposure, HouseState, RiskParameters } from "../risk/types.ts";
 
 const YEAR = 365 * 24 * 3600; // [s]
 const MAX_STEP = 1 / 3600; // [1/s] μ grows by at most 100 % per hour
 const TIME_SHARE = 1 / 8; // of the surplus: what time may use up before the account is looked at again, prices the rest
 const LONGEST = 24 * 3600; // [s]
+const RECOVERY = 600; // [s] until it is noticed that time alone has brought an account above IM again
 const PRECISION = 1e-9; // of E and the requirement: what double precision and the wei that the engine rounds may hide
 
 /** Where an account certainly stays on its side of a requirement: as long as every price is between its bounds, and until a time. */
@@ -26,88 +27,124 @@ export interface PriceBounds {
   readonly high: number;
 }
 
-/** What one underlying does to E − requirement; amounts in wei of USD. */
+/** What one underlying adds to a requirement; amounts in wei of USD. */
+interface Part {
+  readonly linear: number; // proportional to the price
+  readonly charge: number; // the size charge: grows at most with the price's square, falls at least in proportion
+  readonly down: number; // what a fall costs E − requirement at most, per relative change
+  readonly up: number; // what a small rise costs it at most, per relative change
+}
+
+/** What one underlying does to E − IM and E − MM. */
 interface Leg {
   readonly exposure: Exposure;
-  readonly delta: number; // E changes by this times the relative change of the price
-  readonly linear: number; // part of the requirement that is proportional to the price
-  readonly charge: number; // the size charge: grows at most with the price's square, falls at least in proportion
-  readonly down: number; // what a fall costs at most, per relative change
-  readonly up: number; // what a small rise costs at most, per relative change
+  readonly initial: Part;
+  readonly maintenance: Part;
+}
+
+type Requirement = "initial" | "maintenance";
+
+/** Where an account stays in its row of the health table. */
+export interface SafeRegions {
+  /** Where it certainly stays at or above MM. */
+  readonly aboveMaintenance: SafeRegion;
+  /** Where it certainly stays on its side of IM, regimes and time aside if it is below. */
+  readonly initial: SafeRegion;
 }
 
 /**
- * The region around the present prices and time in which an account that satisfies a requirement now goes on satisfying it.
+ * The regions around the present prices and time in which an account at or above MM stays where it is.
  *
  * E and each underlying's part of a requirement are proportional to its price, but for the size charge, so E − requirement is a sum
  * of functions of one price each. Its surplus is divided: a part for time, in which funding, interest, the volatility regime and
  * delistings move at their fastest, the rest among the prices, so that the same relative change uses up each part. Computed in double
- * precision: the region is a little smaller than it could be, never larger.
- *
- * @param requirement the one that it satisfies: IM of a healthy account, MM of one in a margin call
+ * precision: a region is a little smaller than it could be, never larger.
  */
-export function safeRegion(
+export function safeRegions(
   account: AccountState,
   snapshot: Snapshot,
-  equity: bigint,
-  requirement: "initialMargin" | "maintenanceMargin",
+  { equity, initialMargin }: Assessment,
   house: HouseState,
+): SafeRegions {
+  const legs = snapshot.portfolio.underlyings.map((exposure) => legOf(exposure, house.risk));
+  const drift = driftOf(account, snapshot, house);
+  const latest = nextDelisting(account, house);
+  const ramp = rampOf(legs, house.risk); // IM has met a rise already
+  const above = (requirement: Requirement, speed: number) =>
+    regionAbove(legs, requirement, equity, house, { drift: speed, latest });
+  const initial =
+    equity >= initialMargin
+      ? above("initial", drift)
+      : { bounds: boundsBelow(legs, initialMargin - equity), until: Number(house.time) + RECOVERY };
+  return { aboveMaintenance: above("maintenance", drift + ramp), initial };
+}
+
+/** How fast time lowers E − requirement at most [wei of USD per second], and when it has to be looked at again anyway [s]. */
+interface Clock {
+  readonly drift: number;
+  readonly latest: number;
+}
+
+function regionAbove(
+  legs: readonly Leg[],
+  requirement: Requirement,
+  equity: bigint,
+  { risk, time }: HouseState,
+  { drift, latest }: Clock,
 ): SafeRegion {
-  const legs = snapshot.portfolio.underlyings.map((exposure) => legOf(exposure, requirement, house.risk));
-  const required = legs.reduce((sum, { linear, charge }) => sum + linear + charge, 0);
+  const required = legs.reduce((sum, { [requirement]: part }) => sum + part.linear + part.charge, 0);
   const surplus = Number(equity) - required - PRECISION * (Math.abs(Number(equity)) + required);
-  const now = Number(house.time);
+  const now = Number(time);
   if (surplus <= 0) return { bounds: [], until: now };
-  const hurts = legs.reduce((sum, { down, up }) => sum + Math.max(down, up, 0), 0);
+  const hurtOf = ({ [requirement]: { down, up } }: Leg) => Math.max(down, up, 0);
+  const hurts = legs.reduce((sum, leg) => sum + hurtOf(leg), 0);
   const forPrices = surplus * (1 - TIME_SHARE);
-  const bounds = legs.flatMap((leg) => {
-    const hurt = Math.max(leg.down, leg.up, 0);
+  const bounds = legs.map((leg) => {
+    const hurt = hurtOf(leg);
     const share = hurt === 0 ? forPrices / (legs.length + 1) : (forPrices * hurt) / hurts;
-    return boundsOf(leg, share, requirement, house.risk);
+    const floor = requirement === "initial" ? depegFloor(leg.exposure, risk) : 0;
+    return boundsOf(leg.exposure, leg[requirement], share, floor);
   });
-  const ramp = requirement === "maintenanceMargin" ? rampOf(legs, house.risk) : 0; // IM has met the rise already
-  const drift = ramp + driftOf(account, snapshot, house);
   const until = now + Math.min(LONGEST, (surplus * TIME_SHARE) / Math.max(drift, 1));
-  return { bounds, until: Math.min(until, nextDelisting(account, house)) };
+  return { bounds, until: Math.min(until, latest) };
 }
 
-/** Bounds between which the prices certainly leave an account below IM, for `deficit` = IM − E [wad], regimes and time aside. */
-export function callBounds({ portfolio }: Snapshot, deficit: bigint, { risk }: HouseState): PriceBounds[] {
-  const legs = portfolio.underlyings.map((exposure) => legOf(exposure, "initialMargin", risk));
-  const helps = legs.reduce((sum, { down, up }) => sum + Math.max(down, up, 0), 0);
-  return legs.map(({ exposure, down, up }) => {
-    const share = (Number(deficit) * Math.max(down, up, 0)) / helps;
-    const price = Number(exposure.price);
+/** Bounds between which the prices certainly leave an account below IM, for `deficit` = IM − E [wad]. */
+function boundsBelow(legs: readonly Leg[], deficit: bigint): PriceBounds[] {
+  const helpOf = ({ initial: { down, up } }: Leg) => Math.max(down, up, 0);
+  const helps = legs.reduce((sum, leg) => sum + helpOf(leg), 0);
+  return legs.map((leg) => {
+    const { down, up } = leg.initial;
+    const share = (Number(deficit) * helpOf(leg)) / helps;
+    const price = Number(leg.exposure.price);
     const [low, high] = [up > 0 ? price * (1 - share / up) : 0, down > 0 ? price * (1 + share / down) : Infinity];
-    return { underlying: exposure.id, low, high };
+    return { underlying: leg.exposure.id, low, high };
   });
 }
 
-function legOf(exposure: Exposure, requirement: "initialMargin" | "maintenanceMargin", risk: RiskParameters): Leg {
+function legOf(exposure: Exposure, risk: RiskParameters): Leg {
   const m = measure({ base: 0n, underlyings: [exposure] }, risk);
-  const linear = Number(requirement === "initialMargin" ? m.initial : m.maintenance);
-  const charge = Number(margins(m, WAD)[requirement]) - linear;
-  const delta = Number((exposure.net * exposure.price) / WAD + m.equity);
+  const whole = margins(m, WAD);
+  const delta = Number((exposure.net * exposure.price) / WAD + m.equity); // E changes by this times the relative change of the price
+  const initial = partOf(delta, Number(m.initial), Number(whole.initialMargin));
   return {
-    ...{ exposure, delta, linear, charge },
-    down: delta - linear - charge + (requirement === "initialMargin" ? depegOf(exposure, risk) : 0),
-    up: linear + 2 * charge - delta,
+    exposure,
+    initial: { ...initial, down: initial.down + depegOf(exposure, risk) },
+    maintenance: partOf(delta, Number(m.maintenance), Number(whole.maintenanceMargin)),
   };
 }
 
-/** How far one price may move until it has used up `share` of the surplus. */
-function boundsOf(
-  { exposure, charge, down, up }: Leg,
-  share: number,
-  requirement: "initialMargin" | "maintenanceMargin",
-  risk: RiskParameters,
-): PriceBounds[] {
-  const underlying = exposure.id;
-  const price = Number(exposure.price);
+function partOf(delta: number, linear: number, whole: number): Part {
+  const charge = whole - linear;
+  return { linear, charge, down: delta - whole, up: linear + 2 * charge - delta };
+}
+
+/** How far one price may move until it has used up `share` of the surplus, but not below `floor` [wad]. */
+function boundsOf({ id, price: p }: Exposure, { charge, down, up }: Part, share: number, floor: number): PriceBounds {
+  const price = Number(p);
   const fall = down > 0 ? Math.min(1, share / down) : 1;
   const rise = charge > 0 ? root(charge, up, share) : up > 0 ? share / up : Infinity;
-  const floor = requirement === "initialMargin" ? depegFloor(exposure, risk) : 0;
-  return [{ underlying, low: Math.max(price * (1 - fall), floor), high: price * (1 + rise) }];
+  return { underlying: id, low: Math.max(price * (1 - fall), floor), high: price * (1 + rise) };
 }
 
 /** The positive solution of a·x² + b·x = c. */

@@ -3,16 +3,15 @@ import { judge } from "../risk/assess.ts";
 import { RiskError } from "../risk/errors.ts";
 import { lentOf } from "../risk/lending.ts";
 import { snapshotOf } from "../risk/portfolio.ts";
-import type { AccountState, Assessment, HouseState, MarginState, PriceSnapshot } from "../risk/types.ts";
+import type { AccountState, Assessment, HouseState, MarginState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
-import { BoundHeap } from "./boundHeap.ts";
-import { callBounds, safeRegion } from "./safeRegion.ts";
-import type { SafeRegion } from "./safeRegion.ts";
+import { RegionIndex, snapshotsOf } from "./regionIndex.ts";
+import { safeRegions } from "./safeRegion.ts";
+import type { SafeRegions } from "./safeRegion.ts";
 
 const RECHECK = 60; // [s] between two looks at an account without any price that was ever good
-const RECOVERY = 600; // [s] until it is noticed that time alone has brought an account above IM again
-const SWEEP_CHUNK = 64; // accounts between two looks at the clock
+const CHUNK = 64; // accounts between two looks at the clock
 const SHARES = 10n ** 30n; // whose worth tells whether suppliers have lost
 
 /** Why an account stands where it does: a row of the health table, or "unpriced" for want of any price that was ever good. */
@@ -65,10 +64,8 @@ interface Levels {
 export class Watch {
   readonly #byId = new AccountMap<Entry>();
   readonly #entries: Entry[] = [];
-  readonly #lows = new Map<number, BoundHeap>(); // by underlying, keys negated
-  readonly #highs = new Map<number, BoundHeap>();
-  readonly #stuck = new Map<number, BoundHeap>(); // looked at while the underlying had no usable price
-  readonly #times: BoundHeap;
+  readonly #aboveMaintenance = new RegionIndex((slot, version) => this.#entries[slot]?.version !== version);
+  readonly #initial = new RegionIndex((slot, version) => this.#entries[slot]?.version !== version);
   readonly #below = new Map<Entry, undefined>(); // those below MM
   readonly #counts: Record<WatchState, number> = {
     healthy: 0,
@@ -80,10 +77,8 @@ export class Watch {
   #levels: Levels | undefined;
   #sweep: Sweep | undefined;
   #house: HouseState | undefined;
-
-  constructor() {
-    this.#times = new BoundHeap(this.#isOutdated);
-  }
+  /** Those that may have crossed IM and are looked at when there is time. */
+  #later: { readonly entry: Entry; readonly version: number }[] = [];
 
   /** How many accounts are in each state; those whose sweep is under way as they were before it. */
   get counts(): Readonly<Record<WatchState, number>> {
@@ -92,7 +87,7 @@ export class Watch {
 
   /** Whether everything that has moved many accounts at once has been looked at. */
   get isSettled(): boolean {
-    return this.#sweep === undefined;
+    return this.#sweep === undefined && this.#later.length === 0;
   }
 
   /** An account as it was last assessed; one that was never seen is empty. */
@@ -121,40 +116,47 @@ export class Watch {
       entry.account = account;
       hit.add(entry);
     }
-    const take = (slot: number) => {
+    for (const slot of this.#aboveMaintenance.left(house)) {
       const entry = this.#entries[slot];
       if (entry !== undefined) hit.add(entry);
-    };
-    for (const [underlying, { price }] of snapshotsOf(house)) {
-      this.#lows.get(underlying)?.popUpTo(-Number(price), take);
-      this.#highs.get(underlying)?.popUpTo(Number(price), take);
-      if (house.prices.has(underlying)) this.#stuck.get(underlying)?.popUpTo(0, take);
     }
-    this.#times.popUpTo(Number(house.time), take);
     for (const entry of hit) this.#assess(entry, house);
+    for (const slot of this.#initial.left(house)) {
+      const entry = this.#entries[slot];
+      if (entry !== undefined) this.#later.push({ entry, version: entry.version });
+    }
     return [...hit];
   }
 
   /**
-   * Goes on with a sweep for about `budget` [ms] at the last head.
-   * @returns as `advance`
+   * Looks for about `budget` [ms] at those that may have crossed IM, and goes on with a sweep, at the prices of the last head.
+   * @returns those that were looked at
    */
   work(budget: number): Watched[] {
     const looked: Watched[] = [];
     const end = performance.now() + budget;
-    while (this.#sweep !== undefined && this.#house !== undefined) {
-      const { concerns, next, left } = this.#sweep;
-      const count = Math.min(SWEEP_CHUNK, left, this.#entries.length - next);
-      for (const entry of this.#entries.slice(next, next + count)) {
-        if (!concerns(entry.account)) continue;
-        this.#assess(entry, this.#house);
-        looked.push(entry);
-      }
-      const after = { concerns, next: (next + count) % this.#entries.length, left: left - count };
-      this.#sweep = after.left === 0 ? undefined : after;
+    while (!this.isSettled && this.#house !== undefined) {
+      const chunk = this.#later.length === 0 ? this.#sweepOn() : this.#takeLater();
+      for (const entry of chunk) this.#assess(entry, this.#house);
+      looked.push(...chunk);
       if (performance.now() >= end) break;
     }
     return looked;
+  }
+
+  #takeLater(): Entry[] {
+    const chunk = this.#later.splice(-CHUNK);
+    return chunk.filter(({ entry, version }) => entry.version === version).map(({ entry }) => entry);
+  }
+
+  /** The next accounts of the sweep that it concerns. */
+  #sweepOn(): Entry[] {
+    if (this.#sweep === undefined) return [];
+    const { concerns, next, left } = this.#sweep;
+    const count = Math.min(CHUNK, left, this.#entries.length - next);
+    const after = { concerns, next: (next + count) % this.#entries.length, left: left - count };
+    this.#sweep = after.left === 0 ? undefined : after;
+    return this.#entries.slice(next, next + count).filter(({ account }) => concerns(account));
   }
 
   #open(id: AccountId): Entry {
@@ -173,17 +175,19 @@ export class Watch {
   /** Looks at an account anew. */
   #assess(entry: Entry, house: HouseState): void {
     this.#counts[entry.state] -= 1;
-    const region = this.#judge(entry, house);
+    const regions = this.#judge(entry, house);
     this.#counts[entry.state] += 1;
     entry.version += 1;
     const isBelow = entry.state === "liquidatable" || entry.state === "bankrupt";
     if (isBelow) this.#below.set(entry, undefined);
     else this.#below.delete(entry);
-    if (region !== undefined) this.#index(entry, region, house);
+    if (regions === undefined) return;
+    this.#aboveMaintenance.put(entry, regions.aboveMaintenance, house);
+    this.#initial.put(entry, regions.initial, house);
   }
 
-  /** Assesses an account and says in which region it stays where it is; `undefined` if always or if it is looked at anyway. */
-  #judge(entry: Entry, house: HouseState): SafeRegion | undefined {
+  /** Assesses an account and says in which regions it stays where it is; `undefined` if always or if it is looked at anyway. */
+  #judge(entry: Entry, house: HouseState): SafeRegions | undefined {
     const { account } = entry;
     try {
       const snapshot = snapshotOf(account, house, "kindest");
@@ -192,39 +196,18 @@ export class Watch {
       entry.degraded = snapshot.degraded;
       entry.state = marginState(assessment);
       if (snapshot.flat && entry.state === "healthy") return undefined;
-      const { equity } = assessment;
-      if (entry.state === "healthy") return safeRegion(account, snapshot, equity, "initialMargin", house);
-      if (entry.state !== "marginCall") return undefined;
-      const region = safeRegion(account, snapshot, equity, "maintenanceMargin", house);
-      const called = callBounds(snapshot, assessment.initialMargin - equity, house);
-      return { bounds: [...region.bounds, ...called], until: Math.min(region.until, Number(house.time) + RECOVERY) };
+      return assessment.equity < assessment.maintenanceMargin
+        ? undefined
+        : safeRegions(account, snapshot, assessment, house);
     } catch (error) {
       if (!(error instanceof RiskError)) throw error;
       entry.assessment = undefined;
       entry.degraded = true;
       entry.state = "unpriced";
-      return { bounds: [], until: Number(house.time) + RECHECK };
+      const region = { bounds: [], until: Number(house.time) + RECHECK };
+      return { aboveMaintenance: region, initial: region };
     }
   }
-
-  #index({ slot, version }: Entry, { bounds, until }: SafeRegion, house: HouseState): void {
-    for (const { underlying, low, high } of bounds) {
-      if (house.prices.get(underlying) === undefined) this.#heapOf(this.#stuck, underlying).push(0, slot, version);
-      if (low > 0) this.#heapOf(this.#lows, underlying).push(-low, slot, version);
-      if (high < Infinity) this.#heapOf(this.#highs, underlying).push(high, slot, version);
-    }
-    this.#times.push(until, slot, version);
-  }
-
-  #heapOf(heaps: Map<number, BoundHeap>, underlying: number): BoundHeap {
-    const known = heaps.get(underlying);
-    if (known !== undefined) return known;
-    const heap = new BoundHeap(this.#isOutdated);
-    heaps.set(underlying, heap);
-    return heap;
-  }
-
-  readonly #isOutdated = (slot: number, version: number): boolean => this.#entries[slot]?.version !== version;
 
   /** Begins a sweep of those whom a change of the house concerns; one that is under way goes on from where it is, once round for both. */
   #begin(old: Levels, now: Levels, house: HouseState): void {
@@ -242,11 +225,6 @@ export class Watch {
 const NOBODY: AccountState = {
   ...{ cash: 0n, lentShares: 0n, debtShares: 0n, positions: new Map(), collaterals: new Map() },
 };
-
-/** Prices and regimes that accounts are assessed at: the last good one of what has no usable price, which then counts in their favour. */
-function snapshotsOf({ prices, lastGood }: HouseState): ReadonlyMap<number, PriceSnapshot> {
-  return new Map([...lastGood, ...prices]);
-}
 
 function levelsOf(house: HouseState): Levels {
   const { markets, collaterals, lending, risk } = house;

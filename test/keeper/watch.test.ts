@@ -271,13 +271,16 @@ describe("watch", () => {
     expect(watch.get(id).assessment, "not looked at again").to.equal(assessed);
     expect(watch.advance(at(line), [])).to.have.length(1);
     expect(watch.get(id).state).to.equal("liquidatable");
-    // Back between MM and IM, and then to where it was: a price that brings it above IM is noticed at once.
+    // Back between MM and IM, and then to where it was: a price that brings it above IM is noticed as soon as there is time.
     const call = marginCallPrices(rich, world.house, underlying);
     const above = (size > 0n ? call.down : call.up)!;
     watch.advance(at((line + above) / 2n), []);
     expect(watch.get(id).state).to.equal("marginCall");
-    expect(watch.advance(at((line + 3n * above) / 4n), []), "nearer").to.have.length(0);
+    watch.advance(at((line + 3n * above) / 4n), []);
+    expect(watch.isSettled, "nearer").to.equal(true);
     watch.advance(at(price), []);
+    expect(watch.get(id).state).to.equal("marginCall");
+    expect(watch.work(10)).to.have.length(1);
     expect(watch.get(id).state).to.equal("healthy");
   });
 });
