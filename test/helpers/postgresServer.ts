@@ -10,7 +10,6 @@ const SSL_REQUEST = 80_877_103; // stands where a start-up message has its versi
 const ENDS = ["S", "Q", "X"].map((letter) => letter.charCodeAt(0)); // Sync, Query, Terminate
 const IDLE = "I".charCodeAt(0); // last byte of an answer outside a transaction
 
-const postgres = await PGlite.create();
 let free = Promise.resolve();
 
 /** Waits until the session is free and keeps it until the answer is called. */
@@ -24,7 +23,7 @@ async function acquire(): Promise<() => void> {
   };
 }
 
-async function serve(client: Socket): Promise<void> {
+async function serve(postgres: PGlite, client: Socket): Promise<void> {
   let release: (() => void) | undefined;
   try {
     for await (const exchange of exchangesOf(client)) {
@@ -70,6 +69,12 @@ async function* exchangesOf(client: Socket): AsyncIterable<Buffer[]> {
   }
 }
 
-const server = createServer((client) => void serve(client)).listen(Number(process.argv[2]), "127.0.0.1", () => {
-  console.log((server.address() as AddressInfo).port);
-});
+async function main(): Promise<void> {
+  const postgres = await PGlite.create();
+  const server = createServer((client) => void serve(postgres, client));
+  server.listen(Number(process.argv[2]), "127.0.0.1", () => {
+    console.log((server.address() as AddressInfo).port);
+  });
+}
+
+if (process.argv[1] === import.meta.filename) await main(); // the test runner loads it too
