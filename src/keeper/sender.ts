@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { keccak256, MaxUint256 } from "ethers";
+import { isCallException, keccak256, MaxUint256 } from "ethers";
 import type { Provider, TransactionReceipt } from "ethers";
 
 import { max, min } from "../risk/fixed.ts";
@@ -18,6 +18,7 @@ import type { KeeperSigner } from "./signer.ts";
 const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
 const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on fees is taken
+const CONFIRMATIONS = 12; // unless the policy says otherwise
 const CANCEL_GAS = 21_000n;
 const HOUR = 3600; // [s]
 const DAY = 24 * HOUR; // [s] spending and purposes are remembered for so long
@@ -140,7 +141,7 @@ export class Sender {
     this.#provider = options.provider;
     this.#signer = options.signer;
     this.#policy = options.policy;
-    this.#confirmations = options.policy.confirmations ?? 12;
+    this.#confirmations = options.policy.confirmations ?? CONFIRMATIONS;
     this.#gas = options.gasModel ?? new PlainGas();
     this.#bidding = options.bidding ?? new AdvisedBidding();
     this.#onChange = options.onChange ?? (() => undefined);
@@ -231,8 +232,10 @@ export class Sender {
       const request = { from: this.#signer.address, to: target, data };
       return await withTypedErrors(() => this.#provider.estimateGas(request));
     } catch (error) {
-      if (!(error instanceof ContractError)) throw error;
-      return { result: OUTRUN.includes(error.name) ? "outcompeted" : "refused", reason: error.message };
+      const reason = revertIn(error);
+      if (reason === undefined) throw error;
+      const isOutrun = error instanceof ContractError && OUTRUN.includes(error.name);
+      return { result: isOutrun ? "outcompeted" : "refused", reason };
     }
   }
 
@@ -409,8 +412,9 @@ export class Sender {
     try {
       await withTypedErrors(() => this.#provider.call(request));
     } catch (error) {
-      if (!(error instanceof ContractError)) throw error;
-      await this.#giveUp(lane, { result: "outcompeted", reason: error.message });
+      const reason = revertIn(error);
+      if (reason !== undefined) await this.#giveUp(lane, { result: "outcompeted", reason });
+      else if (codeOf(error) !== "CALL_EXCEPTION") throw error; // a node that cannot tell tells nothing
     }
   }
 
@@ -616,6 +620,12 @@ function signature(outcome: Outcome | undefined): string {
 
 function declined(reason: string): Outcome {
   return { result: "declined", reason };
+}
+
+/** Why a contract has reverted; `undefined` if a call has failed for another reason. ethers gives both the same code. */
+function revertIn(error: unknown): string | undefined {
+  if (error instanceof ContractError) return error.message;
+  return isCallException(error) && error.data !== null ? shortMessage(error) : undefined;
 }
 
 function codeOf(error: unknown): string {

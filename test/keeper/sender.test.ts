@@ -4,9 +4,9 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
-import { getBytes, toBeHex, Transaction, Wallet, zeroPadValue } from "ethers";
+import { getBytes, JsonRpcProvider, toBeHex, Transaction, Wallet, zeroPadValue } from "ethers";
 
-import { AdvisedBidding, OpStackGas } from "../../src/keeper/fees.ts";
+import { AdvisedBidding, NoBaseFee, OpStackGas } from "../../src/keeper/fees.ts";
 import { Sender } from "../../src/keeper/sender.ts";
 import type { Outcome, SenderOptions, SenderPolicy } from "../../src/keeper/sender.ts";
 import { LocalSigner } from "../../src/keeper/signer.ts";
@@ -15,6 +15,7 @@ import { MockERC20__factory } from "../../types/index.ts";
 import type { MockERC20 } from "../../types/index.ts";
 import { startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
+import { startFaultyProxy } from "./faultyProxy.ts";
 
 const GWEI = 10n ** 9n;
 const POLICY: SenderPolicy = {
@@ -246,6 +247,23 @@ describe("sender on a chain whose mining is paused", () => {
     expect(result).to.equal("refused");
     expect(reason).to.match(/^ERC20InsufficientBalance\(/);
     expect(await pool()).to.deep.equal([]);
+  });
+
+  it("LIQ-5 takes a revert that gives no reason for one, before and after it has sent", async () => {
+    const target = Wallet.createRandom().address;
+    const become = (code: string) => anvil.provider.send("anvil_setCode", [target, code]);
+    const sender = await open();
+    await become("0x5f5ffd"); // PUSH0, PUSH0, REVERT
+    const refused = await sender.attempt({ target, data: "0x" }, { purpose: "silent" });
+    expect(refused.result).to.equal("refused");
+    await become("0x00"); // STOP
+    const outcome = sender.attempt({ target, data: "0x" }, { purpose: "silent" });
+    const first = await sent();
+    await become("0x5f5ffd");
+    await mineFull(1, first);
+    const cancel = await sent(first);
+    await mine();
+    expect(await outcome).to.include({ result: "outcompeted", hash: cancel.hash });
   });
 
   it("LIQ-5 broadcasts again what the node has forgotten", async () => {
@@ -503,6 +521,37 @@ describe("sender on a chain whose mining is paused", () => {
     const { result } = await sender.attempt(next().call, { purpose: "unwritten" });
     expect(result).to.equal("failed");
     expect(await pool()).to.deep.equal([]);
+  });
+
+  it("LIQ-5 asks the node for nothing before it sends a call whose gas it was told", async () => {
+    const proxy = await startFaultyProxy(anvil.url);
+    const provider = new JsonRpcProvider(proxy.url, 31337, { staticNetwork: true, cacheTimeout: -1, batchMaxCount: 1 });
+    const sender = await open({}, { provider });
+    await sender.look();
+    await sleep(50); // the advice on fees was asked for in the background
+    const before = proxy.asked.length;
+    const outcome = sender.attempt(next().call, { purpose: "fast", gasLimit: MINT_GAS });
+    await sent();
+    const asked = proxy.asked.slice(before).map(({ method }) => method);
+    // What ethers itself asks for besides is asked at the same time.
+    expect(asked.slice(0, 2).sort()).to.deep.equal(["eth_blockNumber", "eth_sendRawTransaction"]);
+    await mine();
+    expect((await outcome).result).to.equal("done");
+    provider.destroy();
+    await proxy.stop();
+  });
+
+  it("LIQ-5 says that it needs a chain with a base fee", async () => {
+    const proxy = await startFaultyProxy(anvil.url);
+    const block = (await anvil.provider.send("eth_getBlockByNumber", ["latest", false])) as Record<string, unknown>;
+    delete block.baseFeePerGas;
+    proxy.fault = ({ method }) => (method === "eth_getBlockByNumber" ? { result: block } : undefined);
+    const provider = new JsonRpcProvider(proxy.url, 31337, { staticNetwork: true, cacheTimeout: -1 });
+    const sender = await open({}, { provider });
+    const attempt = sender.attempt(next().call, { purpose: "old", gasLimit: MINT_GAS });
+    expect(await attempt.catch((thrown: unknown) => thrown)).to.be.instanceOf(NoBaseFee);
+    provider.destroy();
+    await proxy.stop();
   });
 
   it("signs what it means to send", async () => {

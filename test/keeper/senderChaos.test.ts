@@ -123,7 +123,7 @@ describe("sender among failures", function () {
       if (dice < 0.08) return { status: 500 };
       if (dice < 0.09) return { status: 429, headers: { "retry-after": "0" } };
       if (dice < 0.2) return { delay: Math.random() * 200 }; // so that later ones overtake it
-      if (dice < 0.23 && method === "eth_getTransactionByHash")
+      if (dice < 0.23 && ["eth_getTransactionByHash", "eth_call"].includes(method))
         return { error: { code: -32000, message: "header not found" } };
       return undefined;
     };
