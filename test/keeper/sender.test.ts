@@ -84,12 +84,12 @@ describe("sender on a chain whose mining is paused", () => {
     for (let block = 0; block < blocks; ++block) await anvil.provider.send("evm_mine", []);
   }
 
-  /** Mines blocks that somebody fills who pays ten times what a transaction offers. */
+  /** Mines blocks that somebody fills who offers a hundred times what a transaction does. */
   async function mineFull(blocks: number, { gas, maxFeePerGas }: Pending): Promise<void> {
     await anvil.provider.send("evm_setBlockGasLimit", [toBeHex(BigInt(gas) + 20_000n)]); // not enough for both
     const other = await anvil.provider.getSigner(0);
-    const fee = 10n * BigInt(maxFeePerGas);
-    const fees = { maxFeePerGas: fee, maxPriorityFeePerGas: fee, gasLimit: 21_000n };
+    // anvil orders by the highest fee, and advises what was paid: the sender shall not learn to outbid these
+    const fees = { maxFeePerGas: 100n * BigInt(maxFeePerGas), maxPriorityFeePerGas: 1n, gasLimit: 21_000n };
     for (let block = 0; block < blocks; ++block) {
       await other.sendTransaction({ to: other.address, ...fees });
       await mine();
@@ -546,7 +546,7 @@ describe("sender on a chain whose mining is paused", () => {
     const block = (await anvil.provider.send("eth_getBlockByNumber", ["latest", false])) as Record<string, unknown>;
     delete block.baseFeePerGas;
     proxy.fault = ({ method }) => (method === "eth_getBlockByNumber" ? { result: block } : undefined);
-    const provider = new JsonRpcProvider(proxy.url, 31337, { staticNetwork: true, cacheTimeout: -1 });
+    const provider = new JsonRpcProvider(proxy.url, 31337, { staticNetwork: true, cacheTimeout: -1, batchMaxCount: 1 });
     const sender = await open({}, { provider });
     const attempt = sender.attempt(next().call, { purpose: "old", gasLimit: MINT_GAS });
     expect(await attempt.catch((thrown: unknown) => thrown)).to.be.instanceOf(NoBaseFee);
