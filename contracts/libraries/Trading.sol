@@ -97,18 +97,18 @@ library Trading {
     ) private returns (FillReceipt, bool closes) {
         if (fill.maker.equals(fill.taker)) revert IClearingHouseCore.SameAccount(fill.maker);
         uint256 size = Fixed.abs(fill.size);
-        (MarketRate memory rate, MarketParams memory params) = (venue.rate, venue.params);
         _checkPrice(fill, venue);
-        if (!venue.unpriced) Funding.observe(rate, fill.price, size, venue.word.openInterest);
+        if (!venue.unpriced) Funding.observe(venue.rate, fill.price, size, venue.word.openInterest);
 
-        (Side memory maker, Side memory taker) = _sides(fill, params, size);
+        (Side memory maker, Side memory taker) = _sides(fill, venue.params, size);
         _change($, fill, venue.sides, maker, venue.unpriced || fill.flags & FILL_MAKER_REDUCES != 0);
         _change($, fill, venue.sides, taker, venue.unpriced || fill.flags & FILL_TAKER_REDUCES != 0);
 
         closes = maker.sizeAfter == 0 || taker.sizeAfter == 0;
-        if (size < params.minFill && !closes) {
-            revert IClearingHouseCore.FillTooSmall(fill.market, size, params.minFill);
+        if (size < venue.params.minFill && !closes) {
+            revert IClearingHouseCore.FillTooSmall(fill.market, size, venue.params.minFill);
         }
+        MarketRate memory rate = venue.rate;
         unchecked {
             rate.fees = (rate.fees + (maker.fee + taker.fee) / FEE_UNIT).toUint64(); // each fee below 2^115
         }
