@@ -32,7 +32,10 @@ else {
   const memory = (bytes = 0) => `${(bytes / 1e9).toFixed(2)} GB`;
   const decided = apart("decide");
   table.push([
-    ...[`decision at a new price; up to ${count(decided.most ?? 0)} looked at`, count(ACCOUNTS)],
+    ...[
+      `decision at a new price: ${(decided.mean ?? 0).toFixed(0)} accounts become liquidatable, at most ${decided.most ?? 0}`,
+      count(ACCOUNTS),
+    ],
     ...[ms(decided.p50 ?? 0), ms(decided.p99 ?? 0), memory(decided.memory)],
   ]);
   const saved = mkdtempSync(path.join(tmpdir(), "bench-"));
