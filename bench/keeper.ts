@@ -25,7 +25,7 @@ function apart(...args: string[]): Record<string, number> {
 
 const [part, folder = ""] = process.argv.slice(2);
 if (part === "decide") console.log(JSON.stringify(decisions(ACCOUNTS)));
-else if (part === "save") await saveAccounts(folder, ACCOUNTS);
+else if (part === "save") console.log(JSON.stringify(await saveAccounts(folder, ACCOUNTS)));
 else if (part === "restart") console.log(JSON.stringify(await restart(folder)));
 else {
   const count = (n: number) => n.toLocaleString("en");
