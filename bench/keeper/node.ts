@@ -53,32 +53,29 @@ export async function reactions(count: number): Promise<Reactions> {
   }
 }
 
-/** Notes when the first head after `arm` was announced, and when a node had taken the first transaction after it. */
+/** Notes when nodes had taken transactions [ms]. */
 class Timed extends Endpoints {
-  headAt: number | undefined; // [ms]
-  took: number | undefined; // [ms]
-
-  arm(): void {
-    this.headAt = this.took = undefined;
-  }
+  readonly taken: number[] = [];
 
   override async _send(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<JsonRpcResult[]> {
     const results = await super._send(payload);
     const [first] = Array.isArray(payload) ? payload : [payload];
-    if (first?.method === "eth_sendRawTransaction" && this.headAt !== undefined) {
-      this.took ??= performance.now() - this.headAt;
-    }
+    if (first?.method === "eth_sendRawTransaction") this.taken.push(performance.now());
     return results;
   }
 }
 
-/** Hears of heads over a socket of its own. */
-async function listen(url: string, onHead: () => void): Promise<WebSocket> {
+/** Notes over a socket of its own when blocks were announced [ms], by number. */
+async function listen(url: string, heads: Map<number, number>): Promise<WebSocket> {
   const socket = new WebSocket(url);
   await new Promise((resolve) => socket.once("open", resolve));
   socket.send(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_subscribe", params: ["newHeads"] }));
   await new Promise((resolve) => socket.once("message", resolve));
-  socket.on("message", onHead);
+  socket.on("message", (data: Buffer) => {
+    const now = performance.now();
+    const { params } = JSON.parse(data.toString()) as { params: { result: { number: string } } };
+    heads.set(Number(params.result.number), now);
+  });
   return socket;
 }
 
@@ -126,9 +123,8 @@ class Scene {
     await this.#fund(key, [[accountId(signer.address), "100000000"]]);
     const provider = new Timed({ urls: [anvil.url], chainId: book.chainId });
     const webSocketUrl = anvil.url.replace("http", "ws");
-    const heads = await listen(webSocketUrl, () => {
-      provider.headAt ??= performance.now();
-    });
+    const heads = new Map<number, number>();
+    const socket = await listen(webSocketUrl, heads);
     const keeper = await Keeper.create({
       ...{ provider, signer, addressBook: book, takerAccount: accountId(signer.address), webSocketUrl },
       config: { minProfit: 1n, callThreshold: LARGE, settleThreshold: LARGE },
@@ -139,16 +135,17 @@ class Scene {
     const feed = book.underlyings[0]?.feed ?? "";
     for (let move = 0n; move <= MOVES; ++move) {
       const data = ANSWER.encodeFunctionData("updateAnswer", [FIRST - move * MOVE]);
-      provider.arm();
-      await this.#send(this.#maker.privateKey, { target: feed, data });
+      const block = await this.#send(this.#maker.privateKey, { target: feed, data });
       await sleep(QUIET);
       for (let waited = 0; keeper.watch.counts.liquidatable !== 0 && waited < SLOWEST; waited += QUIET)
         await sleep(QUIET);
-      if (provider.took !== undefined) times.push(provider.took);
+      const began = heads.get(block) ?? Infinity;
+      const taken = provider.taken.find((time) => time >= began);
+      if (taken !== undefined) times.push(taken - began);
     }
     await keeper.stop();
     await running;
-    heads.close();
+    socket.close();
     provider.destroy();
     return { ...quantiles(times), liquidations: times.length, memory: process.resourceUsage().maxRSS * 1024 };
   }
@@ -176,9 +173,10 @@ class Scene {
     return { order, signature: `0x${Buffer.from(signature).toString("hex")}${recid === 0 ? "1b" : "1c"}` };
   }
 
-  async #send(key: string, { target, data }: Call): Promise<void> {
+  /** Sends a call and answers in which block it is. */
+  async #send(key: string, { target, data }: Call): Promise<number> {
     const wallet = new Wallet(key, this.#venue.anvil.provider);
     const sent = await wallet.sendTransaction({ to: target, data, gasLimit: GAS_LIMIT });
-    await sent.wait();
+    return (await sent.wait())?.blockNumber ?? -1;
   }
 }
