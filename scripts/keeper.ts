@@ -7,16 +7,16 @@ import type { KeeperConfig } from "../src/keeper/config.ts";
 import { ForeignCheckpoint } from "../src/keeper/checkpoint.ts";
 import { DatabaseError, UnknownDatabase } from "../src/keeper/database.ts";
 import { NoEndpoint, NotDeployed } from "../src/keeper/endpoints.ts";
-import { UnusableTaker } from "../src/keeper/keeper.ts";
 import { UnusableSigner } from "../src/keeper/signer.ts";
 import { runKeeper } from "../src/keeper/start.ts";
+import { TakerKeyTooWide, UnusableTaker } from "../src/keeper/takerKey.ts";
 import { InvalidAddressBook } from "../src/sdk/addressBook.ts";
 import { WrongChain } from "../src/sdk/client.ts";
 import { loadAddressBook } from "../src/sdk/node.ts";
 
 /** What the operator can mend: the message says how. */
 const MENDABLE = [
-  ...[InvalidKeeperConfig, InvalidAddressBook, UnusableSigner, MissingTransport, UnusableTaker],
+  ...[InvalidKeeperConfig, InvalidAddressBook, UnusableSigner, MissingTransport, UnusableTaker, TakerKeyTooWide],
   ...[DatabaseError, UnknownDatabase, ForeignCheckpoint, NoEndpoint, NotDeployed, WrongChain],
 ];
 

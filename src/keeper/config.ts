@@ -1,3 +1,4 @@
+import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
 
 import { InvalidAmount, parseWad } from "../sdk/units.ts";
@@ -56,7 +57,9 @@ export interface KeeperConfig {
   readonly relay?: Relay;
   readonly addressBook: string;
   readonly signer: SignerSettings;
-  /** Serial number of the signer's account that takes over slices. */
+  /** Owner of the account that takes over slices, an AccessManager that allows the signer to; the signer if left out. */
+  readonly takerOwner?: string;
+  /** Serial number of the account that takes over slices. */
   readonly takerIndex: bigint;
   /** File, or address of PostgreSQL, that keeps what must outlive the keeper. */
   readonly database: string;
@@ -112,6 +115,11 @@ const schema = z.object({
   DATABASE: z.string().min(1, "give a file or postgres://…").default("keeper.sqlite"),
   LEASE_LIFETIME: z.coerce.number("give milliseconds").int().min(1000).optional(),
   GAS_MODEL: z.enum(["plain", "opStack"]).default("plain"),
+  TAKER_OWNER: z
+    .string()
+    .refine((text) => isAddress(text), "give the address of an AccessManager")
+    .transform((text) => getAddress(text))
+    .optional(),
   TAKER_INDEX: z.string().regex(/^\d+$/, "give the serial number of an account, 0 for the main one").default("0"),
   MIN_PROFIT: usd("1"),
   MAX_SPEND: z.string().transform(toWad).optional(),
@@ -175,6 +183,7 @@ function resolve(settings: Readonly<Record<string, string | undefined>>): Keeper
       ...{ KEYSTORE_PASSWORD_FILE: s.KEYSTORE_PASSWORD_FILE },
       ...{ SIGNER_URL: s.SIGNER_URL, SIGNER_ADDRESS: s.SIGNER_ADDRESS },
     },
+    ...(s.TAKER_OWNER !== undefined && { takerOwner: s.TAKER_OWNER }),
     takerIndex: BigInt(s.TAKER_INDEX),
     database: s.DATABASE,
     ...(s.LEASE_LIFETIME !== undefined && { leaseLifetime: s.LEASE_LIFETIME }),

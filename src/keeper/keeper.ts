@@ -10,7 +10,6 @@ import { takeOver } from "../risk/liquidation.ts";
 import type { LiquidationPlan } from "../risk/liquidation.ts";
 import { saleablePrice } from "../risk/prices.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
-import { accountParts } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
@@ -44,6 +43,7 @@ import type { Outcome, SenderOptions } from "./sender.ts";
 import type { KeeperStatus } from "./server.ts";
 import type { KeeperSigner } from "./signer.ts";
 import { SqliteDatabase } from "./sqlite.ts";
+import { openTakerKey } from "./takerKey.ts";
 import { dueUpkeep } from "./upkeep.ts";
 import type { UpkeepTerms } from "./upkeep.ts";
 import { Watch } from "./watch.ts";
@@ -58,7 +58,7 @@ const CARE_INTERVAL = 10_000; // [ms] between two comparisons with the chain, sa
 /** What a keeper needs. */
 export interface KeeperOptions {
   readonly provider: Provider & Parameters<typeof verifyDeployment>[0];
-  /** Pays gas and owns the taker's account. */
+  /** Pays gas; owns the taker's account or is allowed by its owner to take over slices into it. */
   readonly signer: KeeperSigner;
   readonly addressBook: AddressBook;
   /** The account that takes over slices; not an isolated one. */
@@ -79,19 +79,6 @@ export interface KeeperOptions {
   readonly gas?: Pick<SenderOptions, "gasModel" | "bidding">;
 }
 
-/** The account that shall take over slices is isolated or belongs to somebody else than the signer. */
-export class UnusableTaker extends Error {
-  readonly account: AccountId;
-
-  constructor(account: AccountId, signer: string) {
-    super(
-      `account 0x${account.toString(16)} cannot take over slices: name an account of ${signer} that is not isolated`,
-    );
-    this.name = "UnusableTaker";
-    this.account = account;
-  }
-}
-
 /**
  * Watches every account of a house, takes over slices of those below MM where that pays, calls those below IM for margin, and does
  * the upkeep that is due. Several calls are under way at once, no two of them for the same.
@@ -107,6 +94,8 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #policy: KeeperPolicy;
   readonly #sender: Sender;
+  /** Makes of a call the one that the signer sends. */
+  readonly #asTaker: (call: Call) => Call;
   readonly #runway = new GasRunway();
   /** Accounts in a margin call that was made. */
   readonly #called = new AccountMap<true>();
@@ -130,7 +119,8 @@ export class Keeper {
   #lastPass: number | undefined; // [ms]
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
-  private constructor(options: KeeperOptions, policy: KeeperPolicy, sender: Sender) {
+  private constructor(options: KeeperOptions, policy: KeeperPolicy, sender: Sender, asTaker: (call: Call) => Call) {
+    this.#asTaker = asTaker;
     this.#options = options;
     this.#policy = policy;
     this.#sender = sender;
@@ -141,16 +131,16 @@ export class Keeper {
 
   /**
    * Creates a keeper: asks what became of what was sent before, and reads the house from the last checkpoint on.
-   * @throws WrongChain, NotDeployed, UnusableTaker, NodeIncomplete, DatabaseError
+   * @throws WrongChain, NotDeployed, UnusableTaker, TakerKeyTooWide, NodeIncomplete, DatabaseError
    */
   static async create(options: KeeperOptions): Promise<Keeper> {
     const { provider, signer, addressBook, takerAccount, gas } = options;
     await verifyDeployment(provider, addressBook);
-    const { owner, isolatedMarket } = accountParts(takerAccount);
-    if (owner !== signer.address || isolatedMarket !== undefined) throw new UnusableTaker(takerAccount, signer.address);
+    const asTaker = await openTakerKey(provider, addressBook, takerAccount, signer.address);
     const policy = { ...DEFAULT_POLICY, ...options.config };
     const database = options.database ?? new SqliteDatabase(":memory:");
-    const keeper = new Keeper(options, policy, await Sender.open({ provider, signer, database, policy, ...gas }));
+    const sender = await Sender.open({ provider, signer, database, policy, ...gas });
+    const keeper = new Keeper(options, policy, sender, asTaker);
     await keeper.mirror.resume(database);
     await keeper.#sync();
     await keeper.#care();
@@ -442,7 +432,7 @@ export class Keeper {
         return { result: "declined", reason: "another keeper is at it" };
       }
       const began = this.#passBegan;
-      return await this.#sender.attempt(call, {
+      return await this.#sender.attempt(this.#asTaker(call), {
         purpose,
         accept: (cost) => this.#pays(expectedGain, cost),
         onSent: () => {

@@ -25,7 +25,8 @@ type Closers = (() => Promise<void> | void)[];
 
 /**
  * Runs a keeper as it is configured until `signal` aborts.
- * @throws InvalidKeeperConfig, UnusableSigner, MissingTransport, DatabaseError, UnknownDatabase, NotDeployed, WrongChain, UnusableTaker
+ * @throws InvalidKeeperConfig, UnusableSigner, MissingTransport, DatabaseError, UnknownDatabase, NotDeployed, WrongChain, UnusableTaker,
+ * TakerKeyTooWide
  */
 export async function runKeeper(
   config: KeeperConfig,
@@ -70,7 +71,7 @@ async function openKeeper(
   const lifetime = leaseLifetime;
   const keeper = await Keeper.create({
     ...{ provider, signer, addressBook, logger, metrics, database, config: policy },
-    takerAccount: accountId(signer.address, config.takerIndex),
+    takerAccount: accountId(config.takerOwner ?? signer.address, config.takerIndex),
     gas: { gasModel: config.gasModel === "opStack" ? new OpStackGas(provider) : new PlainGas() },
     ...(desk !== undefined && { desk }),
     ...(webSocketUrl !== undefined && { webSocketUrl }),

@@ -34,11 +34,13 @@ describe("keeper configuration", () => {
       TELEGRAM_TOKEN: "1:abc",
       NOTICE_GROWTH: "0.5",
       TAKER_INDEX: "3",
+      TAKER_OWNER: "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
       MIN_PROFIT: "2.5",
       MAX_SPEND: "10000",
       POLL_INTERVAL: "250",
       PORT: "9100",
     });
+    expect(config.takerOwner).to.equal("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
     expect(config).to.include({ takerIndex: 3n, leaseLifetime: 5000, gasModel: "opStack" });
     expect(config).to.include({ webSocketUrl: "wss://node.example", database: "postgres://db.example/keeper" });
     expect(config.rpcUrls).to.deep.equal(["https://node.example", "https://second.example"]);

@@ -3,8 +3,9 @@ import { HDNodeWallet } from "ethers";
 import pino from "pino";
 
 import type { KeeperPolicy } from "../../src/keeper/config.ts";
-import { Keeper, UnusableTaker } from "../../src/keeper/keeper.ts";
+import { Keeper } from "../../src/keeper/keeper.ts";
 import type { KeeperSigner } from "../../src/keeper/signer.ts";
+import { UnusableTaker } from "../../src/keeper/takerKey.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
 import { BTC, ETH, freshHouse, wad, WBTC, WETH, WSTETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
