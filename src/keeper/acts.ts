@@ -11,7 +11,8 @@ import type { Job } from "./upkeep.ts";
 /** One thing a keeper did or decided not to do. Amounts are [wad]. */
 export interface Act {
   readonly action: "take" | "flag" | "wait" | "clear" | "call" | "absorb" | Job["action"];
-  readonly result: Outcome["result"] | "none";
+  /** none: nothing was tried. takenBack: a reorganisation has undone it. */
+  readonly result: Outcome["result"] | "none" | "takenBack";
   readonly account?: AccountId;
   readonly underlying?: number;
   readonly collateral?: number;

@@ -16,11 +16,13 @@ import type { AddressBook } from "../sdk/addressBook.ts";
 import { absorbCall, flagCall, liquidateCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
 import { explain } from "../sdk/explain.ts";
-import type { Explanation, LastDecision } from "../sdk/explain.ts";
+import type { Explanation } from "../sdk/explain.ts";
 import { answeredAt } from "../sdk/feeds.ts";
 import { readMarketTerms } from "../sdk/read.ts";
 import { formatWad } from "../sdk/units.ts";
-import { hex, lineOf, nameOfAct } from "./acts.ts";
+import { ActLog } from "./actLog.ts";
+import type { Moment } from "./actLog.ts";
+import { hex, nameOfAct } from "./acts.ts";
 import type { Act } from "./acts.ts";
 import { DEFAULT_POLICY } from "./config.ts";
 import type { KeeperPolicy } from "./config.ts";
@@ -29,7 +31,6 @@ import { decide, observe } from "./decide.ts";
 import type { Candidate, Observation, Slice } from "./decide.ts";
 import { Endpoints, verifyDeployment } from "./endpoints.ts";
 import { Heads } from "./follow.ts";
-import { GasRunway } from "./gasRunway.ts";
 import type { Leases } from "./leases.ts";
 import { EMPTY_ACCOUNT } from "./ledger.ts";
 import type { LedgerAccount } from "./ledger.ts";
@@ -96,12 +97,11 @@ export class Keeper {
   readonly #sender: Sender;
   /** Makes of a call the one that the signer sends. */
   readonly #asTaker: (call: Call) => Call;
-  readonly #runway = new GasRunway();
+  readonly #log: ActLog;
   /** Accounts in a margin call that was made. */
   readonly #called = new AccountMap<true>();
   /** The block at which an account was first seen below MM. */
   readonly #since = new AccountMap<number>();
-  readonly #decisions = new AccountMap<LastDecision>();
   /** Calls that have not ended, by what they are about. */
   readonly #underWay = new Map<string, Promise<void>>();
   /** Slices that are on their way to the taker. */
@@ -109,7 +109,6 @@ export class Keeper {
   /** Accounts that were looked at and may have to be called, or their auctions ended. */
   #looked = new AccountMap<true>();
   #turn: Iterator<[AccountId, LedgerAccount]> | undefined;
-  #acts: Act[] = [];
   #gasAssetPrice: bigint | undefined;
   #passBegan = 0; // [ms]
   #cared = -Infinity; // [ms]
@@ -119,14 +118,19 @@ export class Keeper {
   #lastPass: number | undefined; // [ms]
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
-  private constructor(options: KeeperOptions, policy: KeeperPolicy, sender: Sender, asTaker: (call: Call) => Call) {
+  private constructor(
+    options: KeeperOptions,
+    policy: KeeperPolicy,
+    { sender, asTaker, log }: { sender: Sender; asTaker: (call: Call) => Call; log: ActLog },
+  ) {
     this.#asTaker = asTaker;
     this.#options = options;
     this.#policy = policy;
     this.#sender = sender;
-    const { provider, addressBook, metrics } = options;
+    this.#log = log;
+    this.metrics = log.metrics;
+    const { provider, addressBook } = options;
     this.mirror = new Mirror(provider, addressBook, { confirmations: policy.confirmations });
-    this.metrics = metrics ?? createMetrics();
   }
 
   /**
@@ -134,13 +138,17 @@ export class Keeper {
    * @throws WrongChain, NotDeployed, UnusableTaker, TakerKeyTooWide, NodeIncomplete, DatabaseError
    */
   static async create(options: KeeperOptions): Promise<Keeper> {
-    const { provider, signer, addressBook, takerAccount, gas } = options;
+    const { provider, signer, addressBook, takerAccount, gas, logger, metrics = createMetrics() } = options;
     await verifyDeployment(provider, addressBook);
     const asTaker = await openTakerKey(provider, addressBook, takerAccount, signer.address);
     const policy = { ...DEFAULT_POLICY, ...options.config };
     const database = options.database ?? new SqliteDatabase(":memory:");
-    const sender = await Sender.open({ provider, signer, database, policy, ...gas });
-    const keeper = new Keeper(options, policy, sender, asTaker);
+    const log = new ActLog(logger, metrics);
+    const onChange: SenderOptions["onChange"] = (...change) => {
+      log.change(...change);
+    };
+    const sender = await Sender.open({ provider, signer, database, policy, onChange, ...gas });
+    const keeper = new Keeper(options, policy, { sender, asTaker, log });
     await keeper.mirror.resume(database);
     await keeper.#sync();
     await keeper.#care();
@@ -154,11 +162,12 @@ export class Keeper {
    * @throws whatever the node throws
    */
   async tick(): Promise<readonly Act[]> {
-    this.#acts = [];
+    this.#log.drain();
     await this.#pass();
     while (this.#underWay.size !== 0) await Promise.all(this.#underWay.values());
-    if (this.#acts.some(({ hash }) => hash !== undefined)) await this.#sync();
-    return this.#acts;
+    const acts = this.#log.drain();
+    if (acts.some(({ hash }) => hash !== undefined)) await this.#sync();
+    return acts;
   }
 
   /** One pass at every block, or every poll interval, until `signal` aborts or `stop` is called. No error ends it. */
@@ -184,7 +193,7 @@ export class Keeper {
       headTime: Number(house.time),
       unusablePrices: underlyings.filter(({ id }) => !house.prices.has(id)).map(({ name }) => name),
       unreconciled: this.#mismatch?.message,
-      gasRunway: this.#runway.of(this.#balance),
+      gasRunway: this.#log.runway.of(this.#balance),
     };
   }
 
@@ -196,7 +205,7 @@ export class Keeper {
     const { accounts, auctions, head: block, house } = this.mirror;
     const account = accounts.get(id) ?? EMPTY_ACCOUNT;
     const subject = { id, block, account, house, auction: auctions.get(id), terms: this.#terms };
-    return explain(subject, this.#decisions.get(id));
+    return explain(subject, this.#log.decisions.get(id));
   }
 
   // ---------------------------------------------------------------- the loop
@@ -219,6 +228,7 @@ export class Keeper {
 
   async #tryPass(): Promise<boolean> {
     try {
+      this.#log.drain();
       await this.#pass();
       return true;
     } catch (error) {
@@ -258,6 +268,7 @@ export class Keeper {
     ]);
     [this.#balance, this.#terms] = [balance, terms];
     this.metrics.mirrorLag.set(Math.max(0, head - this.mirror.head));
+    this.#log.settle(this.#sender.unsettled);
     try {
       await this.mirror.reconcile();
       this.#mismatch = undefined;
@@ -304,7 +315,7 @@ export class Keeper {
     metrics.block.set(mirror.head);
     metrics.lag.set(Math.max(0, mirror.lag));
     metrics.gasBalance.set(Number(this.#balance));
-    metrics.gasRunway.set(this.#runway.of(this.#balance));
+    metrics.gasRunway.set(this.#log.runway.of(this.#balance));
   }
 
   // ---------------------------------------------------------------- accounts
@@ -312,12 +323,12 @@ export class Keeper {
   /** Takes a slice of an account below MM, moves its auction on, or lets it be. */
   #attend({ id, account, assessment, degraded }: Watched): void {
     if (assessment === undefined || this.#plans.has(id)) return;
+    const seen = this.mirror.head - (this.#since.get(id) ?? this.mirror.head);
+    if (seen < this.#policy.backupBlocks) return;
     if (!degraded && !hasAssets(account, this.mirror.house)) {
       this.#begin({ action: "absorb", account: id, assessment }, absorbCall(this.#options.addressBook, id));
       return;
     }
-    const seen = this.mirror.head - (this.#since.get(id) ?? this.mirror.head);
-    if (seen < this.#policy.backupBlocks) return;
     const candidate = this.#candidate(id, account, assessment);
     const decision = decide(candidate, this.mirror.house, this.#policy);
     if (decision.action === "take") this.#take(candidate, decision.slice);
@@ -382,7 +393,7 @@ export class Keeper {
   #observe({ id, assessment }: Candidate, { action, reason }: Observation): void {
     const act = { action, account: id, assessment, reason };
     if (action === "flag") this.#begin({ ...act, action }, flagCall(this.#options.addressBook, id));
-    else this.#record({ ...act, result: "none" });
+    else this.#log.record(act, { result: "none" }, this.#now);
   }
 
   // ---------------------------------------------------------------- upkeep
@@ -413,25 +424,31 @@ export class Keeper {
   #begin(act: Omit<Act, "result">, call: Call, after?: (outcome: Outcome) => void): void {
     const name = nameOfAct(act.action, call);
     if (this.#underWay.has(name)) return;
-    const work = this.#attempt(act, call, `${name}:${this.mirror.head}`).then((outcome) => {
+    const { head } = this.mirror;
+    const purpose = `${name}:${head}`;
+    const lease = act.account === undefined ? name : hex(act.account);
+    const work = this.#leased(lease, head, () => this.#attempt(act, call, purpose)).then((outcome) => {
       this.#underWay.delete(name);
-      const { result, reason, hash, cost } = outcome;
-      const details = { ...(reason !== undefined && { reason }), ...(hash !== undefined && { hash }) };
-      this.#record({ ...act, ...details, result, ...(cost !== undefined && { cost }) });
+      this.#log.record(act, outcome, this.#now, purpose);
       after?.(outcome);
     });
     this.#underWay.set(name, work);
   }
 
-  async #attempt(act: Omit<Act, "result">, call: Call, purpose: string): Promise<Outcome> {
-    const { account, expectedGain } = act;
+  /** Does what no other keeper of the same database is at, or has done since `head`. */
+  async #leased(name: string, head: number, work: () => Promise<Outcome>): Promise<Outcome> {
     const { leases } = this.#options;
+    if (leases === undefined) return work();
     try {
-      const work = account === undefined ? purpose : hex(account);
-      if (leases !== undefined && !(await leases.take(work))) {
-        return { result: "declined", reason: "another keeper is at it" };
-      }
-      const began = this.#passBegan;
+      return (await leases.hold(name, head, work)) ?? { result: "declined", reason: "another keeper is at it" };
+    } catch (error) {
+      return { result: "failed", reason: shortMessage(error) };
+    }
+  }
+
+  async #attempt({ expectedGain }: Omit<Act, "result">, call: Call, purpose: string): Promise<Outcome> {
+    const began = this.#passBegan;
+    try {
       return await this.#sender.attempt(this.#asTaker(call), {
         purpose,
         accept: (cost) => this.#pays(expectedGain, cost),
@@ -458,23 +475,8 @@ export class Keeper {
     return (this.#gasAssetPrice = now ?? this.#gasAssetPrice);
   }
 
-  #record(act: Act): void {
-    const { account, action, result, reason, cost } = act;
-    this.#acts.push(act);
-    this.metrics.actions.inc({ action, result });
-    if (cost !== undefined) {
-      this.#runway.spend(cost);
-      this.metrics.gasSpent.inc(Number(cost));
-    }
-    const gained = result === "done" ? (act.expectedGain ?? 0n) : 0n;
-    const paid = ((cost ?? 0n) * (this.#gasAssetPrice ?? 0n)) / WAD;
-    this.metrics.profit.inc(Number(gained - paid) / 1e18);
-    if (account !== undefined) {
-      const decision = { block: this.mirror.head, action, result };
-      this.#decisions.set(account, reason === undefined ? decision : { ...decision, reason });
-    }
-    const level = action === "wait" ? "debug" : result === "done" ? "info" : "warn";
-    this.#options.logger[level](lineOf(act), action);
+  get #now(): Moment {
+    return { block: this.mirror.head, gasAssetPrice: this.#gasAssetPrice ?? 0n };
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Database } from "./database.ts";
 
+const DAY = 86_400_000; // [ms] after which a lease that has ended is forgotten
+
 /** Who takes leases, and for how long. */
 export interface LeaseTerms {
   /** Names this process and no other, so one that is started again waits for what it held before. */
@@ -15,6 +17,9 @@ export interface LeaseTerms {
 export class Leases {
   readonly #database: Database;
   readonly #terms: LeaseTerms;
+  /** How many pieces of work each lease is held for, and the last block that one has ended in. */
+  readonly #held = new Map<string, { works: number; block: number }>();
+  #prolonging: NodeJS.Timeout | undefined;
 
   private constructor(database: Database, terms: LeaseTerms) {
     this.#database = database;
@@ -22,27 +27,72 @@ export class Leases {
   }
 
   static async open(database: Database, terms: LeaseTerms): Promise<Leases> {
-    const table = "lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires BIGINT NOT NULL)"; // [ms]
+    const table =
+      "leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires BIGINT NOT NULL, block BIGINT NOT NULL)"; // [ms]
     // In a transaction, because PostgreSQL fails if two create it at once.
     await database.transaction((statements) => statements.run(`CREATE TABLE IF NOT EXISTS ${table}`));
+    await database.run(`DELETE FROM leases WHERE expires < ${database.now} - ?`, DAY);
     return new Leases(database, terms);
   }
 
+  /**
+   * Does work that no other holder is at, and keeps its lease until it has ended.
+   * @param head the block that the work was decided at
+   * @returns `undefined` if another holder has the lease, or has had it and ended such work in a block after `head`
+   */
+  async hold<T extends { readonly block?: number }>(
+    name: string,
+    head: number,
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    if (!(await this.take(name, head))) return undefined;
+    const held = this.#held.get(name) ?? { works: 0, block: head };
+    this.#held.set(name, held);
+    held.works += 1;
+    this.#prolonging ??= setInterval(() => void this.#prolong(), this.#terms.lifetime / 3).unref();
+    try {
+      const done = await work();
+      held.block = Math.max(held.block, done.block ?? 0);
+      return done;
+    } finally {
+      held.works -= 1;
+      if (held.works === 0) void this.#letGo(name, held.block);
+    }
+  }
+
   /** Takes or prolongs the lease of a piece of work; resolves to whether this holder has it now. */
-  async take(name: string): Promise<boolean> {
+  async take(name: string, head = 0): Promise<boolean> {
     const { now } = this.#database;
     const { holder, lifetime } = this.#terms;
     const taken = await this.#database.run(
-      `INSERT INTO lease (name, holder, expires) VALUES (?, ?, ${now} + ?)
+      `INSERT INTO leases (name, holder, expires, block) VALUES (?, ?, ${now} + ?, ?)
        ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires
-       WHERE lease.holder = excluded.holder OR lease.expires <= ${now}`,
-      ...[name, holder, lifetime],
+       WHERE leases.holder = excluded.holder OR (leases.expires <= ${now} AND leases.block <= excluded.block)`,
+      ...[name, holder, lifetime, head],
     );
     return taken === 1;
   }
 
-  /** Gives a lease back, if this holder has it. */
-  async release(name: string): Promise<void> {
-    await this.#database.run("DELETE FROM lease WHERE name = ? AND holder = ?", name, this.#terms.holder);
+  /** Gives a lease back, if this holder has it, to who has read the block that its work has ended in. */
+  async release(name: string, block = 0): Promise<void> {
+    const { now } = this.#database;
+    const sql = `UPDATE leases SET expires = ${now}, block = ? WHERE name = ? AND holder = ?`;
+    await this.#database.run(sql, block, name, this.#terms.holder);
+  }
+
+  async #letGo(name: string, block: number): Promise<void> {
+    this.#held.delete(name);
+    if (this.#held.size === 0) {
+      clearInterval(this.#prolonging);
+      this.#prolonging = undefined;
+    }
+    await this.release(name, block).catch(() => undefined); // what is not given back lapses
+  }
+
+  async #prolong(): Promise<void> {
+    const { now } = this.#database;
+    const { holder, lifetime } = this.#terms;
+    const sql = `UPDATE leases SET expires = ${now} + ? WHERE holder = ? AND expires > ${now}`;
+    await this.#database.run(sql, lifetime, holder).catch(() => undefined); // the next time, or they lapse
   }
 }

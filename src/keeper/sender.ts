@@ -40,6 +40,8 @@ export interface Outcome {
   readonly result: "done" | "refused" | "declined" | "outcompeted" | "failed" | "dropped";
   readonly reason?: string;
   readonly hash?: string;
+  /** Number of the block that it was mined in. */
+  readonly block?: number;
   readonly gasUsed?: bigint;
   /** [wei] of a unit of gas */
   readonly gasPrice?: bigint;
@@ -597,8 +599,8 @@ function worth({ expectedGain, gasLimit, sent }: Lane): bigint {
 /** What became of a lane; `undefined` while its nonce is not used up. */
 function outcomeOf({ mined, final, givenUp, sent }: Lane): Outcome | undefined {
   if (mined === undefined) return final ? givenUp : undefined;
-  const { hash, gasUsed, gasPrice, cost } = mined;
-  const spent = { hash, gasUsed, gasPrice, cost };
+  const { hash, block, gasUsed, gasPrice, cost } = mined;
+  const spent = { hash, block, gasUsed, gasPrice, cost };
   const isCall = sent.find((one) => one.hash === hash)?.kind === "call";
   if (isCall && mined.succeeded) return { result: "done", ...spent };
   if (isCall) return { result: "outcompeted", reason: "reverted when it was mined", ...spent };

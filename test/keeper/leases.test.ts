@@ -65,7 +65,7 @@ for (const name of ["SQLite", "PostgreSQL"]) {
     }
 
     async function expiryOf(key: string): Promise<number> {
-      const [row] = await database.all("SELECT expires FROM lease WHERE name = ?", key);
+      const [row] = await database.all("SELECT expires FROM leases WHERE name = ?", key);
       return Number(row?.expires);
     }
 
