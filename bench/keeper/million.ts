@@ -2,6 +2,7 @@ import { ZeroAddress } from "ethers";
 
 import { Checkpoint } from "../../src/keeper/checkpoint.ts";
 import { decide } from "../../src/keeper/decide.ts";
+import { NoHedge } from "../../src/keeper/hedge.ts";
 import { DEFAULT_POLICY } from "../../src/keeper/config.ts";
 import { EMPTY_ACCOUNT } from "../../src/keeper/ledger.ts";
 import type { LedgerAccount } from "../../src/keeper/ledger.ts";
@@ -90,6 +91,7 @@ export function decisions(count: number): Record<string, number> {
   const next = generator(2);
   const watch = new Watch();
   const taker = { ...EMPTY_ACCOUNT, cash: 10n ** 9n * WAD };
+  const venue = new NoHedge();
   watch.advance(HOUSE, population(count));
   let house = HOUSE;
   let taken = watch.liquidatable.map(({ id, account }) => cured(id, account));
@@ -104,7 +106,7 @@ export function decisions(count: number): Record<string, number> {
     watch.advance(house, taken);
     for (const { id, account, assessment } of watch.liquidatable) {
       if (assessment === undefined) continue;
-      const candidate = { id, account, assessment, auction: undefined, takerId: 1n, taker, fund: EMPTY_ACCOUNT };
+      const candidate = { id, account, assessment, auction: undefined, takerId: 1n, taker, fund: EMPTY_ACCOUNT, venue };
       decide(candidate, house, DEFAULT_POLICY);
     }
     if (head > 0) times.push(performance.now() - began); // the first one is about those who began below MM

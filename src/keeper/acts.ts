@@ -10,7 +10,7 @@ import type { Job } from "./upkeep.ts";
 
 /** One thing a keeper did or decided not to do. Amounts are [wad]. */
 export interface Act {
-  readonly action: "take" | "flag" | "wait" | "clear" | "call" | "absorb" | Job["action"];
+  readonly action: "take" | "flag" | "wait" | "clear" | "call" | "absorb" | "hedge" | Job["action"];
   /** none: nothing was tried. takenBack: a reorganisation has undone it. */
   readonly result: Outcome["result"] | "none" | "takenBack";
   readonly account?: AccountId;
@@ -20,6 +20,10 @@ export interface Act {
   readonly assessment?: Assessment;
   readonly fraction?: bigint;
   readonly expectedGain?: bigint;
+  /** Of that, what is left before gas after hedging and for the risk of what is kept. */
+  readonly expectedProfit?: bigint;
+  /** What was to be traded to hedge, positive buys. */
+  readonly size?: bigint;
   readonly reason?: string;
   readonly hash?: string;
   /** [wad] What was paid for gas, in its asset. */
@@ -36,7 +40,8 @@ export function hex(account: AccountId): string {
 }
 
 /** An act as a log line holds it: human numbers. */
-export function lineOf({ account, assessment, fraction, expectedGain, cost, ...act }: Act): Record<string, unknown> {
+export function lineOf(line: Act): Record<string, unknown> {
+  const { account, assessment, fraction, expectedGain, expectedProfit, size, cost, ...act } = line;
   const ratio = assessment === undefined ? undefined : marginRatio(assessment);
   return {
     ...act,
@@ -48,6 +53,8 @@ export function lineOf({ account, assessment, fraction, expectedGain, cost, ...a
     ...(ratio !== undefined && { ratio: formatWad(ratio) }),
     ...(fraction !== undefined && { fraction: formatWad(fraction) }),
     ...(expectedGain !== undefined && { expectedGain: formatWad(expectedGain) }),
+    ...(expectedProfit !== undefined && { expectedProfit: formatWad(expectedProfit) }),
+    ...(size !== undefined && { size: formatWad(size) }),
     ...(cost !== undefined && { cost: formatWad(cost) }),
   };
 }

@@ -5,6 +5,9 @@ import { InvalidAmount, parseWad } from "../sdk/units.ts";
 import { TELEGRAM } from "./channels.ts";
 import type { Transports } from "./channels.ts";
 import type { Relay } from "./endpoints.ts";
+import { AdvisedBidding, ShareBidding } from "./fees.ts";
+import type { Bidding } from "./fees.ts";
+import type { MatcherHedgeOptions } from "./hedge.ts";
 import type { NoticePolicy } from "./notices.ts";
 import type { ServerPolicy } from "./server.ts";
 import type { SignerSettings } from "./signer.ts";
@@ -15,6 +18,18 @@ export interface KeeperPolicy {
   readonly minProfit: bigint;
   /** Most cash the taker pays for one slice; no limit if left out. */
   readonly maxSpend?: bigint;
+  /** Reading of an auction's clock before which a slice that pays already is left to grow: somebody else may take it. */
+  readonly patience: bigint;
+  /** [ppm] of the house's shock κ · μ that holding one more USD of an underlying is taken to cost. */
+  readonly inventoryRisk: bigint;
+  /** Notional in one market above which the taker hedges; no limit if left out. */
+  readonly maxInventory?: bigint;
+  /** Cash of the taker below which it is brought up to `fundTo` from the signer's wallet; never if left out. */
+  readonly fundBelow?: bigint;
+  /** Cash that the taker has after it was funded, or after the rest was withdrawn. */
+  readonly fundTo?: bigint;
+  /** Cash of the taker above which the rest goes to the signer's wallet; never if left out. */
+  readonly withdrawAbove?: bigint;
   /** Shortest time between two flags of one account; a clock advances by at most 60 s per flag. */
   readonly flagInterval: bigint;
   /** PnL that is worth a settlement. */
@@ -66,6 +81,9 @@ export interface KeeperConfig {
   /** [ms] for which work belongs to one of several keepers that share the database; they do not share it if left out. */
   readonly leaseLifetime?: number;
   readonly gasModel: "plain" | "opStack";
+  readonly bidding: Bidding;
+  /** Matcher where the taker hedges, and how much worse than the index price it trades there [ppm]; it keeps what it takes if left out. */
+  readonly hedge?: Pick<MatcherHedgeOptions, "url" | "slippage">;
   /** Of `/metrics`, `/health`, `/ready` and `/why`; there is none if left out. */
   readonly server?: ServerPolicy;
   /** File that says whom to tell of margin calls, and what to tell them with. */
@@ -87,14 +105,23 @@ export class InvalidKeeperConfig extends Error {
   }
 }
 
+const amount = z.string().transform(toWad);
 const usd = (byDefault: string) => z.string().default(byDefault).transform(toWad);
 const seconds = (byDefault: number) =>
   z.coerce.number("give seconds").int().min(1).default(byDefault).transform(BigInt);
 const milliseconds = (byDefault: number) => z.coerce.number("give milliseconds").int().min(10).default(byDefault);
 
+const share = (byDefault: number) =>
+  z.coerce
+    .number("give a share such as 0.01")
+    .min(0)
+    .max(1, "give a share such as 0.01")
+    .default(byDefault)
+    .transform(toPpm);
+
 const secret = z.string().min(1).optional(); // looked at by who uses it: no message may quote it
 
-const schema = z.object({
+const settings = z.object({
   RPC_URL: z
     .string()
     .default("http://127.0.0.1:8545")
@@ -122,7 +149,17 @@ const schema = z.object({
     .optional(),
   TAKER_INDEX: z.string().regex(/^\d+$/, "give the serial number of an account, 0 for the main one").default("0"),
   MIN_PROFIT: usd("1"),
-  MAX_SPEND: z.string().transform(toWad).optional(),
+  MAX_SPEND: amount.optional(),
+  PATIENCE: z.coerce.number("give seconds").int().min(0).max(180, "an auction's clock stops at 180 s").default(0),
+  INVENTORY_RISK: share(0.01),
+  MAX_INVENTORY: amount.optional(),
+  HEDGE: z.enum(["none", "matcher"]).default("none"),
+  MATCHER_URL: z.url({ protocol: /^https?$/, error: "give the http(s) address of a matcher" }).optional(),
+  HEDGE_SLIPPAGE: share(0.003),
+  FUND_BELOW: amount.optional(),
+  FUND_TO: amount.optional(),
+  WITHDRAW_ABOVE: amount.optional(),
+  BIDDING: z.string().default("advised").transform(toBidding),
   FLAG_INTERVAL: seconds(20),
   SETTLE_THRESHOLD: usd("1000"),
   CALL_THRESHOLD: usd("100"),
@@ -131,8 +168,8 @@ const schema = z.object({
   OBSERVE_INTERVAL: seconds(600),
   BACKUP_BLOCKS: z.coerce.number("give blocks").int().min(0).default(0),
   CONFIRMATIONS: z.coerce.number("give blocks").int().min(1).default(12),
-  HOURLY_LIMIT: z.string().transform(toWad).optional(),
-  DAILY_LIMIT: z.string().transform(toWad).optional(),
+  HOURLY_LIMIT: amount.optional(),
+  DAILY_LIMIT: amount.optional(),
   GAS_UNDERLYING: z.string().min(1).default("ETH"),
   POLL_INTERVAL: milliseconds(1000),
   CONFIRM_TIMEOUT: milliseconds(60_000),
@@ -150,8 +187,28 @@ const schema = z.object({
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
 });
 
+/** What one setting needs of another. */
+const schema = settings.superRefine((s, context) => {
+  const need = (path: keyof typeof s, isMet: boolean, message: string): void => {
+    if (!isMet) context.addIssue({ code: "custom", path: [path], message });
+  };
+  const hedges = s.HEDGE === "matcher";
+  need("MATCHER_URL", !hedges || s.MATCHER_URL !== undefined, "give the http(s) address of the matcher to hedge at");
+  need("MAX_INVENTORY", !hedges || s.MAX_INVENTORY !== undefined, "give the USD of notional to keep, 0 to hedge all");
+  const { FUND_BELOW: below, FUND_TO: to, WITHDRAW_ABOVE: above } = s;
+  need("FUND_TO", to !== undefined || (below ?? above) === undefined, "give the USD that the taker shall have");
+  need(
+    "WITHDRAW_ABOVE",
+    above === undefined || s.TAKER_OWNER === undefined,
+    "leave it out: TAKER_OWNER lets nothing leave",
+  );
+  if (to === undefined) return;
+  need("FUND_BELOW", below === undefined || below <= to, "must not be more than FUND_TO");
+  need("WITHDRAW_ABOVE", above === undefined || above >= to, "must not be less than FUND_TO");
+});
+
 /** The names under which a keeper is configured. */
-export const KEEPER_SETTINGS = Object.keys(schema.shape) as readonly (keyof typeof schema.shape)[];
+export const KEEPER_SETTINGS = Object.keys(settings.shape) as readonly (keyof typeof settings.shape)[];
 
 /** Those that are read from the environment only: a command line can be seen by others. */
 export const SECRET_SETTINGS = ["PRIVATE_KEY", "KEYSTORE_PASSWORD", "TELEGRAM_TOKEN", "SMTP_URL"] as const;
@@ -163,12 +220,12 @@ export const DEFAULT_POLICY: KeeperPolicy = resolve({}).policy;
  * Reads a configuration from settings by name, as the environment holds them; empty ones count as not given.
  * @throws InvalidKeeperConfig
  */
-export function parseKeeperConfig(settings: Readonly<Record<string, string | undefined>>): KeeperConfig {
-  return resolve(Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== "")));
+export function parseKeeperConfig(given: Readonly<Record<string, string | undefined>>): KeeperConfig {
+  return resolve(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== "")));
 }
 
-function resolve(settings: Readonly<Record<string, string | undefined>>): KeeperConfig {
-  const result = schema.safeParse(settings);
+function resolve(given: Readonly<Record<string, string | undefined>>): KeeperConfig {
+  const result = schema.safeParse(given);
   if (!result.success) {
     throw new InvalidKeeperConfig(result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
   }
@@ -188,6 +245,9 @@ function resolve(settings: Readonly<Record<string, string | undefined>>): Keeper
     database: s.DATABASE,
     ...(s.LEASE_LIFETIME !== undefined && { leaseLifetime: s.LEASE_LIFETIME }),
     gasModel: s.GAS_MODEL,
+    bidding: s.BIDDING,
+    ...(s.HEDGE === "matcher" &&
+      s.MATCHER_URL !== undefined && { hedge: { url: s.MATCHER_URL, slippage: s.HEDGE_SLIPPAGE } }),
     ...(s.PORT !== undefined && {
       server: { host: s.HOST, port: s.PORT, maxHeadAge: s.MAX_HEAD_AGE, minGasRunway: s.MIN_GAS_RUNWAY },
     }),
@@ -196,11 +256,17 @@ function resolve(settings: Readonly<Record<string, string | undefined>>): Keeper
       ...(s.TELEGRAM_TOKEN !== undefined && { telegram: { token: s.TELEGRAM_TOKEN, baseUrl: TELEGRAM } }),
       ...(s.SMTP_URL !== undefined && s.SMTP_FROM !== undefined && { smtp: smtpOf(s.SMTP_URL, s.SMTP_FROM) }),
     },
-    notices: { growth: BigInt(Math.round(s.NOTICE_GROWTH * 1e6)) },
+    notices: { growth: toPpm(s.NOTICE_GROWTH) },
     logLevel: s.LOG_LEVEL,
     policy: {
       minProfit: s.MIN_PROFIT,
       ...(s.MAX_SPEND !== undefined && { maxSpend: s.MAX_SPEND }),
+      patience: BigInt(s.PATIENCE),
+      inventoryRisk: s.INVENTORY_RISK,
+      ...(s.MAX_INVENTORY !== undefined && { maxInventory: s.MAX_INVENTORY }),
+      ...(s.FUND_BELOW !== undefined && { fundBelow: s.FUND_BELOW }),
+      ...(s.FUND_TO !== undefined && { fundTo: s.FUND_TO }),
+      ...(s.WITHDRAW_ABOVE !== undefined && { withdrawAbove: s.WITHDRAW_ABOVE }),
       flagInterval: s.FLAG_INTERVAL,
       settleThreshold: s.SETTLE_THRESHOLD,
       callThreshold: s.CALL_THRESHOLD,
@@ -235,6 +301,21 @@ function smtpOf(url: string, from: string): NonNullable<Transports["smtp"]> {
 
 function gweiToWei(gwei: number): bigint {
   return BigInt(Math.round(gwei * 1e9));
+}
+
+function toPpm(of: number): bigint {
+  return BigInt(Math.round(of * 1e6));
+}
+
+function toBidding(text: string, context: z.RefinementCtx): Bidding {
+  if (text === "advised") return new AdvisedBidding();
+  const [, of] = /^share:(0\.\d{1,18}|1)$/.exec(text) ?? [];
+  if (of !== undefined) return new ShareBidding(parseWad(of));
+  context.addIssue({
+    code: "custom",
+    message: "give advised, or share: and a part of the expected gain such as share:0.5",
+  });
+  return z.NEVER;
 }
 
 function toWad(text: string, context: z.RefinementCtx): bigint {

@@ -1,16 +1,18 @@
 import { assessAccount } from "../risk/account.ts";
-import { advance } from "../risk/auction.ts";
+import { advance, clockAt, discount, MAX_DISCOUNT } from "../risk/auction.ts";
 import type { Auction } from "../risk/auction.ts";
 import { RiskError } from "../risk/errors.ts";
-import { min, WAD } from "../risk/fixed.ts";
+import { divUp, min, WAD } from "../risk/fixed.ts";
 import { planLiquidation, takeOver } from "../risk/liquidation.ts";
 import type { LiquidationPlan } from "../risk/liquidation.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { KeeperPolicy } from "./config.ts";
+import type { HedgeVenue } from "./hedge.ts";
+import { Load } from "./load.ts";
 
-const SMALLEST_SHARE = 32n; // of the slice that is needed: smaller ones are not worth a transaction
+const PARTS = 32n; // of the slice that is needed: a taker who cannot carry all of it takes some of them
 const FULL_CLOCK = 180n; // [s]
 const FUND_SHARE_OF_RESCUE = 10n; // the fund pays at most a tenth of itself per market and day
 
@@ -24,6 +26,8 @@ export interface Candidate {
   readonly takerId: AccountId;
   readonly taker: AccountState;
   readonly fund: AccountState;
+  /** Where the taker gets rid of what it may not keep. */
+  readonly venue: HedgeVenue;
 }
 
 /** The slice to ask for. */
@@ -33,6 +37,10 @@ export interface Slice {
   readonly maxFraction: bigint;
   /** [wad] the taker's gain and what the fund can be expected to add. */
   readonly gain: bigint;
+  /** [wad] of that, what is left after hedging and for the risk of what is kept; gas is still to be paid. */
+  readonly profit: bigint;
+  /** Why this much, and now. */
+  readonly reason: string;
 }
 
 /** Not taken, for a reason: flagged to move the clock, or left alone. */
@@ -47,7 +55,7 @@ export type Decision = { readonly action: "take"; readonly slice: Slice } | Obse
 export function decide(candidate: Candidate, house: HouseState, policy: KeeperPolicy): Decision {
   const owner = ownerOf(candidate.takerId);
   if (ownerOf(candidate.id) === owner) return { action: "wait", reason: "own account" };
-  const found = findSlice(candidate, house, policy);
+  const found = known(() => findSlice(candidate, house, policy));
   return typeof found === "string" ? observe(candidate, house, policy, found) : { action: "take", slice: found };
 }
 
@@ -59,29 +67,120 @@ export function observe({ auction }: Candidate, house: HouseState, policy: Keepe
   return { action: due && !stopped ? "flag" : "wait", reason };
 }
 
-/** The largest slice that pays and that the taker can carry, or why there is none. */
+/** The slice that brings most among those that the taker can carry, or why none is taken. */
 function findSlice(candidate: Candidate, house: HouseState, policy: KeeperPolicy): Slice | string {
-  let maxFraction = WAD;
-  for (let share = 1n; share <= SMALLEST_SHARE; share *= 2n) {
-    const plan = tryPlan(candidate, house, maxFraction);
-    if (typeof plan === "string") return plan;
-    const gain = plan.gain + expectedRescue(plan, candidate.fund);
-    if (gain < policy.minProfit) return "not profitable yet";
-    if (canCarry(candidate.taker, plan, house, policy)) return { plan, maxFraction, gain };
-    maxFraction = plan.fraction / 2n;
-  }
-  return "more than the taker can carry";
+  const { auction, assessment, takerId, taker, venue } = candidate;
+  const running = advance(auction, assessment, ownerOf(takerId), house.time);
+  const whole = planOf(candidate, house, running, WAD);
+  const load = new Load(whole, taker, house, policy, venue);
+  const offer = { whole, gain: whole.gain + expectedRescue(whole, candidate.fund), load };
+  const best = bestPart(offer);
+  if (best === undefined) return "more than MAX_INVENTORY allows to hold and the venue would hedge";
+  if (best.profit < policy.minProfit) return notYet(offer, best, running, policy);
+  const slice = largestCarried(candidate, house, policy, running, offer, best.part);
+  if (slice === undefined) return "more than the taker can carry";
+  if (slice.profit < policy.minProfit)
+    return `${slice.reason}: less than MIN_PROFIT for as much as the taker can carry`;
+  if (!isSunk(whole) && running.clock < policy.patience) return patient(slice, running, policy);
+  return slice;
 }
 
-function tryPlan(
-  { id, account, assessment, auction, takerId }: Candidate,
+/** Everything that is for sale. */
+interface Offer {
+  readonly whole: LiquidationPlan;
+  readonly gain: bigint; // [wad] of its taker
+  readonly load: Load;
+}
+
+/** A number of `PARTS` of an offer. */
+interface Part {
+  readonly part: bigint;
+  readonly profit: bigint; // [wad] before gas
+}
+
+/** What a part of an offer brings before gas [wad]; `undefined` if it is more than may be held. */
+function profitOf({ gain, load }: Offer, part: bigint): bigint | undefined {
+  const burden = load.burden(part, PARTS);
+  return burden === undefined ? undefined : (gain * part) / PARTS - burden.hedge - burden.risk;
+}
+
+/** The part that brings most: what a part costs grows faster than it does, so the first maximum is the only one. */
+function bestPart(offer: Offer): Part | undefined {
+  let best: Part | undefined;
+  for (let part = PARTS; part >= leastPart(offer); --part) {
+    const profit = profitOf(offer, part);
+    if (best !== undefined && (profit ?? best.profit) <= best.profit) break;
+    if (profit !== undefined) best = { part, profit };
+  }
+  return best;
+}
+
+/** An account with E ≤ d · MM is sold whole or not at all. */
+function leastPart({ whole }: Offer): bigint {
+  return isSunk(whole) ? PARTS : 1n;
+}
+
+function isSunk({ assessment, discount }: LiquidationPlan): boolean {
+  return assessment.equity <= (discount * assessment.maintenanceMargin) / WAD;
+}
+
+/** The largest slice of at most `most` parts that the taker can carry. */
+function largestCarried(
+  candidate: Candidate,
   house: HouseState,
+  policy: KeeperPolicy,
+  auction: Auction,
+  offer: Offer,
+  most: bigint,
+): Slice | undefined {
+  const { whole } = offer;
+  let found: Slice | undefined;
+  let [low, high] = [leastPart(offer) - 1n, most];
+  for (let part = most; low < high; part = (low + high + 1n) / 2n) {
+    const maxFraction = part === PARTS ? WAD : (whole.fraction * part) / PARTS;
+    const plan = part === PARTS ? whole : known(() => planOf(candidate, house, auction, maxFraction));
+    const profit = profitOf(offer, part);
+    if (typeof plan === "string" || profit === undefined || !canCarry(candidate.taker, plan, house, policy)) {
+      high = part - 1n;
+      continue;
+    }
+    const gain = plan.gain + expectedRescue(plan, candidate.fund);
+    const reason = `brings ${usd(profit)} USD at a discount of ${percent(plan.discount)}`;
+    found = { plan, maxFraction, gain, profit, reason };
+    low = part;
+  }
+  return found;
+}
+
+/** From which discount on the best part would pay, and when that is reached. */
+function notYet({ whole, gain }: Offer, { part, profit }: Part, auction: Auction, { minProfit }: KeeperPolicy): string {
+  const now = `brings ${usd(profit)} USD at a discount of ${percent(whole.discount)}, less than ${usd(minProfit)}`;
+  if (isSunk(whole)) return `${now}; it is sold whole for its equity, and only a rescue by the fund can bring more`;
+  const brought = (gain * part) / PARTS;
+  const needed = brought === 0n ? MAX_DISCOUNT + 1n : divUp(whole.discount * (brought + minProfit - profit), brought);
+  const clock = clockAt(needed);
+  if (clock === undefined) return `${now}; no discount of this auction pays`;
+  return `${now}; pays at a discount of ${percent(needed)}, reached in ${clock - auction.clock} s`;
+}
+
+function patient({ reason }: Slice, { clock }: Auction, { patience }: KeeperPolicy): string {
+  return `${reason}; waits for ${percent(discount(patience))} in ${patience - clock} s`;
+}
+
+/** @throws RiskError */
+function planOf(
+  { id, account, takerId }: Candidate,
+  house: HouseState,
+  auction: Auction,
   maxFraction: bigint,
-): LiquidationPlan | string {
-  const taker = ownerOf(takerId);
+): LiquidationPlan {
+  return planLiquidation(account, house, { auction, owner: ownerOf(id), taker: ownerOf(takerId), maxFraction });
+}
+
+/** What can be computed, or why it cannot. */
+function known<T>(compute: () => T): T | string {
   try {
-    const running = advance(auction, assessment, taker, house.time);
-    return planLiquidation(account, house, { auction: running, owner: ownerOf(id), taker, maxFraction });
+    return compute();
   } catch (error) {
     if (error instanceof RiskError) return error.message;
     throw error;
@@ -96,14 +195,22 @@ function expectedRescue({ rescue }: LiquidationPlan, fund: AccountState): bigint
 /** Whether the taker has the cash, so that he need not borrow, and satisfies IM afterwards. */
 function canCarry(taker: AccountState, plan: LiquidationPlan, house: HouseState, { maxSpend }: KeeperPolicy): boolean {
   if (plan.paid > taker.cash) return false;
-  try {
+  const carried = known(() => {
     const after = takeOver(taker, plan);
     if (after.debtShares > taker.debtShares) return false;
     if (maxSpend !== undefined && taker.cash - after.cash > maxSpend) return false;
     const { equity, initialMargin } = assessAccount(after, house);
     return equity >= initialMargin;
-  } catch (error) {
-    if (error instanceof RiskError) return false;
-    throw error;
-  }
+  });
+  return carried === true;
+}
+
+/** [wad] as USD and cents. */
+function usd(amount: bigint): string {
+  return (Number(amount) / 1e18).toFixed(2);
+}
+
+/** A share [wad] in per cent. */
+function percent(share: bigint): string {
+  return `${(Number(share) / 1e16).toFixed(1)} %`;
 }

@@ -1,7 +1,7 @@
 import { Interface, Transaction } from "ethers";
 import type { Provider } from "ethers";
 
-import { divUp, max, min, WAD } from "../risk/fixed.ts";
+import { divUp, max, min, positive, WAD } from "../risk/fixed.ts";
 
 const BUMP = 1125n; // [‰ of the last fees] nodes replace a transaction by one that pays an eighth more
 const ORACLE = "0x420000000000000000000000000000000000000F"; // GasPriceOracle, the same on every OP-stack chain
@@ -58,6 +58,28 @@ export class AdvisedBidding implements Bidding {
     if (expectedGain === undefined) return capped(advice, advice.maxFeePerGas);
     return capped(advice, (expectedGain * this.#share) / (WAD * gas));
   }
+}
+
+/** Offers a share of what the transaction brings, to be the first where others want the same; for upkeep what the node advises. */
+export class ShareBidding implements Bidding {
+  readonly #share: bigint;
+
+  /** @param share [wad] of the expected gain */
+  constructor(share: bigint) {
+    this.#share = share;
+  }
+
+  fees(advice: Advice, expectedGain: bigint | undefined, gas: bigint): Fees {
+    if (expectedGain === undefined) return advice;
+    const offer = (expectedGain * this.#share) / (WAD * gas);
+    const tip = advice.maxPriorityFeePerGas + positive(offer - advice.gasPrice);
+    return { maxFeePerGas: offer, maxPriorityFeePerGas: min(tip, offer) };
+  }
+}
+
+/** [wei] What a unit of gas is going to cost at these fees. */
+export function priceOf(fees: Fees, { gasPrice, maxPriorityFeePerGas }: Advice): bigint {
+  return min(fees.maxFeePerGas, gasPrice + positive(fees.maxPriorityFeePerGas - maxPriorityFeePerGas));
 }
 
 /** What a transaction costs, where a unit of gas is not all. */

@@ -31,6 +31,8 @@ import { decide, observe } from "./decide.ts";
 import type { Candidate, Observation, Slice } from "./decide.ts";
 import { Endpoints, verifyDeployment } from "./endpoints.ts";
 import { Heads } from "./follow.ts";
+import { excessesOf, NoHedge } from "./hedge.ts";
+import type { Excess, HedgeVenue } from "./hedge.ts";
 import type { Leases } from "./leases.ts";
 import { EMPTY_ACCOUNT } from "./ledger.ts";
 import type { LedgerAccount } from "./ledger.ts";
@@ -38,6 +40,8 @@ import { countHouse, createMetrics } from "./metrics.ts";
 import type { Metrics } from "./metrics.ts";
 import { Mirror } from "./mirror.ts";
 import type { NoticeDesk } from "./notices.ts";
+import { ownFundsJobs, readPurse } from "./ownFunds.ts";
+import type { Purse } from "./ownFunds.ts";
 import { MirrorMismatch } from "./reconcile.ts";
 import { Sender, shortMessage } from "./sender.ts";
 import type { Outcome, SenderOptions } from "./sender.ts";
@@ -76,6 +80,8 @@ export interface KeeperOptions {
   readonly desk?: NoticeDesk;
   /** Shares the work among keepers of one database. */
   readonly leases?: Leases;
+  /** Where the taker gets rid of what it holds beyond `maxInventory`; it keeps that if left out. */
+  readonly venue?: HedgeVenue;
   /** How gas is paid for, and what is offered for it. */
   readonly gas?: Pick<SenderOptions, "gasModel" | "bidding">;
 }
@@ -98,6 +104,7 @@ export class Keeper {
   /** Makes of a call the one that the signer sends. */
   readonly #asTaker: (call: Call) => Call;
   readonly #log: ActLog;
+  readonly #venue: HedgeVenue;
   /** Accounts in a margin call that was made. */
   readonly #called = new AccountMap<true>();
   /** The block at which an account was first seen below MM. */
@@ -114,6 +121,7 @@ export class Keeper {
   #cared = -Infinity; // [ms]
   #mismatch: MirrorMismatch | undefined;
   #balance = 0n; // [wei] of the signer
+  #purse: Purse | undefined;
   #terms: ReadonlyMap<number, MarketTerms> = new Map();
   #lastPass: number | undefined; // [ms]
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
@@ -129,7 +137,8 @@ export class Keeper {
     this.#sender = sender;
     this.#log = log;
     this.metrics = log.metrics;
-    const { provider, addressBook } = options;
+    const { provider, addressBook, venue = new NoHedge() } = options;
+    this.#venue = venue;
     this.mirror = new Mirror(provider, addressBook, { confirmations: policy.confirmations });
   }
 
@@ -248,6 +257,8 @@ export class Keeper {
       for (const { call, gain, ...job } of dueUpkeep(this.mirror, this.#round(), this.#upkeepTerms)) {
         this.#begin({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
       }
+      this.#hedge();
+      this.#fund();
     }
     this.#measure();
     await this.#sender.look();
@@ -260,13 +271,14 @@ export class Keeper {
     const { provider, signer, addressBook, logger } = this.#options;
     this.#cared = performance.now();
     const clearingHouse = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, provider);
-    const [balance, terms, head] = await Promise.all([
+    const [balance, purse, terms, head] = await Promise.all([
       provider.getBalance(signer.address),
+      this.#policy.fundBelow === undefined ? undefined : readPurse(provider, addressBook, signer.address),
       readMarketTerms({ clearingHouse }, addressBook, this.mirror.head),
       provider.getBlockNumber(),
       ...addressBook.underlyings.map((underlying) => this.#measureFeed(underlying)),
     ]);
-    [this.#balance, this.#terms] = [balance, terms];
+    [this.#balance, this.#purse, this.#terms] = [balance, purse, terms];
     this.metrics.mirrorLag.set(Math.max(0, head - this.mirror.head));
     this.#log.settle(this.#sender.unsettled);
     try {
@@ -369,10 +381,11 @@ export class Keeper {
     const { takerAccount } = this.#options;
     let taker: AccountState = accounts.get(takerAccount) ?? EMPTY_ACCOUNT;
     for (const plan of this.#plans.values()) taker = takeOver(taker, plan);
-    return { id, account, assessment, auction: auctions.get(id), takerId: takerAccount, taker, fund: insuranceFund };
+    const auction = auctions.get(id);
+    return { id, account, assessment, auction, takerId: takerAccount, taker, fund: insuranceFund, venue: this.#venue };
   }
 
-  #take(candidate: Candidate, { plan, maxFraction, gain }: Slice): void {
+  #take(candidate: Candidate, { plan, maxFraction, gain, profit, reason }: Slice): void {
     const { id, assessment } = candidate;
     const { addressBook, takerAccount } = this.#options;
     const { maxSpend, minProfit } = this.#policy;
@@ -381,7 +394,8 @@ export class Keeper {
       ...(maxSpend !== undefined && { maxPayment: maxSpend }),
       minGain: positive(min(plan.gain, minProfit)),
     });
-    const act = { action: "take", account: id, assessment, fraction: plan.fraction, expectedGain: gain } as const;
+    const terms = { fraction: plan.fraction, expectedGain: gain, expectedProfit: profit, reason };
+    const act = { action: "take", account: id, assessment, ...terms } as const;
     this.#plans.set(id, plan);
     this.#begin(act, call, ({ result }) => {
       this.#plans.delete(id);
@@ -401,6 +415,49 @@ export class Keeper {
   get #upkeepTerms(): UpkeepTerms {
     const { addressBook: book, takerAccount: taker } = this.#options;
     return { book, taker, policy: this.#policy };
+  }
+
+  /** Sells, or buys back, what the taker holds beyond its limit. */
+  #hedge(): void {
+    const { maxInventory } = this.#policy;
+    const { accounts, house } = this.mirror;
+    if (maxInventory === undefined) return;
+    void this.#venue.refresh().catch((error: unknown) => {
+      this.#options.logger.warn({ reason: shortMessage(error) }, "the venue for hedges does not answer");
+    });
+    const account = this.#options.takerAccount;
+    for (const excess of excessesOf(accounts.get(account) ?? EMPTY_ACCOUNT, house, maxInventory)) {
+      const { market, size, index } = excess;
+      const name = `hedge:${market}`;
+      if (this.#underWay.has(name) || this.#venue.quote(market, size, index).traded === 0n) continue;
+      const work = this.#leased(name, this.mirror.head, () => this.#trade(excess)).then((outcome) => {
+        this.#underWay.delete(name);
+        this.#log.record({ action: "hedge", account, market, size }, outcome, this.#now);
+      });
+      this.#underWay.set(name, work);
+    }
+  }
+
+  async #trade({ market, size, index }: Excess): Promise<Outcome> {
+    try {
+      return { result: "done", reason: `${formatWad(await this.#venue.trade(market, size, index))} traded` };
+    } catch (error) {
+      return { result: "failed", reason: shortMessage(error) };
+    }
+  }
+
+  /** Keeps the taker's cash between its bounds. */
+  #fund(): void {
+    const { addressBook: book, takerAccount: account, signer } = this.#options;
+    const { accounts, house } = this.mirror;
+    if (this.#plans.size !== 0) return;
+    const funds = { book, account, signer: signer.address, purse: this.#purse };
+    for (const { call, ...job } of ownFundsJobs(funds, accounts.get(account) ?? EMPTY_ACCOUNT, house, this.#policy)) {
+      this.#begin(job, call, () => {
+        this.#purse = undefined; // until it is read again
+        this.#cared = -Infinity;
+      });
+    }
   }
 
   /** The next accounts to do upkeep for, all of them in turn. */
@@ -446,12 +503,14 @@ export class Keeper {
     }
   }
 
-  async #attempt({ expectedGain }: Omit<Act, "result">, call: Call, purpose: string): Promise<Outcome> {
+  async #attempt(act: Omit<Act, "result">, call: Call, purpose: string): Promise<Outcome> {
+    const profit = act.expectedProfit ?? act.expectedGain;
     const began = this.#passBegan;
     try {
       return await this.#sender.attempt(this.#asTaker(call), {
         purpose,
-        accept: (cost) => this.#pays(expectedGain, cost),
+        accept: (cost) => this.#pays(profit, cost),
+        ...this.#worth(profit),
         onSent: () => {
           this.metrics.submission.observe((performance.now() - began) / 1000);
         },
@@ -459,6 +518,13 @@ export class Keeper {
     } catch (error) {
       return { result: "failed", reason: shortMessage(error) };
     }
+  }
+
+  /** [wei] What gas may cost for a profit [wad USD] to be the least one. */
+  #worth(profit: bigint | undefined): { expectedGain?: bigint } {
+    const price = this.#priceOfGasAsset();
+    if (profit === undefined || price === undefined) return {};
+    return { expectedGain: (positive(profit - this.#policy.minProfit) * WAD) / price };
   }
 
   /** @param cost [wei] */

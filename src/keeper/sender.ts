@@ -9,7 +9,7 @@ import { NodeIncomplete } from "../sdk/client.ts";
 import { ContractError, withTypedErrors } from "../sdk/errors.ts";
 import type { ContractErrorName } from "../sdk/errors.ts";
 import type { Database } from "./database.ts";
-import { AdvisedBidding, askAdvice, capped, dearer, PlainGas } from "./fees.ts";
+import { AdvisedBidding, askAdvice, capped, dearer, PlainGas, priceOf } from "./fees.ts";
 import type { Advice, Bidding, Fees, GasModel, UnsignedTransaction } from "./fees.ts";
 import { Outbox } from "./outbox.ts";
 import type { GivenUp, Lane, SentTransaction } from "./outbox.ts";
@@ -213,7 +213,7 @@ export class Sender {
     const fees = capped(this.#bidding.fees(advice, terms.expectedGain, gas), this.#policy.maxGasPrice);
     if (fees.maxFeePerGas < advice.gasPrice) return declined(`a unit of gas costs ${advice.gasPrice} wei, too much`);
     const unsigned = this.#unsigned(call, this.#next, gas, fees);
-    const cost = await this.#gas.cost({ ...unsigned, maxFeePerGas: advice.gasPrice });
+    const cost = await this.#gas.cost({ ...unsigned, maxFeePerGas: priceOf(fees, advice) });
     if (!((await terms.accept?.(cost)) ?? true)) return declined("gas costs more than it brings");
     const gasLimit = terms.gasLimit ?? gas + gas / 4n;
     let lane: Lane | Outcome;

@@ -9,10 +9,14 @@ import {
   hexlify,
   isAddress,
   scryptSync,
+  Signature,
   toQuantity,
   Transaction,
+  TypedDataEncoder,
+  verifyTypedData,
   Wallet,
 } from "ethers";
+import type { TypedDataDomain, TypedDataField } from "ethers";
 import secp256k1 from "secp256k1";
 import { z } from "zod";
 
@@ -25,11 +29,16 @@ scryptSync.register((password, salt, N, r, p, length) =>
   hexlify(nativeScrypt(password, salt, length, { N, r, p, maxmem: 256 * N * r })),
 );
 
+/** Fields of each type of an EIP-712 message. */
+type Types = Record<string, TypedDataField[]>;
+
 /** Signs what the keeper sends. An ethers `Wallet` is one too. */
 export interface KeeperSigner {
   readonly address: string;
   /** The signed transaction, as it is sent. */
   signTransaction(transaction: UnsignedTransaction & { readonly type: 2 }): Promise<string>;
+  /** The signature of an EIP-712 message: an order of the taker's. */
+  signTypedData(domain: TypedDataDomain, types: Types, value: Readonly<Record<string, unknown>>): Promise<string>;
 }
 
 /** Where the key is: one of the three. Texts are as the operator gave them and may be secret. */
@@ -97,11 +106,18 @@ export class LocalSigner implements KeeperSigner {
 
   signTransaction(transaction: UnsignedTransaction): Promise<string> {
     const unsigned = Transaction.from({ ...transaction, type: 2 });
-    const hash = keccak_256(getBytes(unsigned.unsignedSerialized));
+    unsigned.signature = this.#sign(keccak_256(getBytes(unsigned.unsignedSerialized)));
+    return Promise.resolve(unsigned.serialized);
+  }
+
+  signTypedData(domain: TypedDataDomain, types: Types, value: Readonly<Record<string, unknown>>): Promise<string> {
+    return Promise.resolve(this.#sign(getBytes(TypedDataEncoder.hash(domain, types, value))).serialized);
+  }
+
+  #sign(hash: Uint8Array): Signature {
     const { signature, recid } = secp256k1.ecdsaSign(hash, this.#key);
     const [r, s] = [hexlify(signature.subarray(0, 32)), hexlify(signature.subarray(32))];
-    unsigned.signature = { r, s, yParity: recid === 0 ? 0 : 1 };
-    return Promise.resolve(unsigned.serialized);
+    return Signature.from({ r, s, yParity: recid === 0 ? 0 : 1 });
   }
 }
 
@@ -120,15 +136,26 @@ export class RemoteSigner implements KeeperSigner {
     const { chainId, nonce, to, data, gasLimit, maxFeePerGas, maxPriorityFeePerGas } = transaction;
     const quantities = { chainId, nonce, gas: gasLimit, value: 0, maxFeePerGas, maxPriorityFeePerGas };
     const entries = Object.entries(quantities).map(([name, value]) => [name, toQuantity(value)] as const);
-    const raw = await this.#ask({ from: this.address, to, data, type: "0x2", ...Object.fromEntries(entries) });
+    const request = { from: this.address, to, data, type: "0x2", ...Object.fromEntries(entries) };
+    const raw = await this.#ask("eth_signTransaction", [request]);
     if (!isSigned(raw, transaction, this.address)) {
       throw new RemoteSigningFailed(this.address, "it returned another transaction than it was asked for");
     }
     return raw;
   }
 
-  async #ask(transaction: Readonly<Record<string, string>>): Promise<string> {
-    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_signTransaction", params: [transaction] });
+  /** @throws RemoteSigningFailed */
+  async signTypedData(domain: TypedDataDomain, types: Types, value: Readonly<Record<string, unknown>>) {
+    const message = JSON.stringify(TypedDataEncoder.getPayload(domain, types, value));
+    const signature = await this.#ask("eth_signTypedData_v4", [this.address, message]);
+    if (!isSignatureOf(this.address, () => verifyTypedData(domain, types, value, signature))) {
+      throw new RemoteSigningFailed(this.address, "it returned no signature of the message that it was asked to sign");
+    }
+    return signature;
+  }
+
+  async #ask(method: string, params: readonly unknown[]): Promise<string> {
+    const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
     let answer: unknown;
     try {
       const headers = { "content-type": "application/json" };
@@ -161,6 +188,14 @@ function isSigned(raw: string, asked: UnsignedTransaction, by: string): boolean 
     );
   } catch {
     return false;
+  }
+}
+
+function isSignatureOf(address: string, recover: () => string): boolean {
+  try {
+    return recover() === address;
+  } catch {
+    return false; // malformed
   }
 }
 

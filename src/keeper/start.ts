@@ -11,6 +11,7 @@ import type { KeeperConfig } from "./config.ts";
 import type { Database } from "./database.ts";
 import { Endpoints } from "./endpoints.ts";
 import { OpStackGas, PlainGas } from "./fees.ts";
+import { MatcherHedge } from "./hedge.ts";
 import { Keeper } from "./keeper.ts";
 import { Leases } from "./leases.ts";
 import { createMetrics } from "./metrics.ts";
@@ -69,10 +70,15 @@ async function openKeeper(
   const desk = await openDesk(config, { database, addressBook, metrics, logger });
   if (desk !== undefined) closers.push(() => desk.close());
   const lifetime = leaseLifetime;
+  const takerAccount = accountId(config.takerOwner ?? signer.address, config.takerIndex);
+  const { hedge, bidding } = config;
   const keeper = await Keeper.create({
     ...{ provider, signer, addressBook, logger, metrics, database, config: policy },
-    takerAccount: accountId(config.takerOwner ?? signer.address, config.takerIndex),
-    gas: { gasModel: config.gasModel === "opStack" ? new OpStackGas(provider) : new PlainGas() },
+    takerAccount,
+    gas: { gasModel: config.gasModel === "opStack" ? new OpStackGas(provider) : new PlainGas(), bidding },
+    ...(hedge !== undefined && {
+      venue: new MatcherHedge({ ...hedge, provider, signer, addressBook, account: takerAccount }),
+    }),
     ...(desk !== undefined && { desk }),
     ...(webSocketUrl !== undefined && { webSocketUrl }),
     ...(lifetime !== undefined && { leases: await Leases.open(database, { holder: randomUUID(), lifetime }) }),

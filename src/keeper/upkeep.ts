@@ -22,7 +22,7 @@ const CASH_CALL_GAIN = 25n; // the taker keeps 80 % of a discount of 5 %: 1 / 25
 
 /** A piece of work for the house. */
 export interface Job {
-  readonly action: "observe" | "accrue" | "settle" | "sweep" | "cashCall";
+  readonly action: "observe" | "accrue" | "settle" | "sweep" | "cashCall" | "approve" | "deposit" | "withdraw";
   readonly call: Call;
   readonly underlying?: number;
   readonly collateral?: number;

@@ -1,8 +1,9 @@
-import { min, WAD } from "./fixed.ts";
+import { divUp, min, positive, WAD } from "./fixed.ts";
 import type { Assessment } from "./types.ts";
 
 const MIN_DISCOUNT = WAD / 20n; // d at the first flag
-const MAX_DISCOUNT = (WAD * 6n) / 10n;
+/** [wad] */
+export const MAX_DISCOUNT = (WAD * 6n) / 10n;
 const RAMP = 180n; // [s] of clock from the smallest to the largest discount
 const MAX_STEP = 60n; // [s] that one call can add to a clock
 const MAX_RESCUE = WAD / 2n; // of MM
@@ -35,6 +36,12 @@ export interface Auction {
  */
 export function discount(clock: bigint): bigint {
   return MIN_DISCOUNT + ((MAX_DISCOUNT - MIN_DISCOUNT) * min(clock, RAMP)) / RAMP;
+}
+
+/** Reading of the clock [s] from which on a slice is sold at `d` [wad] or below its worth; `undefined` if it never is. */
+export function clockAt(d: bigint): bigint | undefined {
+  if (d > MAX_DISCOUNT) return undefined;
+  return divUp(positive(d - MIN_DISCOUNT) * RAMP, MAX_DISCOUNT - MIN_DISCOUNT);
 }
 
 /** Share of MM [wad] that a rescue is worth at a reading of its clock [s]. */

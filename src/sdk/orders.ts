@@ -272,7 +272,7 @@ export function hashOrder(venue: OrderVenue, order: Order): string {
  * console.log(verifyOrder(addressBook, signed)); // → true
  * ```
  */
-export function signOrder(signer: Signer, venue: OrderVenue, order: Order): Promise<string> {
+export function signOrder(signer: Pick<Signer, "signTypedData">, venue: OrderVenue, order: Order): Promise<string> {
   return signer.signTypedData(orderDomain(venue), ORDER_TYPES, order);
 }
 
