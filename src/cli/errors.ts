@@ -72,6 +72,16 @@ export class BooksDiffer extends CliError {
   }
 }
 
+/** A keeper has left something undone in a fire drill, or somebody could not pay. */
+export class DrillFailed extends CliError {
+  readonly exitCode = EXIT.failed;
+
+  /** @param faults each in words; `fields` have them for machines */
+  constructor(faults: readonly string[], fields: Readonly<Record<string, unknown>>) {
+    super(`the keeper has not passed: ${faults.join(", ")}`, fields);
+  }
+}
+
 /** The question was answered with no. */
 export class Declined extends CliError {
   readonly exitCode = EXIT.failed;

@@ -1,6 +1,18 @@
 import { CommanderError } from "commander";
 import { decodeBytes32String, isError, isHexString } from "ethers";
 
+import { InvalidKeeperConfig } from "../keeper/config.ts";
+import { NotDeployed } from "../keeper/endpoints.ts";
+import {
+  AssetRepeated,
+  CandleColumnsWrong,
+  CandleFileEmpty,
+  CandleFileUnreadable,
+  CandleInvalid,
+  NoCommonMinutes,
+  OptionInvalid,
+  UnknownAsset,
+} from "../replay/errors.ts";
 import { RiskError } from "../risk/errors.ts";
 import { AccountIndexTooLarge } from "../sdk/accountId.ts";
 import { InvalidAddressBook } from "../sdk/addressBook.ts";
@@ -30,7 +42,9 @@ export interface Failure {
 /** Mistakes of the user that the library finds. */
 const USAGE = [
   ...[InvalidAddressBook, WrongChain, AccountIndexTooLarge, UnknownSymbol, InvalidAmount, PriceNotPositive],
-  ...[InvalidOrder, InvalidGrant, NoPermit],
+  ...[InvalidOrder, InvalidGrant, NoPermit, InvalidKeeperConfig, OptionInvalid, NotDeployed],
+  ...[CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid],
+  ...[UnknownAsset, AssetRepeated, NoCommonMinutes],
 ];
 
 /** How ethers and Node say that nobody answers. */

@@ -6,6 +6,7 @@ import { auditCommands } from "./commands/audit.ts";
 import { cancelCommands } from "./commands/cancel.ts";
 import { claimCommands } from "./commands/claim.ts";
 import { deadManCommands } from "./commands/deadMan.ts";
+import { drillCommands } from "./commands/drill.ts";
 import { fundCommands } from "./commands/fund.ts";
 import { fundsCommands } from "./commands/funds.ts";
 import { guardCommands } from "./commands/guard.ts";
@@ -45,6 +46,7 @@ const GROUPS: readonly Group[] = [
     marketCommands,
     adminCommands,
     auditCommands,
+    drillCommands,
     intentCommands,
   ],
 ];

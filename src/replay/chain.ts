@@ -31,19 +31,28 @@ export interface Chain {
  * Starts anvil on a free port, its first block at `time` [s], with `keys` funded keys of `MNEMONIC`.
  * @throws ChainNotStarted
  */
-export async function startChain(time: number, keys: number): Promise<Chain> {
-  const args = ["--port", "0", "--chain-id", `${CHAIN_ID}`, "--timestamp", `${time}`, "--accounts", `${keys}`];
-  const child = spawn(
-    ANVIL,
-    [...args, "--mnemonic", MNEMONIC, "--prune-history", KEPT_STATES, "--disable-min-priority-fee"],
-    {
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
+export function startChain(time: number, keys: number): Promise<Chain> {
+  const own = ["--chain-id", `${CHAIN_ID}`, "--timestamp", `${time}`, "--prune-history", KEPT_STATES];
+  return launch([...own, "--accounts", `${keys}`, "--mnemonic", MNEMONIC], CHAIN_ID);
+}
+
+/**
+ * Starts an anvil that goes on from the head of a live chain.
+ * @param url node of that chain
+ * @throws ChainNotStarted
+ */
+export function forkChain(url: string, chainId: number): Promise<Chain> {
+  return launch(["--fork-url", url, "--chain-id", `${chainId}`], chainId);
+}
+
+async function launch(args: readonly string[], chainId: number): Promise<Chain> {
+  const child = spawn(ANVIL, ["--port", "0", "--disable-min-priority-fee", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const stop = () => child.kill("SIGTERM");
   process.once("exit", stop);
   const url = await listening(child);
-  const provider = new JsonRpcProvider(url, CHAIN_ID, {
+  const provider = new JsonRpcProvider(url, chainId, {
     staticNetwork: true,
     cacheTimeout: -1,
     batchStallTime: 0,

@@ -14,13 +14,20 @@ import { report } from "./report.ts";
 import { FIRST_PRICES, syntheticCrash } from "./synthetic.ts";
 
 const SYNTHETIC_MINUTES = 24 * 60;
+const MOST_DROP = 95; // [%] of a synthetic crash
 const LINES = 20; // of progress where there is no terminal
 
-/** What the command line says. */
-export interface DemoOptions {
+/** What a command line says about prices. */
+export interface PathOptions {
   prices?: string;
   seed: string;
   minutes?: string;
+  /** [%] of ETH's first price, of a synthetic crash */
+  drop?: string;
+}
+
+/** What the command line says. */
+export interface DemoOptions extends PathOptions {
   out: string;
 }
 
@@ -44,17 +51,27 @@ export async function demo(options: DemoOptions, output: NodeJS.WriteStream = pr
  * The path that the options ask for: candles, or a synthetic crash.
  * @throws OptionInvalid and the errors of `loadCandles`
  */
-export function choosePath({ prices, seed, minutes }: DemoOptions): PricePath {
+export function choosePath({ prices, seed, minutes, drop }: PathOptions): PricePath {
   const length = minutes === undefined ? undefined : integer("minutes", minutes, 2);
   const number = integer("seed", seed, 0);
-  if (prices === undefined) return syntheticCrash(number, length ?? SYNTHETIC_MINUTES);
+  if (prices === undefined) return syntheticCrash(number, length ?? SYNTHETIC_MINUTES, share(drop));
+  if (drop !== undefined) throw new OptionInvalid("drop", drop, "left out where --prices says how prices move");
   const files = prices.split(",").map((file) => file.trim());
   if (files.includes("")) throw new OptionInvalid("prices", prices, "a file, or two files separated by a comma");
   const candles = loadCandles(files, FIRST_PRICES);
   return length === undefined ? candles : truncate(candles, length);
 }
 
-function integer(option: string, text: string, least: number): number {
+/** Per cent as a share. */
+function share(drop: string | undefined): number | undefined {
+  if (drop === undefined) return undefined;
+  const percent = Number(drop);
+  if (/^\d+(\.\d+)?$/.test(drop) && percent > 0 && percent <= MOST_DROP) return percent / 100;
+  throw new OptionInvalid("drop", drop, `per cent above 0, ${MOST_DROP} at most`);
+}
+
+/** @throws OptionInvalid */
+export function integer(option: string, text: string, least: number): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
     throw new OptionInvalid(option, text, `a whole number of at least ${least}`);

@@ -69,14 +69,26 @@ export type Progress = (minute: number, minutes: number) => void;
  */
 export async function replay(prices: PricePath, progress: Progress): Promise<Replay> {
   const path = hold(prices, AFTERMATH);
-  const begin = (path.times[0] ?? 0) - SETUP;
-  const chain = await startChain(begin, KEYS);
+  const { venue, parties } = await openHouse(path);
   try {
-    const venue = await deployVenue(chain, answersAt(path, 0));
-    const parties = await openMarket(venue, path);
     return await run(venue, parties, path, progress);
   } finally {
+    await venue.chain.close();
+  }
+}
+
+/**
+ * A house on a chain of its own, with accounts of all kinds that have traded with each other at the first prices of a path.
+ * @throws ChainNotStarted, TransactionFailed
+ */
+export async function openHouse(path: PricePath): Promise<{ venue: Venue; parties: Party[] }> {
+  const chain = await startChain((path.times[0] ?? 0) - SETUP, KEYS);
+  try {
+    const venue = await deployVenue(chain, answersAt(path, 0));
+    return { venue, parties: await openMarket(venue, path) };
+  } catch (error) {
     await chain.close();
+    throw error;
   }
 }
 

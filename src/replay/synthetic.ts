@@ -14,6 +14,9 @@ interface Fall {
   volatility: number;
 }
 
+/** By how much ETH falls unless somebody says otherwise. */
+export const DEFAULT_DROP = 0.35;
+
 const ETH: Fall = { first: 2000, low: 0.65, last: 0.71, volatility: 0.07 };
 const BTC: Fall = { first: 30_000, low: 0.74, last: 0.8, volatility: 0.05 };
 
@@ -25,12 +28,13 @@ const JUMP_SIZE = 0.012; // mean size of a jump, downwards
 const JUMP_SPREAD = 0.008;
 
 /**
- * A seeded crash of both assets: correlated jump diffusion, pinned so that ETH stands 35 % down after two thirds of the time. The
- * same seed and length give the same path.
+ * A seeded crash of both assets: correlated jump diffusion, pinned so that ETH stands `drop` below its first price after two thirds
+ * of the time, and BTC three quarters of that. The same seed and length give the same path.
  * @param seed any integer
  * @param minutes length of the path
+ * @param drop share of its first price that ETH loses, below 1
  */
-export function syntheticCrash(seed: number, minutes: number): PricePath {
+export function syntheticCrash(seed: number, minutes: number, drop = DEFAULT_DROP): PricePath {
   const random = generator(seed);
   const eth: number[] = [0];
   const btc: number[] = [0];
@@ -46,8 +50,14 @@ export function syntheticCrash(seed: number, minutes: number): PricePath {
   return {
     source: `synthetic crash, seed ${seed}`,
     times: eth.map((_, i) => START + (i + 1) * MINUTE),
-    prices: { ETH: pin(eth, ETH), BTC: pin(btc, BTC) },
+    prices: { ETH: pin(eth, deepened(ETH, drop)), BTC: pin(btc, deepened(BTC, drop)) },
   };
+}
+
+/** The fall with every loss in proportion to that of ETH at the low. */
+function deepened({ low, last, ...fall }: Fall, drop: number): Fall {
+  const by = drop / DEFAULT_DROP;
+  return { ...fall, low: 1 - (1 - low) * by, last: 1 - (1 - last) * by };
 }
 
 /** Bends a path of log returns so that it passes through the low and ends at the last price. */
