@@ -45,6 +45,7 @@ import type { Purse } from "./ownFunds.ts";
 import { MirrorMismatch } from "./reconcile.ts";
 import { Sender, shortMessage } from "./sender.ts";
 import type { Outcome, SenderOptions } from "./sender.ts";
+import { LiquidationReports } from "./reports.ts";
 import type { KeeperStatus } from "./server.ts";
 import type { KeeperSigner } from "./signer.ts";
 import { SqliteDatabase } from "./sqlite.ts";
@@ -86,6 +87,15 @@ export interface KeeperOptions {
   readonly gas?: Pick<SenderOptions, "gasModel" | "bidding">;
 }
 
+/** What it acts and keeps with. */
+interface Parts {
+  readonly sender: Sender;
+  /** Makes of a call the one that the signer sends. */
+  readonly asTaker: (call: Call) => Call;
+  readonly log: ActLog;
+  readonly reports: LiquidationReports;
+}
+
 /**
  * Watches every account of a house, takes over slices of those below MM where that pays, calls those below IM for margin, and does
  * the upkeep that is due. Several calls are under way at once, no two of them for the same.
@@ -98,11 +108,12 @@ export class Keeper {
   readonly mirror: Mirror;
   readonly watch = new Watch();
   readonly metrics: Metrics;
+  /** Of all liquidations, by whomever. */
+  readonly reports: LiquidationReports;
   readonly #options: KeeperOptions;
   readonly #policy: KeeperPolicy;
   readonly #sender: Sender;
-  /** Makes of a call the one that the signer sends. */
-  readonly #asTaker: (call: Call) => Call;
+  readonly #asTaker: Parts["asTaker"];
   readonly #log: ActLog;
   readonly #venue: HedgeVenue;
   /** Accounts in a margin call that was made. */
@@ -124,13 +135,13 @@ export class Keeper {
   #purse: Purse | undefined;
   #terms: ReadonlyMap<number, MarketTerms> = new Map();
   #lastPass: number | undefined; // [ms]
+  /** Reports that are being written, and the block up to which they were. */
+  #reporting: Promise<void> | undefined;
+  #reported = -1;
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
-  private constructor(
-    options: KeeperOptions,
-    policy: KeeperPolicy,
-    { sender, asTaker, log }: { sender: Sender; asTaker: (call: Call) => Call; log: ActLog },
-  ) {
+  private constructor(options: KeeperOptions, policy: KeeperPolicy, { sender, asTaker, log, reports }: Parts) {
+    this.reports = reports;
     this.#asTaker = asTaker;
     this.#options = options;
     this.#policy = policy;
@@ -157,7 +168,9 @@ export class Keeper {
       log.change(...change);
     };
     const sender = await Sender.open({ provider, signer, database, policy, onChange, ...gas });
-    const keeper = new Keeper(options, policy, { sender, asTaker, log });
+    const { gasUnderlying } = policy;
+    const reports = await LiquidationReports.open({ provider, addressBook, database, logger, gasUnderlying });
+    const keeper = new Keeper(options, policy, { sender, asTaker, log, reports });
     await keeper.mirror.resume(database);
     await keeper.#sync();
     await keeper.#care();
@@ -232,7 +245,7 @@ export class Keeper {
       else await pause(Math.min(pollInterval * 2 ** failures, LONGEST_PAUSE), signal);
     }
     await heads.close();
-    await Promise.all(this.#underWay.values());
+    await Promise.all([...this.#underWay.values(), this.#reporting]);
   }
 
   async #tryPass(): Promise<boolean> {
@@ -264,6 +277,25 @@ export class Keeper {
     await this.#sender.look();
     if (performance.now() - this.#cared >= CARE_INTERVAL) await this.#care();
     this.#lastPass = Date.now();
+    this.#report();
+  }
+
+  /** Reports liquidations while there is nothing else to do. */
+  #report(): void {
+    const { head } = this.mirror;
+    const isIdle = () => this.#underWay.size === 0;
+    if (this.#reporting !== undefined || this.#reported === head || !isIdle()) return;
+    const follow = async () => {
+      await this.reports.follow(head, head - this.#policy.confirmations, isIdle);
+      this.#reported = head;
+      return {};
+    };
+    const { leases, logger } = this.#options;
+    this.#reporting = (leases === undefined ? follow() : leases.hold("reports", 0, follow))
+      .catch((error: unknown) => {
+        logger.warn({ reason: shortMessage(error) }, "reports of liquidations wait");
+      })
+      .then(() => (this.#reporting = undefined));
   }
 
   /** Compares the mirror with the chain, saves it, and looks at the balance. */

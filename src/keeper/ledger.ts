@@ -77,7 +77,8 @@ export const EMPTY_ACCOUNT: LedgerAccount = {
   cure: undefined,
 };
 
-const NO_TOTALS: Totals = { insuranceFund: 0n, treasury: 0n, fees: new Map(), collateralOf: new Map() };
+/** A house of which nothing was ever heard. */
+export const NO_TOTALS: Totals = { insuranceFund: 0n, treasury: 0n, fees: new Map(), collateralOf: new Map() };
 
 /** A balance moved in a token that no event has listed. */
 export class UnlistedToken extends Error {

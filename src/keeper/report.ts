@@ -1,13 +1,9 @@
 import { createHash } from "node:crypto";
 
 import { ZeroAddress } from "ethers";
-import type { Provider, TransactionReceipt, TransactionResponse } from "ethers";
 
-import { IClearingHouse__factory, PriceOracle__factory, RiskEngine__factory } from "../../types/index.ts";
-import type { IClearingHouse } from "../../types/index.ts";
-import type { LiquidatedEvent } from "../../types/contracts/interfaces/IClearingHouse.ts";
 import { judge } from "../risk/assess.ts";
-import { advance, discount } from "../risk/auction.ts";
+import { advance } from "../risk/auction.ts";
 import type { Auction } from "../risk/auction.ts";
 import { RiskError } from "../risk/errors.ts";
 import { abs, WAD } from "../risk/fixed.ts";
@@ -18,11 +14,6 @@ import { snapshotOf } from "../risk/portfolio.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
-import type { AddressBook } from "../sdk/addressBook.ts";
-import { NodeIncomplete } from "../sdk/client.ts";
-import { readAccount, readAuction, readHouse } from "../sdk/read.ts";
-import type { Readable } from "../sdk/read.ts";
-import type { Database } from "./database.ts";
 
 const ROUNDING = 10n; // [wei] of one operation
 
@@ -159,13 +150,13 @@ function outcomeOf(deal: Deal, assessment: Assessment, rescue: bigint): Liquidat
 }
 
 /** E, IM and MM as the call finds them. */
-function assessmentOf({ inputs, cashCall }: Pick<Question, "inputs" | "cashCall">): Assessment {
+export function assessmentOf({ inputs, cashCall }: Pick<Question, "inputs" | "cashCall">): Assessment {
   const { account, house } = inputs;
   return judge(snapshotOf(account, house, cashCall ? "cautious" : "kindest"), house.risk);
 }
 
 /** The auction as the call finds it; a first flag is the taker's, unless somebody else was paid for it. */
-function auctionAt({ inputs, taker, flagger }: Question, assessment: Assessment): Auction {
+export function auctionAt({ inputs, taker, flagger }: Question, assessment: Assessment): Auction {
   const first = flagger === ZeroAddress ? ownerOf(taker) : flagger;
   return advance(inputs.auction, assessment, first, inputs.house.time);
 }
@@ -176,7 +167,8 @@ function toleranceOf({ account, house }: LiquidationInputs): bigint {
   return lent + debt === 0n ? 0n : ROUNDING + (2n * (lent + debt)) / WAD;
 }
 
-function profitOf({ outcome, gasUsed, gasPrice, gasAssetPrice }: Omit<LiquidationReport, "digest">): bigint {
+/** [wad] What the taker keeps after gas. */
+export function profitOf({ outcome, gasUsed, gasPrice, gasAssetPrice }: Omit<LiquidationReport, "digest">): bigint {
   return outcome.gain + outcome.rescue - (gasUsed * gasPrice * gasAssetPrice) / WAD;
 }
 
@@ -206,201 +198,9 @@ export function decodeReport(line: string): LiquidationReport {
   return report as LiquidationReport;
 }
 
-function digestOf(report: Omit<LiquidationReport, "digest">): string {
+/** SHA-256 of a report without its digest. */
+export function digestOf(report: Omit<LiquidationReport, "digest">): string {
   return createHash("sha256")
     .update(encodeReport({ ...report, digest: undefined }))
     .digest("hex");
-}
-
-// ---------------------------------------------------------------- from the chain
-
-export interface LiquidationReportsOptions {
-  readonly provider: Provider;
-  readonly addressBook: AddressBook;
-  readonly database: Database;
-  /** Symbol of the underlying that gas is paid in. */
-  readonly gasUnderlying: string;
-}
-
-/** A log as a node tells it. */
-export interface RawLog {
-  readonly address: string;
-  readonly topics: readonly string[];
-  readonly data: string;
-  readonly transactionHash: string;
-  readonly blockNumber: number;
-  readonly index: number;
-}
-
-/** The event, with the chain's transaction around it. */
-interface Sale {
-  readonly event: LiquidatedEvent.OutputObject;
-  readonly log: RawLog;
-  readonly transaction: TransactionResponse;
-  readonly receipt: TransactionReceipt;
-}
-
-/**
- * Reports of all liquidations, one line each, kept in the database.
- *
- *     const reports = await LiquidationReports.open({ provider, addressBook, database, gasUnderlying: "ETH" });
- *     await reports.record(log); // of every `Liquidated`, by whomever; beside the keeper's loop
- *     for await (const report of reports.all()) console.log(report.id, verifyReport(report));
- */
-export class LiquidationReports {
-  readonly #options: LiquidationReportsOptions;
-  readonly #contracts: Readable & { readonly clearingHouse: IClearingHouse };
-
-  private constructor(options: LiquidationReportsOptions) {
-    const { provider, addressBook } = options;
-    const { clearingHouse, riskEngine, priceOracle } = addressBook.contracts;
-    this.#options = options;
-    this.#contracts = {
-      clearingHouse: IClearingHouse__factory.connect(clearingHouse, provider),
-      riskEngine: RiskEngine__factory.connect(riskEngine, provider),
-      priceOracle: PriceOracle__factory.connect(priceOracle, provider),
-    };
-  }
-
-  static async open(options: LiquidationReportsOptions): Promise<LiquidationReports> {
-    await options.database.run(
-      "CREATE TABLE IF NOT EXISTS liquidations (id TEXT PRIMARY KEY, block BIGINT NOT NULL, report TEXT NOT NULL)",
-    );
-    return new LiquidationReports(options);
-  }
-
-  /**
-   * Writes the report of a `Liquidated` event down, once. The node must still know the state of the block before.
-   * @throws NodeIncomplete
-   */
-  async record(log: RawLog): Promise<LiquidationReport> {
-    const report = await this.#reportOf(await this.#saleOf(log));
-    const insert = "INSERT INTO liquidations (id, block, report) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING";
-    await this.#options.database.run(insert, report.id, report.block, encodeReport(report));
-    return report;
-  }
-
-  /** Forgets what a reorganisation has taken back: reports of `block` and later ones. */
-  async forget(block: number): Promise<void> {
-    await this.#options.database.run("DELETE FROM liquidations WHERE block >= ?", block);
-  }
-
-  /** All reports in the order of their blocks. */
-  async *all(): AsyncIterable<LiquidationReport> {
-    for await (const { report } of this.#options.database.each("SELECT report FROM liquidations ORDER BY block, id")) {
-      yield decodeReport(String(report));
-    }
-  }
-
-  async #saleOf(log: RawLog): Promise<Sale> {
-    const { provider } = this.#options;
-    const event = this.#contracts.clearingHouse.interface.parseLog(log);
-    const [transaction, receipt] = await Promise.all([
-      provider.getTransaction(log.transactionHash),
-      provider.getTransactionReceipt(log.transactionHash),
-    ]);
-    if (event?.name !== "Liquidated" || transaction === null || receipt === null) {
-      throw new NodeIncomplete(`liquidation in transaction ${log.transactionHash}`);
-    }
-    return { event: event.args.toObject() as LiquidatedEvent.OutputObject, log, transaction, receipt };
-  }
-
-  async #reportOf(sale: Sale): Promise<LiquidationReport> {
-    const { addressBook: book, gasUnderlying } = this.#options;
-    const { event, log, receipt } = sale;
-    const { account, taker, flagger, cashCall } = event;
-    const { inputs, prices } = await this.#inputsOf(sale);
-    const question = { inputs, cashCall, account, taker, flagger };
-    const assessment = { ...assessmentOf(question), equity: event.equity, maintenanceMargin: event.maintenanceMargin };
-    const clock = cashCall ? 0n : auctionAt(question, assessment).clock;
-    const gasAsset = book.underlyings.find(({ name }) => name === gasUnderlying);
-    const gasAssetPrice = gasAsset === undefined ? 0n : (prices.get(gasAsset.id)?.price ?? 0n);
-    const report = {
-      ...{ id: `${log.transactionHash}:${log.index}`, chainId: book.chainId, block: log.blockNumber },
-      ...{ transaction: log.transactionHash, ...question, clock },
-      discount: cashCall ? 0n : discount(clock),
-      outcome: this.#outcomeOf(sale, assessment.initialMargin),
-      ...{ gasUsed: receipt.gasUsed, gasPrice: receipt.gasPrice, gasAssetPrice },
-    };
-    const whole = { ...report, profit: profitOf({ ...report, profit: 0n }) };
-    return { ...whole, digest: digestOf(whole) };
-  }
-
-  /** The account and its house before the block, at the time and the prices of the block. */
-  async #inputsOf({
-    event,
-    log,
-    transaction,
-  }: Sale): Promise<{ inputs: LiquidationInputs; prices: HouseState["prices"] }> {
-    const { provider, addressBook: book } = this.#options;
-    const { account: id } = event;
-    const [number, before] = [log.blockNumber, log.blockNumber - 1];
-    const block = await provider.getBlock(number);
-    if (block === null) throw new NodeIncomplete(`block ${number}`);
-    const { timestamp } = block;
-    const [account, auction, stored, earlier, now] = await Promise.all([
-      readAccount(this.#contracts, id, before),
-      readAuction(this.#contracts, id, before),
-      this.#contracts.clearingHouse.auction(id, { blockTag: before }),
-      readHouse(this.#contracts, book, { number: before, timestamp }),
-      readHouse(this.#contracts, book, { number, timestamp }),
-    ]);
-    const { maxFraction, acceptClaims } = this.#termsOf(transaction, event.fraction);
-    const { prices, collaterals } = now;
-    const house = relevant(account, { ...earlier, prices, collaterals });
-    const { cashCallClock } = stored;
-    return { inputs: { account, house, auction, cashCallClock, maxFraction, acceptClaims }, prices };
-  }
-
-  /** What the taker asked for; of a call that is not made directly, what he got. */
-  #termsOf({ data }: TransactionResponse, fraction: bigint): { maxFraction: bigint; acceptClaims: boolean } {
-    const call = this.#contracts.clearingHouse.interface.parseTransaction({ data });
-    if (call?.name !== "liquidate" && call?.name !== "cashCall") return { maxFraction: fraction, acceptClaims: true };
-    const { maxFraction, acceptClaims } = call.args.terms as { maxFraction: bigint; acceptClaims: boolean };
-    return { maxFraction, acceptClaims };
-  }
-
-  #outcomeOf({ event, log, receipt }: Sale, initialMargin: bigint): LiquidationOutcome {
-    const { equity, maintenanceMargin, fraction, cost, payment, toFund, toFlagger, account } = event;
-    const sizes = new Map<number, bigint>();
-    const collaterals = new Map<number, bigint>();
-    let rescue = 0n;
-    for (const other of receipt.logs.filter(({ address }) => address === log.address)) {
-      const parsed = this.#contracts.clearingHouse.interface.parseLog(other);
-      if (parsed === null || parsed.args.account !== account) continue;
-      const args = parsed.args.toObject() as Record<string, bigint>;
-      if (parsed.name === "PositionTaken") add(sizes, args.market, args.size);
-      if (parsed.name === "CollateralTaken") add(collaterals, args.collateral, args.amount);
-      if (parsed.name === "RescuePaid") rescue += args.amount ?? 0n;
-    }
-    const gain = cost - toFund - toFlagger;
-    const amounts = { fraction, cost, payment, toFund, toFlagger, gain, rescue };
-    return { equity, initialMargin, maintenanceMargin, ...amounts, sizes, collaterals };
-  }
-}
-
-/** What of a house an account depends on. */
-function relevant(account: AccountState, { time, lending, ...house }: HouseState): HouseState {
-  const of = <T>(all: ReadonlyMap<number, T>, held: ReadonlySet<number>) =>
-    new Map([...all].filter(([id]) => held.has(id)));
-  const markets = of(house.markets, new Set(account.positions.keys()));
-  const collaterals = of(house.collaterals, new Set(account.collaterals.keys()));
-  const held = new Set([...markets.values(), ...collaterals.values()].map(({ underlying }) => underlying));
-  const risk = {
-    underlyings: of(house.risk.underlyings, held),
-    collaterals: of(house.risk.collaterals, new Set(collaterals.keys())),
-  };
-  return {
-    time,
-    lending,
-    risk,
-    markets,
-    collaterals,
-    prices: of(house.prices, held),
-    lastGood: of(house.lastGood, held),
-  };
-}
-
-function add(amounts: Map<number, bigint>, id: bigint | undefined, amount: bigint | undefined): void {
-  if (id !== undefined && amount !== undefined && amount !== 0n) amounts.set(Number(id), amount);
 }
