@@ -191,6 +191,7 @@ export class Mirror {
       const [latest, finalized] = await Promise.all([this.#block("latest"), this.#finalized()]);
       if (latest.hash === this.#houseBlock?.hash) return this.#report();
       await this.#goBack(latest);
+      if (latest.number < this.head) return this.#report(); // this node is behind another one
       const final = finalized ?? latest.number - this.#confirmations;
       if (latest.number - this.head > NEAR) await this.#readRange(latest.number, final);
       else if (await this.#readHead(latest, final)) return this.#report();

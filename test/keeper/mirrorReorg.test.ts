@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 
 import { expect } from "chai";
-import { toQuantity } from "ethers";
+import { JsonRpcProvider, toQuantity } from "ethers";
 
 import { ForeignCheckpoint } from "../../src/keeper/checkpoint.ts";
 import { Mirror } from "../../src/keeper/mirror.ts";
@@ -15,6 +15,7 @@ import { readAccount } from "../../src/sdk/read.ts";
 import { setAnswer } from "../helpers/anvil.ts";
 import { Venue } from "../matcher/venue.ts";
 import type { Trader } from "../matcher/venue.ts";
+import { startFaultyProxy } from "./faultyProxy.ts";
 
 const FINAL = 64; // blocks behind the head that anvil calls final
 
@@ -167,6 +168,25 @@ describe("mirror of a chain that reorganises", function () {
     await send("anvil_reorg", 2, []);
     expect((await mirror.sync()).reorganised).to.equal(2);
     expect(mirror.lag).to.be.lessThan(3600);
+  });
+
+  it("MAM-6 keeps what it has read when a node answers with an older head", async () => {
+    const proxy = await startFaultyProxy(venue.anvil.url);
+    const options = { staticNetwork: true, batchMaxCount: 1, cacheTimeout: -1 };
+    const provider = new JsonRpcProvider(proxy.url, venue.book.chainId, options);
+    const mirror = new Mirror(provider, venue.book);
+    const old = await send("eth_getBlockByNumber", "latest", false);
+    const { house, account } = traders[0]!;
+    await house.deposit(account, "USDC", "3");
+    const { head } = await mirror.sync();
+    proxy.fault = ({ method, params }) =>
+      method === "eth_getBlockByNumber" && params[0] === "latest" ? { result: old } : undefined;
+    expect(await mirror.sync()).to.include({ head, reorganised: 0 });
+    proxy.fault = () => undefined;
+    await send("evm_mine");
+    await expectExact(mirror); // the deposit counts once
+    provider.destroy();
+    await proxy.stop();
   });
 
   it("MAM-6 refuses a checkpoint of another house", async () => {
