@@ -77,12 +77,15 @@ export interface MatcherHedgeOptions {
   readonly addressBook: AddressBook;
   /** Whose position is hedged. */
   readonly account: AccountId;
+  /** [ms] The process's own clock, unless another one is given. */
+  readonly now?: () => number;
 }
 
 /** Hedges by reduce-only orders that never rest, at a Plimsoll matcher. */
 export class MatcherHedge implements HedgeVenue {
   readonly #options: MatcherHedgeOptions;
   readonly #matcher: MatcherClient;
+  readonly #now: () => number;
   readonly #depths = new Map<number, Depth>();
   #terms: ReadonlyMap<number, MarketTerms> = new Map();
   #asked = -Infinity; // [ms]
@@ -91,12 +94,13 @@ export class MatcherHedge implements HedgeVenue {
 
   constructor(options: MatcherHedgeOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
     this.#matcher = new MatcherClient(options.url, options.addressBook);
   }
 
   quote(market: number, size: bigint, index: bigint): Quote {
     const [depth, terms] = [this.#depths.get(market), this.#terms.get(market)];
-    const isOld = performance.now() - this.#seen > QUOTE_LIFETIME;
+    const isOld = this.#now() - this.#seen > QUOTE_LIFETIME;
     if (depth === undefined || terms === undefined || isOld || abs(size) < terms.minFill) return NOTHING;
     const [levels, worst] = [size > 0n ? depth.asks : depth.bids, this.#worst(size, index)];
     let [traded, cost] = [0n, 0n];
@@ -111,7 +115,7 @@ export class MatcherHedge implements HedgeVenue {
   }
 
   async refresh(): Promise<void> {
-    const now = performance.now();
+    const now = this.#now();
     if (now - this.#asked < QUOTE_INTERVAL) return;
     this.#asked = now;
     const { markets } = this.#options.addressBook;

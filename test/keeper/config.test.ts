@@ -1,6 +1,7 @@
 import { expect } from "chai";
 
 import { InvalidKeeperConfig, parseKeeperConfig } from "../../src/keeper/config.ts";
+import { AdvisedBidding, ShareBidding } from "../../src/keeper/fees.ts";
 import { wad } from "../helpers/fixture.ts";
 
 const KEY = `0x${"ab".repeat(32)}`;
@@ -12,9 +13,11 @@ describe("keeper configuration", () => {
     expect(config.rpcUrls).to.deep.equal(["http://127.0.0.1:8545"]);
     expect(config.signer.PRIVATE_KEY).to.equal(KEY);
     expect(config.transports).to.deep.equal({});
-    for (const name of ["server", "relay", "webSocketUrl", "leaseLifetime"]) expect(config).to.not.have.property(name);
+    for (const name of ["server", "relay", "webSocketUrl", "leaseLifetime", "hedge"])
+      expect(config).to.not.have.property(name);
     expect(config.policy).to.include({ minProfit: wad("1"), flagInterval: 20n, pollInterval: 1000 });
-    expect(config.policy).to.not.have.property("maxSpend");
+    for (const name of ["maxSpend", "maxInventory", "fundTo"]) expect(config.policy).to.not.have.property(name);
+    expect(config.bidding).to.be.instanceOf(AdvisedBidding);
   });
 
   it("reads every setting", () => {
@@ -39,6 +42,15 @@ describe("keeper configuration", () => {
       MAX_SPEND: "10000",
       POLL_INTERVAL: "250",
       PORT: "9100",
+      PATIENCE: "30",
+      INVENTORY_RISK: "0.02",
+      MAX_INVENTORY: "50000",
+      HEDGE: "matcher",
+      MATCHER_URL: "https://matcher.example",
+      HEDGE_SLIPPAGE: "0.004",
+      FUND_BELOW: "1000",
+      FUND_TO: "2000",
+      BIDDING: "share:0.5",
     });
     expect(config.takerOwner).to.equal("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
     expect(config).to.include({ takerIndex: 3n, leaseLifetime: 5000, gasModel: "opStack" });
@@ -53,6 +65,10 @@ describe("keeper configuration", () => {
     expect(config.transports.telegram?.token).to.equal("1:abc");
     expect(config.notices).to.deep.equal({ growth: 500_000n });
     expect(config.policy).to.include({ hourlyLimit: wad("0.5"), backupBlocks: 2 });
+    expect(config.policy).to.include({ patience: 30n, inventoryRisk: 20_000n, maxInventory: wad("50000") });
+    expect(config.policy).to.include({ fundBelow: wad("1000"), fundTo: wad("2000") });
+    expect(config.hedge).to.deep.equal({ url: "https://matcher.example", slippage: 4000n });
+    expect(config.bidding).to.be.instanceOf(ShareBidding);
     expect(config.policy).to.include({ minProfit: wad("2.5"), maxSpend: wad("10000"), pollInterval: 250 });
   });
 
@@ -73,6 +89,34 @@ describe("keeper configuration", () => {
       .and.matches(/POLL_INTERVAL: give milliseconds/)
       .and.matches(/PORT/)
       .and.does.not.match(/abab/);
+  });
+
+  it("LIQ-5 says what one setting needs of another, and how to bid", () => {
+    const problems = (settings: Record<string, string>) => {
+      try {
+        parseKeeperConfig(settings);
+        return [];
+      } catch (error) {
+        return (error as InvalidKeeperConfig).problems;
+      }
+    };
+    expect(problems({ HEDGE: "matcher" })).to.deep.equal([
+      "MATCHER_URL: give the http(s) address of the matcher to hedge at",
+      "MAX_INVENTORY: give the USD of notional to keep, 0 to hedge all",
+    ]);
+    expect(problems({ FUND_BELOW: "100" })).to.deep.equal(["FUND_TO: give the USD that the taker shall have"]);
+    expect(problems({ FUND_BELOW: "100", FUND_TO: "99", WITHDRAW_ABOVE: "98" })).to.deep.equal([
+      "FUND_BELOW: must not be more than FUND_TO",
+      "WITHDRAW_ABOVE: must not be less than FUND_TO",
+    ]);
+    const stranger = { TAKER_OWNER: `0x${"11".repeat(20)}`, FUND_TO: "1", WITHDRAW_ABOVE: "2" };
+    expect(problems(stranger)).to.deep.equal(["WITHDRAW_ABOVE: leave it out: TAKER_OWNER lets nothing leave"]);
+    expect(problems({ PATIENCE: "181" })).to.deep.equal(["PATIENCE: an auction's clock stops at 180 s"]);
+    for (const BIDDING of ["share:2", "share:", "0.5", "share:1.5"]) {
+      expect(problems({ BIDDING }), BIDDING).to.deep.equal([
+        "BIDDING: give advised, or share: and a part of the expected gain such as share:0.5",
+      ]);
+    }
   });
 
   it("refuses a mail server's address that is none, and does not quote it", () => {

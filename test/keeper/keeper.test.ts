@@ -273,6 +273,48 @@ describe("keeper", () => {
     expect(seen.length >= 25 && seen.length <= 28, `${seen.length} looks`).to.equal(true);
   });
 
+  it("LIQ-5 fills its own account from its wallet when that is low, as far as the wallet reaches", async () => {
+    const house = await freshHouse();
+    const account = accountId(house.keeper.address);
+    await house.fund(house.keeper, { cash: "900" });
+    await house.usdc.mint(house.keeper, 700_000_000n);
+    const keeper = await keeperOf(house, { fundBelow: wad("1000"), fundTo: wad("1500") });
+    const own = async () => {
+      const done: string[] = [];
+      for (let tick = 0; tick < 6; ++tick) {
+        const acts = (await keeper.tick()).filter((act) => act.account === account);
+        done.push(...acts.map(({ action, result }) => `${action} ${result}`));
+      }
+      return done;
+    };
+    expect(await own()).to.deep.equal(["approve done", "deposit done"]);
+    expect(await house.usdc.allowance(house.keeper, house.vault), "no more than was to be paid").to.equal(0n);
+    expect((await house.clearingHouse.account(account)).cash).to.equal(wad("1500"));
+    expect(await own()).to.deep.equal([]);
+    // 700 are withdrawn: 800 are left, 700 are missing, 100 + 700 are in the wallet
+    await house.clearingHouse.connect(house.keeper).withdraw(account, house.usdc, 700_000_000n, house.carol);
+    expect(await own()).to.deep.equal(["approve done", "deposit done"]);
+    expect((await house.clearingHouse.account(account)).cash, "100 was all that the wallet had").to.equal(wad("900"));
+  });
+
+  it("LIQ-5 sends to its wallet what is beyond the upper bound, and no margin", async () => {
+    const house = await freshHouse();
+    const account = await house.fund(house.keeper, { cash: "5000" });
+    await house.fund(house.alice, { cash: "100000" });
+    const keeper = await keeperOf(house, { fundTo: wad("1500"), withdrawAbove: wad("3000") });
+    const own = async () => (await keeper.tick()).filter((act) => act.account === account);
+    expect((await own()).map(({ action, result }) => `${action} ${result}`)).to.deep.equal(["withdraw done"]);
+    expect((await house.clearingHouse.account(account)).cash).to.equal(wad("1500"));
+    expect(await house.usdc.balanceOf(house.keeper)).to.equal(3_500_000_000n);
+    expect(await own(), "1,500 is within the bounds").to.deep.equal([]);
+    // with 5,000 again and 40 ETH long, 5 % of 80,000 and something are needed: less than 1,000 can go
+    await house.fund(house.keeper, { cash: "3500" });
+    await house.trade(house.alice, house.keeper, ETH, "40", "2000");
+    expect((await own()).map(({ action, result }) => `${action} ${result}`)).to.deep.equal(["withdraw done"]);
+    const { equity, initialMargin } = await house.clearingHouse.assess(account);
+    expect(equity >= initialMargin && equity - initialMargin < wad("0.01")).to.equal(true);
+  });
+
   it("runs until it is stopped, whatever the node does, and says what failed", async () => {
     const { house } = await leveraged();
     const keeper = await keeperOf(house, { pollInterval: 10 });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { getBytes, JsonRpcProvider, toBeHex, Transaction, Wallet, zeroPadValue } from "ethers";
 
-import { AdvisedBidding, NoBaseFee, OpStackGas } from "../../src/keeper/fees.ts";
+import { AdvisedBidding, NoBaseFee, OpStackGas, ShareBidding } from "../../src/keeper/fees.ts";
 import { Sender } from "../../src/keeper/sender.ts";
 import type { Outcome, SenderOptions, SenderPolicy } from "../../src/keeper/sender.ts";
 import { LocalSigner } from "../../src/keeper/signer.ts";
@@ -478,6 +478,27 @@ describe("sender on a chain whose mining is paused", () => {
     const terms = { purpose: "eaten", gasLimit: MINT_GAS, expectedGain: MINT_GAS * gasPrice! };
     expect((await (await open({}, { bidding })).attempt(next().call, terms)).result).to.equal("declined");
     expect(await pool()).to.deep.equal([]);
+  });
+
+  it("LIQ-5 bids a share of what a call brings, counts that as its cost, and for upkeep what the node advises", async () => {
+    const bidding = new ShareBidding(10n ** 18n / 4n);
+    const { gasPrice } = await anvil.provider.getFeeData();
+    const costs: bigint[] = [];
+    const accept = (cost: bigint) => costs.push(cost) > 0;
+    const sender = await open({}, { bidding });
+    const bid = 10n * gasPrice!;
+    const terms = { purpose: "bid", gasLimit: MINT_GAS, expectedGain: 4n * MINT_GAS * bid, accept };
+    const outcome = sender.attempt(next().call, terms);
+    const first = await sent();
+    expect(BigInt(first.maxFeePerGas)).to.equal(bid);
+    expect(costs).to.deep.equal([MINT_GAS * bid]);
+    await mine();
+    expect(await outcome).to.include({ result: "done", gasPrice: bid });
+    // a quarter of this gain does not even pay for the gas
+    const poor = { purpose: "poor", gasLimit: MINT_GAS, expectedGain: 3n * MINT_GAS * gasPrice! };
+    expect((await sender.attempt(next().call, poor)).result).to.equal("declined");
+    const advice = { gasPrice: 10n, maxFeePerGas: 18n, maxPriorityFeePerGas: 2n };
+    expect(bidding.fees(advice, undefined, MINT_GAS), "for upkeep").to.equal(advice);
   });
 
   it("LIQ-5 never outbids beyond what a call brings", async () => {

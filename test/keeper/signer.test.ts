@@ -8,6 +8,9 @@ import { getBytes, Wallet } from "ethers";
 
 import { LocalSigner, openSigner, RemoteSigner, RemoteSigningFailed, UnusableSigner } from "../../src/keeper/signer.ts";
 import type { SignerSettings } from "../../src/keeper/signer.ts";
+import { WAD } from "../../src/risk/fixed.ts";
+import { accountId } from "../../src/sdk/accountId.ts";
+import { buildOrder, signOrder, verifyOrder } from "../../src/sdk/orders.ts";
 import { startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
 import { startFaultyProxy } from "./faultyProxy.ts";
@@ -18,6 +21,11 @@ const TRANSACTION = {
   ...{ chainId: 31337, nonce: 7, to: "0x00000000000000000000000000000000000000AA", data: "0x1234", gasLimit: 100_000n },
   ...{ maxFeePerGas: 3n * 10n ** 9n, maxPriorityFeePerGas: 10n ** 9n, type: 2 as const },
 };
+
+const VENUE = { chainId: 31337, contracts: { exchange: "0x00000000000000000000000000000000000000eE" } };
+const ORDER = buildOrder({
+  ...{ account: accountId(new Wallet(KEY).address), market: 0n, size: -WAD, limitPrice: 2000n * WAD, nonce: 7n },
+});
 
 describe("signer", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "signer-"));
@@ -43,6 +51,23 @@ describe("signer", () => {
       const transaction = { ...TRANSACTION, nonce };
       expect(await signer.signTransaction(transaction)).to.equal(await wallet.signTransaction(transaction));
     }
+  });
+
+  it("LIQ-5 signs orders too, itself or by an external signer whose signature is checked", async () => {
+    const local = new LocalSigner(getBytes(KEY));
+    expect(await signOrder(local, VENUE, ORDER)).to.equal(await signOrder(wallet, VENUE, ORDER));
+    const address = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"; // of anvil's first account
+    const remote = await openSigner({ SIGNER_URL: anvil.url, SIGNER_ADDRESS: address });
+    const account = accountId(address);
+    const signature = await signOrder(remote, VENUE, { ...ORDER, account });
+    expect(verifyOrder(VENUE, { order: { ...ORDER, account }, signature })).to.equal(true);
+    const proxy = await startFaultyProxy(anvil.url);
+    const signer = new RemoteSigner(proxy.url, address);
+    for (const answer of [await signOrder(wallet, VENUE, ORDER), "0x1234"]) {
+      proxy.fault = () => ({ result: answer });
+      expect(await signOrder(signer, VENUE, ORDER).catch((e: unknown) => e)).to.be.instanceOf(RemoteSigningFailed);
+    }
+    await proxy.stop();
   });
 
   it("LIQ-5 opens the key from the environment, or a keystore with its password or a file of it", async () => {
