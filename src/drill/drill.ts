@@ -4,8 +4,9 @@ import { getBytes, toQuantity, Wallet } from "ethers";
 import pino from "pino";
 
 import { IClearingHouse__factory } from "../../types/index.ts";
-import type { KeeperPolicy } from "../keeper/config.ts";
+import type { KeeperConfig } from "../keeper/config.ts";
 import { Endpoints, verifyDeployment } from "../keeper/endpoints.ts";
+import { PlainGas } from "../keeper/fees.ts";
 import { Keeper } from "../keeper/keeper.ts";
 import { LocalSigner } from "../keeper/signer.ts";
 import { forkChain } from "../replay/chain.ts";
@@ -20,7 +21,7 @@ import type { AddressBook } from "../sdk/addressBook.ts";
 import { Plimsoll } from "../sdk/client.ts";
 import { formatAmount } from "../sdk/units.ts";
 import { Feeds } from "./feeds.ts";
-import { Observer } from "./observer.ts";
+import { Observer, YARDSTICK } from "./observer.ts";
 import type { Sighting } from "./observer.ts";
 
 const BLOCK_TIME = 12; // [s] of the chain
@@ -36,7 +37,8 @@ export interface DrillOptions {
   readonly path: PricePath;
   /** The live chain to go on from; a chain of its own with a house full of leveraged accounts if left out. */
   readonly fork?: { readonly url: string; readonly book: AddressBook };
-  readonly policy: KeeperPolicy;
+  /** Of the keeper, as its operator has set it up. */
+  readonly config: Pick<KeeperConfig, "policy" | "bidding">;
   /** [wad] USD that the keeper begins with. */
   readonly capital: bigint;
   /** [wad] Least profit after gas at which taking counts as profitable. */
@@ -125,19 +127,15 @@ async function openFork({ url, book }: NonNullable<DrillOptions["fork"]>): Promi
 
 async function run(stage: Stage, options: DrillOptions, progress: Progress): Promise<Drill> {
   const { chain, book, names } = stage;
-  const { path, policy, capital, worth, allowLate } = options;
+  const { path, config, capital, worth, allowLate } = options;
+  const { policy, bidding } = config;
   const { signingKey, address } = Wallet.createRandom();
   const account = accountId(address);
   await fund(chain, book, new Wallet(signingKey, chain.provider), capital);
   const feeds = await Feeds.takeOver(chain, book);
-  const { gasUnderlying } = policy;
   const observer = new Observer({
-    provider: chain.provider,
-    addressBook: book,
-    taker: account,
-    gasUnderlying,
-    worth,
-    allowLate,
+    ...{ provider: chain.provider, addressBook: book, taker: account },
+    ...{ ...YARDSTICK, gasUnderlying: policy.gasUnderlying, worth, allowLate },
   });
   const endpoints = new Endpoints({ urls: [chain.url], chainId: book.chainId });
   try {
@@ -145,6 +143,7 @@ async function run(stage: Stage, options: DrillOptions, progress: Progress): Pro
     const keeper = await Keeper.create({
       ...{ provider: endpoints, addressBook: book, takerAccount: account, config: policy },
       ...{ signer: new LocalSigner(getBytes(signingKey.privateKey)), logger: pino({ level: "silent" }) },
+      gas: { gasModel: new PlainGas(), bidding },
       webSocketUrl: chain.url.replace(/^http/, "ws"),
     });
     const equityBefore = observer.assess(account).equity;
@@ -193,12 +192,14 @@ async function crash(scene: Scene, progress: Progress): Promise<void> {
   const { provider } = stage.chain;
   const minutes = options.path.times.length;
   const start = (await provider.getBlock("latest"))?.timestamp ?? 0;
+  const keepBaseFee = () => provider.send("anvil_setNextBlockBaseFeePerGas", [toQuantity(stage.baseFee)]);
   await provider.send("evm_setAutomine", [false]);
+  await keepBaseFee();
   for (let i = 0; i < minutes * BLOCKS_A_MINUTE; ++i) {
     if (i % BLOCKS_A_MINUTE === 0) await feeds.answer(options.path, i / BLOCKS_A_MINUTE, stage.baseFee);
     await stage.chain.setTime(start + (i + 1) * BLOCK_TIME);
-    await provider.send("anvil_setNextBlockBaseFeePerGas", [toQuantity(stage.baseFee)]);
     await provider.send("evm_mine", []);
+    await keepBaseFee(); // before anybody asks what gas costs
     await observer.see();
     await untilAnswered(scene);
     if ((i + 1) % BLOCKS_A_MINUTE === 0) {

@@ -5,15 +5,19 @@ import { IClearingHouse__factory } from "../../types/index.ts";
 import { judge } from "../risk/assess.ts";
 import { advance } from "../risk/auction.ts";
 import { RiskError } from "../risk/errors.ts";
-import { positive, WAD } from "../risk/fixed.ts";
+import { abs, positive, PPM, WAD } from "../risk/fixed.ts";
+import { marketOf, priceOf } from "../risk/house.ts";
 import { planLiquidation } from "../risk/liquidation.ts";
+import type { Deal } from "../risk/liquidation.ts";
 import { snapshotOf } from "../risk/portfolio.ts";
-import type { AccountState, Assessment } from "../risk/types.ts";
+import { saleablePrice } from "../risk/prices.ts";
+import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
+import { DEFAULT_POLICY } from "../keeper/config.ts";
 import { EMPTY_ACCOUNT } from "../keeper/ledger.ts";
 import { Mirror } from "../keeper/mirror.ts";
 
@@ -45,7 +49,7 @@ export interface Miss {
   readonly since: number;
   /** Looks that found it untaken. */
   readonly looks: number;
-  /** Most [wad USD] that it would have brought after gas at any of them. */
+  /** Most [wad USD] that it would have brought after gas and risk at any of them. */
   readonly profit: bigint;
 }
 
@@ -70,11 +74,20 @@ export interface ObserverOptions {
   readonly taker: AccountId;
   /** Symbol of the underlying that gas is paid in. */
   readonly gasUnderlying: string;
-  /** [wad] Least profit after gas at which taking counts as profitable. */
+  /** [ppm] of the house's shock κ · μ that a taker's risk is worth, on all that he takes. */
+  readonly inventoryRisk: bigint;
+  /** [wad] Least profit after gas and that risk at which taking counts as profitable. */
   readonly worth: bigint;
   /** Looks that may pass from profitable to taken. */
   readonly allowLate: number;
 }
+
+/** What counts as profitable unless somebody says otherwise: to a keeper without settings of its own. */
+export const YARDSTICK = {
+  gasUnderlying: DEFAULT_POLICY.gasUnderlying,
+  inventoryRisk: DEFAULT_POLICY.inventoryRisk,
+  allowLate: 1,
+} as const;
 
 /** What is being written down about an account. */
 interface Case {
@@ -101,7 +114,7 @@ interface RawLog {
  * whether taking from it would pay, so that it knows since when somebody should have. It looks at the ends of blocks; where a look
  * stands for several blocks, delays count looks.
  *
- *     const observer = new Observer({ provider, addressBook, taker, gasUnderlying: "ETH", worth: WAD, allowLate: 1 });
+ *     const observer = new Observer({ provider, addressBook, taker, ...YARDSTICK, worth: WAD });
  *     await observer.see(); // at every block
  *     for (const { id, verdicts } of observer.sightings()) console.log(id, verdicts);
  */
@@ -192,14 +205,15 @@ export class Observer {
     }
   }
 
-  /** What taking the whole slice now would bring after gas [wad]; the fund's reward for a rescue, which has caps, is not counted on. */
+  /** What taking the whole slice now would bring after gas and risk [wad]; a rescue's reward, which has caps, is not counted on. */
   #profit(id: AccountId, account: AccountState, assessment: Assessment, gasPrice: bigint): bigint | undefined {
     const { house, auctions } = this.#mirror;
     const [owner, taker] = [ownerOf(id), ownerOf(this.#options.taker)];
     try {
       const auction = advance(auctions.get(id), assessment, taker, house.time);
-      const { gain } = planLiquidation(account, house, { auction, owner, taker });
-      return gain - this.worthOf(gasOf(account) * gasPrice);
+      const plan = planLiquidation(account, house, { auction, owner, taker });
+      const risk = (riskOf(plan, house) * this.#options.inventoryRisk) / PPM;
+      return plan.gain - risk - this.worthOf(gasOf(account) * gasPrice);
     } catch (error) {
       if (error instanceof RiskError) return undefined;
       throw error;
@@ -273,6 +287,26 @@ export class Observer {
     const verdicts = found.length > 0 ? found : ([takes.length > 0 ? "on time" : "recovered"] as const);
     return { id, since, looks, takes, misses: all, deficit, verdicts };
   }
+}
+
+/** What a slice loses in a shock κ · μ of every underlying against it [wad]. */
+function riskOf({ legs, collaterals }: Deal, house: HouseState): bigint {
+  const exposures = new Map<number, bigint>();
+  const add = (underlying: number, value: bigint) =>
+    exposures.set(underlying, (exposures.get(underlying) ?? 0n) + value);
+  for (const { market, size } of legs) {
+    const { underlying } = marketOf(house, market);
+    add(underlying, (size * priceOf(house, underlying).price) / WAD);
+  }
+  for (const { id, amount } of collaterals) {
+    add(house.collaterals.get(id)?.underlying ?? 0, (amount * saleablePrice(house, id)) / WAD);
+  }
+  let risk = 0n;
+  for (const [underlying, exposure] of exposures) {
+    const shock = house.risk.underlyings.get(underlying)?.shock ?? 0n;
+    risk += (abs(exposure) * shock * priceOf(house, underlying).initialFactor) / (PPM * PPM);
+  }
+  return risk;
 }
 
 function gasOf({ positions, collaterals, debtShares }: AccountState): bigint {

@@ -53,7 +53,7 @@ export function drillCommands(program: Command, perform: Perform): void {
     .option("--seed <number>", "another number makes another crash (1)")
     .option("--prices <files>", "minute candles instead: ETH-USD….csv, BTC-USD….csv or both with a comma")
     .option("--capital <usd>", "what the keeper has to take slices with", "8000000")
-    .option("--worth <usd>", "profit after gas from which taking pays", "1")
+    .option("--worth <usd>", "profit after gas and inventory risk from which taking pays", "1")
     .option("--allow-late <blocks>", "blocks that may pass from profitable to taken", "1")
     .option("--pace <ms>", "time that the keeper has in each block to send for all that pays", "1000")
     .addHelpText("after", NOTE)
@@ -81,7 +81,7 @@ async function runDrill(session: Session, options: DrillCommandOptions): Promise
     {
       ...{ path, allowLate, pace: integer("pace", options.pace, 1) },
       ...{ capital: parseWad(options.capital), worth: parseWad(options.worth) },
-      policy: parseKeeperConfig(session.shell.env).policy,
+      config: parseKeeperConfig(session.shell.env),
       ...(fork !== undefined && { fork: { url: fork, book: session.book } }),
     },
     progressOf(session),
