@@ -31,8 +31,8 @@ export interface Act {
 }
 
 /** What an act is about, and no other one at the same time. */
-export function nameOfAct(action: Act["action"], { data }: Call): string {
-  return `${action}:${keccak256(data).slice(2, 18)}`;
+export function nameOfAct({ action, account }: Pick<Act, "action" | "account">, { data }: Call): string {
+  return `${action}:${account === undefined ? keccak256(data).slice(2, 18) : hex(account)}`;
 }
 
 export function hex(account: AccountId): string {

@@ -122,6 +122,8 @@ export class Keeper {
   readonly #since = new AccountMap<number>();
   /** Calls that have not ended, by what they are about. */
   readonly #underWay = new Map<string, Promise<void>>();
+  /** The blocks that calls have ended in, by what they were about, until the mirror has read them. */
+  readonly #ended = new Map<string, number>();
   /** Slices that are on their way to the taker. */
   readonly #plans = new AccountMap<LiquidationPlan>();
   /** Accounts that were looked at and may have to be called, or their auctions ended. */
@@ -175,6 +177,7 @@ export class Keeper {
     await keeper.#sync();
     await keeper.#care();
     for (const [id, { cure }] of keeper.mirror.accounts) if (cure !== undefined) keeper.#called.set(id, true);
+    keeper.#resume();
     return keeper;
   }
 
@@ -335,7 +338,8 @@ export class Keeper {
   async #sync(): Promise<void> {
     const { touched, reorganised } = await this.mirror.sync();
     if (reorganised > 0) this.metrics.reorganisations.inc();
-    const { accounts, house } = this.mirror;
+    const { accounts, house, head } = this.mirror;
+    for (const [name, block] of this.#ended) if (block <= head) this.#ended.delete(name);
     const now = touched.map((id): [AccountId, AccountState] => [id, accounts.get(id) ?? EMPTY_ACCOUNT]);
     for (const each of [...this.watch.advance(house, now), ...this.watch.work(SWEEP_TIME)]) this.#note(each);
   }
@@ -428,6 +432,7 @@ export class Keeper {
     });
     const terms = { fraction: plan.fraction, expectedGain: gain, expectedProfit: profit, reason };
     const act = { action: "take", account: id, assessment, ...terms } as const;
+    if (this.#isBusy(nameOfAct(act, call))) return;
     this.#plans.set(id, plan);
     this.#begin(act, call, ({ result }) => {
       this.#plans.delete(id);
@@ -511,17 +516,41 @@ export class Keeper {
 
   /** Begins a call unless the same one is under way; `after` is told what came of it. What has an expected gain must bring it after gas. */
   #begin(act: Omit<Act, "result">, call: Call, after?: (outcome: Outcome) => void): void {
-    const name = nameOfAct(act.action, call);
-    if (this.#underWay.has(name)) return;
+    const name = nameOfAct(act, call);
+    if (this.#isBusy(name)) return;
     const { head } = this.mirror;
     const purpose = `${name}:${head}`;
     const lease = act.account === undefined ? name : hex(act.account);
     const work = this.#leased(lease, head, () => this.#attempt(act, call, purpose)).then((outcome) => {
-      this.#underWay.delete(name);
+      this.#end(name, outcome);
       this.#log.record(act, outcome, this.#now, purpose);
       after?.(outcome);
     });
     this.#underWay.set(name, work);
+  }
+
+  /** Waits for what was sent before the start, so that it is not begun again. */
+  #resume(): void {
+    for (const [purpose, ending] of this.#sender.underWay()) {
+      const [action = "", about = "", head] = purpose.split(":");
+      const name = `${action}:${about}`;
+      this.#options.logger.info({ name, head }, "was sent before the start and is under way still");
+      const work = ending.then((outcome) => {
+        this.#end(name, outcome);
+        if (action === "call" && outcome.result === "done") this.#called.set(BigInt(about), true);
+      });
+      this.#underWay.set(name, work);
+    }
+  }
+
+  #end(name: string, { block }: Outcome): void {
+    this.#underWay.delete(name);
+    if (block !== undefined) this.#ended.set(name, block);
+  }
+
+  /** Whether the same is under way, or has ended in a block that the mirror has not read yet. */
+  #isBusy(name: string): boolean {
+    return this.#underWay.has(name) || this.#ended.has(name);
   }
 
   /** Does what no other keeper of the same database is at, or has done since `head`. */

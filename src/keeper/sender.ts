@@ -179,6 +179,12 @@ export class Sender {
     return lanes.filter(({ final, purpose }) => !final && purpose !== "").map(({ purpose }) => purpose);
   }
 
+  /** What becomes of what is under way: right after `open`, of what was sent before and has not ended. By purpose. */
+  underWay(): Map<string, Promise<Outcome>> {
+    const open = [...this.#lanes.values()].filter((lane) => isOpen(lane) && lane.purpose !== "");
+    return new Map(open.map((lane) => [lane.purpose, this.#settled(lane)]));
+  }
+
   /**
    * Sends a call if it goes through, is accepted and is within the limits, and waits until it is mined. What was done for its purpose
    * already is not done again: the outcome is that of the first time.
