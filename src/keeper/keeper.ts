@@ -61,6 +61,8 @@ const SWEEP_TIME = 5; // [ms] of each pass for what moves many accounts at once
 const UPKEEP_ROUND = 500; // accounts of each pass
 const CARE_INTERVAL = 10_000; // [ms] between two comparisons with the chain, savings of the mirror and looks at the balance
 
+const ANOTHER_KEEPER: Outcome = { result: "declined", reason: "another keeper is at it" };
+
 /** What a keeper needs. */
 export interface KeeperOptions {
   readonly provider: Provider & Parameters<typeof verifyDeployment>[0];
@@ -434,9 +436,11 @@ export class Keeper {
     const act = { action: "take", account: id, assessment, ...terms } as const;
     if (this.#isBusy(nameOfAct(act, call))) return;
     this.#plans.set(id, plan);
-    this.#begin(act, call, ({ result }) => {
+    this.#begin(act, call, (outcome) => {
       this.#plans.delete(id);
-      if (result !== "done") this.#observe(candidate, observe(candidate, this.mirror.house, this.#policy, result));
+      const { result } = outcome;
+      const isToBeSold = (result === "refused" || result === "declined") && outcome !== ANOTHER_KEEPER;
+      if (isToBeSold) this.#observe(candidate, observe(candidate, this.mirror.house, this.#policy, result));
     });
   }
 
@@ -558,7 +562,7 @@ export class Keeper {
     const { leases } = this.#options;
     if (leases === undefined) return work();
     try {
-      return (await leases.hold(name, head, work)) ?? { result: "declined", reason: "another keeper is at it" };
+      return (await leases.hold(name, head, work)) ?? ANOTHER_KEEPER;
     } catch (error) {
       return { result: "failed", reason: shortMessage(error) };
     }

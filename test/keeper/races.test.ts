@@ -1,0 +1,393 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { expect } from "chai";
+import { JsonRpcProvider } from "ethers";
+import type { TransactionReceipt } from "ethers";
+import pino from "pino";
+
+import type { Act } from "../../src/keeper/acts.ts";
+import { audit } from "../../src/keeper/audit.ts";
+import type { Database } from "../../src/keeper/database.ts";
+import { Keeper } from "../../src/keeper/keeper.ts";
+import type { KeeperOptions } from "../../src/keeper/keeper.ts";
+import { Leases } from "../../src/keeper/leases.ts";
+import { openDatabase } from "../../src/keeper/openDatabase.ts";
+import { readAccount } from "../../src/sdk/read.ts";
+import { parseWad } from "../../src/sdk/units.ts";
+import { setAnswer } from "../helpers/anvil.ts";
+import { startPostgres } from "../helpers/postgres.ts";
+import type { Postgres } from "../helpers/postgres.ts";
+import { Venue } from "../matcher/venue.ts";
+import type { Trader } from "../matcher/venue.ts";
+
+const ETH = 0;
+const VICTIMS = 3;
+const LIFETIME = 3000; // [ms] of a lease
+const SCRIPT = path.join(import.meta.dirname, "../../scripts/keeper.ts");
+const EARLY_REVERT = 80_000n; // most gas that a lost race may cost
+
+/** A keeper with a key, an account and a node connection of its own. */
+interface Racer {
+  readonly keeper: Keeper;
+  readonly trader: Trader;
+  readonly provider: JsonRpcProvider;
+}
+
+/** Several keepers of one house on one chain. */
+class Track {
+  readonly venue: Venue;
+  readonly victims: Trader[] = [];
+  readonly racers: Racer[] = [];
+  readonly #opponent: Trader;
+  #start = "";
+
+  private constructor(venue: Venue, opponent: Trader) {
+    this.venue = venue;
+    this.#opponent = opponent;
+  }
+
+  /** Each victim is long 10 ETH at 2,000 on 1,100, fee 10: at 1,945 E = 540 < MM = 583.65. */
+  static async open(): Promise<Track> {
+    const venue = await Venue.open();
+    const track = new Track(venue, await venue.trader("1000000"));
+    for (let i = 0; i < VICTIMS; ++i) await track.#addVictim();
+    track.#start = (await venue.anvil.provider.send("evm_snapshot", [])) as string;
+    return track;
+  }
+
+  /** Everybody goes, and the chain is what it was when it was opened. */
+  async clear(): Promise<void> {
+    for (const { provider } of this.racers.splice(0)) provider.destroy();
+    const { provider } = this.venue.anvil;
+    await this.automine(true);
+    await provider.send("anvil_dropAllTransactions", []);
+    await provider.send("evm_revert", [this.#start]);
+    this.#start = (await provider.send("evm_snapshot", [])) as string;
+  }
+
+  async #addVictim(): Promise<void> {
+    const victim = await this.venue.trader("1100");
+    const orders = [
+      await this.venue.order(this.#opponent, "-10", "2000", { resting: true }),
+      await this.venue.order(victim, "10", "2000"),
+    ];
+    await victim.house.settleOrders(orders, [{ maker: 0, taker: 1 }]);
+    this.victims.push(victim);
+  }
+
+  async enter(options: Partial<KeeperOptions> = {}, cash = "100000"): Promise<Racer> {
+    const trader = await this.venue.trader(cash);
+    const { url } = this.venue.anvil;
+    const provider = new JsonRpcProvider(url, 31337, { staticNetwork: true, pollingInterval: 20, cacheTimeout: -1 });
+    const keeper = await Keeper.create({
+      ...{ provider, signer: trader.wallet, addressBook: this.venue.book, takerAccount: trader.account },
+      logger: pino({ level: "silent" }),
+      ...options,
+    });
+    const racer = { keeper, trader, provider };
+    this.racers.push(racer);
+    return racer;
+  }
+
+  async setPrice(price: bigint): Promise<number> {
+    const receipt = await setAnswer(this.venue.anvil, this.venue.book.underlyings[ETH]!.feed, price * 10n ** 8n);
+    return receipt!.blockNumber;
+  }
+
+  async automine(on: boolean): Promise<void> {
+    await this.venue.anvil.provider.send("evm_setAutomine", [on]);
+  }
+
+  /** One pass of every keeper at once; the first block is mined when `sent` transactions wait for it, later ones when any do. */
+  async lap(sent: number): Promise<Act[]> {
+    await this.automine(false);
+    let running = this.racers.length;
+    const laps = this.racers.map(({ keeper }) => keeper.tick().finally(() => void (running -= 1)));
+    for (let needed = sent; running > 0; await sleep(20)) {
+      if ((await this.waiting()) < needed) continue;
+      await this.venue.anvil.provider.send("evm_mine", []);
+      needed = 1;
+    }
+    await this.automine(true);
+    return (await Promise.all(laps)).flat();
+  }
+
+  /** Passes, one keeper after the other, until there is nothing left to do. */
+  async rest(): Promise<void> {
+    for (
+      let acts: readonly Act[] = [{ action: "take", result: "done" }];
+      acts.some(({ result }) => result === "done");
+    ) {
+      acts = [];
+      for (const { keeper } of this.racers) acts = [...acts, ...(await keeper.tick())];
+    }
+  }
+
+  /** What has become of every transaction of a keeper since a block. */
+  async receipts(since: number): Promise<TransactionReceipt[]> {
+    const { provider } = this.venue.anvil;
+    const hashes: string[] = [];
+    for (let block = since + 1; block <= (await provider.getBlockNumber()); ++block) {
+      hashes.push(...((await provider.getBlock(block))?.transactions ?? []));
+    }
+    const own = new Set(this.racers.map(({ trader }) => trader.wallet.address));
+    const receipts = await Promise.all(hashes.map((hash) => provider.getTransactionReceipt(hash)));
+    return receipts.filter((receipt) => receipt !== null && own.has(receipt.from)) as TransactionReceipt[];
+  }
+
+  /** Somebody who is no keeper takes the slice of an account. */
+  async takeByHand(account: bigint): Promise<void> {
+    const { account: taker, house } = this.#opponent;
+    const terms = { maxFraction: parseWad("1"), maxPayment: parseWad("100000"), minGain: 0n, acceptClaims: false };
+    await (await house.clearingHouse.liquidate(account, taker, terms)).wait();
+  }
+
+  /** The accounts that slices were taken of since a block. */
+  async taken(since: number): Promise<bigint[]> {
+    const { clearingHouse } = this.#opponent.house;
+    const events = await clearingHouse.queryFilter(clearingHouse.filters.Liquidated(), since);
+    return events.map(({ args }) => args.account).toSorted();
+  }
+
+  /** Every account of every mirror is the chain's, sums agree, and the audit finds nothing. */
+  async expectBooksRight(): Promise<void> {
+    const { provider } = this.venue.anvil;
+    const block = await provider.getBlockNumber();
+    const { clearingHouse } = this.#opponent.house;
+    for (const { keeper } of this.racers) {
+      await keeper.mirror.sync();
+      await keeper.mirror.reconcile();
+      for (const { account } of [...this.victims, ...this.racers.map(({ trader }) => trader)]) {
+        expect(keeper.mirror.accounts.get(account)).to.deep.include(
+          await readAccount({ clearingHouse }, account, block),
+        );
+      }
+    }
+    const { differences } = await audit(provider, this.venue.book, block, () => undefined);
+    expect(differences).to.deep.equal([]);
+  }
+
+  /** Each victim was brought to its target, and not beyond: IM ≤ E ≤ 1.001 · IM. */
+  async expectTargets(): Promise<void> {
+    for (const { account, house } of this.victims) {
+      const { equity, initialMargin } = await house.clearingHouse.assess(account);
+      expect(equity >= initialMargin && equity * 1000n <= initialMargin * 1001n, `${equity} ${initialMargin}`).to.equal(
+        true,
+      );
+    }
+  }
+
+  /** How many transactions wait for a block. */
+  async waiting(): Promise<number> {
+    const { pending } = (await this.venue.anvil.provider.send("txpool_status", [])) as { pending: string };
+    return Number(pending);
+  }
+}
+
+describe("keepers on one chain", function () {
+  this.timeout(60_000);
+  let track: Track;
+  before(async () => {
+    track = await Track.open();
+  });
+  afterEach(() => track.clear());
+  after(() => track.venue.close());
+
+  for (const count of [2, 5]) {
+    it(`LIQ-6 ${count} in one block: one takes, the others pay for an early revert and know that they were outcompeted`, async () => {
+      for (let i = 0; i < count; ++i) await track.enter();
+      await track.rest();
+      const drop = await track.setPrice(1945n);
+      const acts = await track.lap(count * VICTIMS);
+      expect(acts.map(({ action }) => action)).to.deep.equal(Array<string>(count * VICTIMS).fill("take"));
+      const lost = Array<string>((count - 1) * VICTIMS).fill("outcompeted");
+      expect(acts.map(({ result }) => result).toSorted()).to.deep.equal([
+        ...Array<string>(VICTIMS).fill("done"),
+        ...lost,
+      ]);
+      // Who loses sends nothing but what he has lost with.
+      const receipts = await track.receipts(drop);
+      expect(receipts.map(({ status }) => status).toSorted()).to.deep.equal([
+        ...lost.map(() => 0),
+        ...Array<number>(VICTIMS).fill(1),
+      ]);
+      for (const { status, gasUsed } of receipts)
+        if (status === 0) expect(gasUsed < EARLY_REVERT, `${gasUsed} gas`).to.equal(true);
+      expect(await track.taken(drop)).to.deep.equal(track.victims.map(({ account }) => account).toSorted());
+      await track.expectTargets();
+      await track.rest();
+      expect(await track.taken(drop)).to.have.length(VICTIMS);
+      await track.expectBooksRight();
+    });
+  }
+
+  it("LIQ-6 who comes a moment later sends nothing and knows that it was outcompeted", async () => {
+    const [first, second] = [await track.enter(), await track.enter()];
+    await track.rest();
+    const drop = await track.setPrice(1945n);
+    const { mirror } = second.keeper;
+    const sync = mirror.sync.bind(mirror);
+    mirror.sync = async () => {
+      const changes = await sync();
+      mirror.sync = sync;
+      await first.keeper.tick(); // between the look at the chain and the decision
+      return changes;
+    };
+    const acts = await second.keeper.tick();
+    expect(acts.map(({ action, result }) => `${action} ${result}`)).to.deep.equal(
+      Array<string>(VICTIMS).fill("take outcompeted"),
+    );
+    for (const { reason } of acts) expect(reason).to.match(/^NotLiquidatable\(/);
+    const receipts = await track.receipts(drop);
+    expect(receipts.map(({ from, status }) => [from, status])).to.deep.equal(
+      Array<[string, number]>(VICTIMS).fill([first.trader.wallet.address, 1]),
+    );
+    await track.expectBooksRight();
+  });
+
+  it("LIQ-6 slices that are smaller than the need add up to it and not to more", async () => {
+    // A takeover of all that is needed asks for more than 400 of IM: these can carry about a third of it.
+    for (let i = 0; i < 3; ++i) await track.enter({}, "130");
+    await track.rest();
+    const drop = await track.setPrice(1945n);
+    const acts = await track.lap(9);
+    for (let i = 0; i < 3; ++i) acts.push(...(await track.lap(1)));
+    const takes = acts.filter(({ action }) => action === "take");
+    expect(new Set(takes.map(({ result }) => result))).to.deep.equal(new Set(["done", "outcompeted"]));
+    const taken = await track.taken(drop);
+    expect(taken).to.have.length(takes.filter(({ result }) => result === "done").length);
+    for (const { account, house } of track.victims) {
+      const { equity, initialMargin, maintenanceMargin } = await house.clearingHouse.assess(account);
+      expect(equity >= maintenanceMargin || !taken.includes(account)).to.equal(true);
+      expect(equity * 1000n <= initialMargin * 1001n).to.equal(true);
+    }
+    await track.expectBooksRight();
+  });
+
+  it("LIQ-5 a stand-by acts on what is below MM still after its blocks, not before", async () => {
+    const { keeper } = await track.enter({ config: { backupBlocks: 3 } });
+    await track.rest();
+    const drop = await track.setPrice(1945n);
+    expect(await keeper.tick()).to.deep.equal([]);
+    const { provider } = track.venue.anvil;
+    const [first, ...others] = track.victims.map(({ account }) => account);
+    await track.takeByHand(first!);
+    for (; (await provider.getBlockNumber()) < drop + 3; await provider.send("evm_mine", [])) {
+      expect(await keeper.tick()).to.deep.equal([]);
+    }
+    const acts = await keeper.tick();
+    expect(acts.map(({ account, action, result }) => [account, `${action} ${result}`])).to.have.deep.members(
+      others.map((account) => [account, "take done"]),
+    );
+  });
+
+  for (const name of ["SQLite", "PostgreSQL"]) {
+    describe(`that share the work in ${name}`, () => {
+      const folder = mkdtempSync(path.join(tmpdir(), "races-"));
+      const databases: Database[] = [];
+      let postgres: Postgres | undefined;
+      let url: string;
+
+      before(async () => {
+        if (name === "PostgreSQL") postgres = await startPostgres();
+      });
+      beforeEach(() => {
+        url = postgres?.url ?? path.join(folder, `${randomUUID()}.sqlite`);
+      });
+      afterEach(async () => {
+        for (const database of databases.splice(0)) await database.close();
+      });
+      after(async () => {
+        await postgres?.stop();
+        rmSync(folder, { recursive: true, force: true });
+      });
+
+      /** A keeper with a connection of its own to the database of all. */
+      async function enter(lifetime: number): Promise<Racer> {
+        const database = await openDatabase(url);
+        databases.push(database);
+        return track.enter({ database, leases: await Leases.open(database, { holder: randomUUID(), lifetime }) });
+      }
+
+      it("LIQ-5 five of one database: all is done once, and nobody loses a race", async () => {
+        for (let i = 0; i < 5; ++i) await enter(60_000);
+        const drop = await track.setPrice(1945n);
+        const acts = [...(await track.lap(VICTIMS)), ...(await track.lap(1)), ...(await track.lap(0))];
+        const done = acts.filter(({ hash }) => hash !== undefined);
+        expect(new Set(done.map(({ result }) => result))).to.deep.equal(new Set(["done"]));
+        const idle = acts.filter(({ hash }) => hash === undefined);
+        expect(new Set(idle.map(({ reason }) => reason))).to.deep.equal(new Set(["another keeper is at it"]));
+        const names = done.map(({ action, account, market }) => `${action} ${account ?? market}`);
+        expect(new Set(names).size, names.join()).to.equal(names.length);
+        const receipts = await track.receipts(drop);
+        expect(receipts.map(({ status }) => status)).to.deep.equal(done.map(() => 1));
+        expect(await track.taken(drop)).to.have.length(VICTIMS);
+        await track.expectTargets();
+        await track.expectBooksRight();
+      });
+
+      if (name === "PostgreSQL") return; // what follows is the same there
+
+      it("LIQ-5 what a killed keeper was at is taken up when its leases have ended, and not before", async () => {
+        const { provider } = track.venue.anvil;
+        const { keeper } = await enter(LIFETIME);
+        const killed = await startProcess(track.venue, url);
+        await track.rest();
+        await track.automine(false);
+        const priced = track.setPrice(1945n);
+        await until(async () => (await track.waiting()) === 1);
+        await provider.send("evm_mine", []);
+        const drop = await priced;
+        await until(async () => (await track.waiting()) === VICTIMS);
+        killed.kill("SIGKILL");
+        await once(killed, "exit");
+        await provider.send("anvil_dropAllTransactions", []);
+        await track.automine(true);
+
+        const [row] = await databases[0]!.all("SELECT MIN(expires) AS expiry FROM leases WHERE name LIKE '0x%'");
+        const early = await keeper.tick();
+        expect(Date.now()).to.be.lessThan(Number(row?.expiry)); // else this machine was too slow to see anything
+        expect(early.map(({ action, reason }) => [action, reason])).to.deep.equal(
+          Array<string[]>(VICTIMS).fill(["take", "another keeper is at it"]),
+        );
+        await until(async () => {
+          await keeper.tick();
+          return (await track.taken(drop)).length === VICTIMS;
+        });
+        expect(Date.now() - Number(row?.expiry)).to.be.within(0, LIFETIME);
+        await track.expectTargets();
+      });
+    });
+  }
+});
+
+/** A keeper as a process of its own. */
+async function startProcess(venue: Venue, database: string): Promise<ChildProcess> {
+  const trader = await venue.trader("100000");
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", SCRIPT, "--rpc-url", venue.anvil.url, "--address-book", venue.bookFile],
+    {
+      env: {
+        ...{ ...process.env, PRIVATE_KEY: trader.wallet.privateKey, POLL_INTERVAL: "50" },
+        ...{ DATABASE: database, LEASE_LIFETIME: String(LIFETIME) },
+      },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  await until(() => output.includes('"started"'));
+  return child;
+}
+
+async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await holds())) await sleep(20);
+}
