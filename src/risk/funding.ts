@@ -48,6 +48,24 @@ export function accrue(market: MarketState, price: bigint, time: bigint): Market
   return { ...market, funding, premium, price, time };
 }
 
+/** What funding would do if prices stood still. */
+export interface Forecast {
+  /** [1e-12 per 8 h] at the end, paid by longs */
+  readonly rate: bigint;
+  /** [ray36] what a long of one unit has paid by then */
+  readonly paid: bigint;
+}
+
+/**
+ * Funding of a market for `elapsed` [s] from `time` [s] on, the index price at `index` [wad].
+ * @param mark [wad] at which all that matters trades; the last trades' premium stays if left out
+ */
+export function forecast(market: MarketState, index: bigint, time: bigint, elapsed: bigint, mark?: bigint): Forecast {
+  const now = accrue(market, index, time);
+  const then = mark === undefined ? now : { ...now, lastPremium: premiumOf(mark, index) };
+  return { rate: rateOf(then, time + elapsed), paid: current(then, time + elapsed) - now.funding };
+}
+
 /**
  * The last premium [1e-12] after a trade of `size` [wad] at `price` [wad], given the index price and open interest [wad]. No trade
  * counts with more than the cap.
@@ -60,9 +78,14 @@ export function observe(
   openInterest: bigint,
 ): bigint {
   if ((size * price) / WAD < MIN_NOTIONAL) return lastPremium;
-  const premium = clamp(((price - indexPrice) * PREMIUM_UNIT) / indexPrice, -RATE_CAP, RATE_CAP);
+  const premium = premiumOf(price, indexPrice);
   const weight = openInterest === 0n ? PPM : min(PPM, (size * FULL_WEIGHT * PPM) / openInterest);
   return lastPremium + ((premium - lastPremium) * weight) / PPM;
+}
+
+/** [1e-12] of a price against the index price, within the cap. */
+function premiumOf(price: bigint, indexPrice: bigint): bigint {
+  return clamp(((price - indexPrice) * PREMIUM_UNIT) / indexPrice, -RATE_CAP, RATE_CAP);
 }
 
 /** e^(−elapsed / τ) [wad] */

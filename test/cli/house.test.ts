@@ -162,6 +162,33 @@ describe("plimsoll market, admin, and the process", () => {
     expect(await tell(venue, ["market", "show", "ETH-PERP"])).to.match(/UTC: a long of one unit has paid 1\.37\d+ USD/);
   });
 
+  it("F-4 market funding: how much of the cap is taken up, and the next hours by simulation", async () => {
+    interface Told {
+      capUse: string;
+      lastPremium: string;
+      capPer8h: string;
+      future: { hours: number; fundingPer8h: string; paid: string }[];
+    }
+    const told = await ask<Told>(venue, ["market", "funding", "ETH-PERP", "--hours", "2"]);
+    expect(told).to.include({ lastPremium: "0.0005", capPer8h: "0.0005", capUse: "1" });
+    // at the cap a unit pays 2,000 · 0.05 % / 8 = 0.125 an hour
+    expect(told.future.map(({ hours }) => hours)).to.deep.equal([1, 2]);
+    expect(parseWad(told.future[0]!.paid)).to.be.closeTo(parseWad("0.125"), parseWad("0.00001"));
+    expect(parseWad(told.future[1]!.paid)).to.be.closeTo(parseWad("0.25"), parseWad("0.00001"));
+    expect(await tell(venue, ["market", "funding", "ETH-PERP"])).to.match(
+      /cap +0\.05 % per 8 h, 100 % of it taken up: it binds/,
+    );
+    // At a mark of 2,099.58 on 2,100, −0.02 %, the rate falls towards that: 0.07 % · e^−1 − 0.02 % after an hour, and it has paid
+    // 2,100 · (−0.02 % · 1 h + 0.07 % · 1 h · (1 − e^−1)) / 8 h = 0.06365.
+    const moved = ["market", "funding", "eth-perp", "--index", "2100", "--mark", "2099.58", "--hours", "1"];
+    const [hour] = (await ask<Told>(venue, moved)).future;
+    expect(parseWad(hour!.fundingPer8h)).to.be.closeTo(parseWad("0.0000575156"), parseWad("0.00000001"));
+    expect(parseWad(hour!.paid)).to.be.closeTo(parseWad("0.0636522"), parseWad("0.00001"));
+    for (const hours of ["0", "169", "one"]) {
+      await fails(venue, ["market", "funding", "ETH-PERP", "--hours", hours], "InvalidValue", 2);
+    }
+  });
+
   it("OR-6 market prices show each feed's age, and why a price is refused", async () => {
     const before = await ask<{ prices: Record<string, unknown>[] }>(venue, ["market", "prices"]);
     expect(before.prices[0]).to.include({ underlying: "ETH", indexPrice: "2000", heartbeat: 86_400, refusal: null });

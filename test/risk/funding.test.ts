@@ -2,7 +2,7 @@ import { network } from "hardhat";
 import { expect } from "chai";
 import fc from "fast-check";
 
-import { accrue, advance, average, current, observe } from "../../src/risk/funding.ts";
+import { accrue, advance, average, current, forecast, observe } from "../../src/risk/funding.ts";
 import { WAD } from "../../src/risk/fixed.ts";
 import { pnl } from "../../src/risk/positions.ts";
 import type { FundingHarness } from "../../types/index.ts";
@@ -40,6 +40,23 @@ describe("funding", () => {
     const funding = steps.reduce((f, s) => advance(f, s.rate, s.rate, s.price, s.elapsed), 0n);
     expect(funding).to.equal(cumulative);
     expect(pnl({ size: wad(3), quote: 0n }, 0n, { long: funding, short: funding })).to.equal(-wad(0.7275));
+  });
+
+  it("F-4 H8 the simulator's index is the same, and a position pays by it what the example says", () => {
+    const paid = steps.map(({ rate, price, elapsed }) => {
+      const steady = market(0, { premium: rate, lastPremium: rate, price, time: 1000n });
+      const { rate: after, paid } = forecast(steady, price, 1000n, elapsed);
+      expect(after).to.equal(rate);
+      return paid;
+    });
+    expect(paid.reduce((sum, each) => sum + each)).to.equal(cumulative);
+    // Hyperliquid's example: .95 % per 8 h, 10 BTC at 10,000: 118.75 an hour. At a mark of 10,100 the premium of 1 % is capped here,
+    // so that in the long run an hour costs 6.25.
+    const dear = market(0, { premium: 9_500_000_000n, lastPremium: 9_500_000_000n, price: wad(10_000), time: 1000n });
+    expect(10n * forecast(dear, wad(10_000), 1000n, HOUR).paid).to.equal((11_875n * RAY36) / 100n);
+    const capped = (hours: bigint) => forecast(market(0), wad(10_000), 0n, hours * HOUR, wad(10_100));
+    expect(capped(100n).rate).to.equal(CAP);
+    expect(10n * (capped(101n).paid - capped(100n).paid)).to.equal((625n * RAY36) / 100n);
   });
 
   it("F-4 H8 the contract's index is the same", async () => {

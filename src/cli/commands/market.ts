@@ -1,16 +1,18 @@
 import type { Command } from "commander";
 
-import { rateOf } from "../../risk/funding.ts";
+import { capUse, forecast, RATE_CAP, rateOf } from "../../risk/funding.ts";
 import { PPM, WAD } from "../../risk/fixed.ts";
 import type { HouseState, MarketState } from "../../risk/types.ts";
 import type { AddressBook } from "../../sdk/addressBook.ts";
 import type { Plimsoll } from "../../sdk/client.ts";
+import { InvalidValue } from "../errors.ts";
 import { decimal, minute, multiple, percent, percentOfPpm, price, rounded, size, usd } from "../format.ts";
 import { describeFailure } from "../failure.ts";
 import { feedStatus } from "../../sdk/feeds.ts";
 import type { FeedStatus } from "../../sdk/feeds.ts";
 import { fundingPaid } from "../../sdk/history.ts";
 import { parseMarket, underlyingName } from "../names.ts";
+import { parsePrice } from "../../sdk/units.ts";
 import { facts, paragraphs, table } from "../output.ts";
 import type { Report } from "../output.ts";
 import type { Perform } from "../program.ts";
@@ -18,6 +20,9 @@ import type { Session } from "../session.ts";
 import { poolFacts, poolJson } from "./lending.ts";
 
 const RATE_UNIT = 10n ** 6n; // [1e-12] to [wad]
+const RAY_PER_WAD = 10n ** 18n; // [ray36] to [wad]
+const HOUR = 3600n; // [s]
+const MOST_HOURS = 168;
 const PERIODS = 3n * 365n; // of 8 h in a year
 
 export function marketCommands(program: Command, perform: Perform): void {
@@ -29,6 +34,13 @@ export function marketCommands(program: Command, perform: Perform): void {
     .command("show <market>")
     .description("terms, funding, open interest and pool of a market")
     .action(perform(show));
+  group
+    .command("funding <market>")
+    .description("funding now, how much of its cap it takes up, and the next hours if prices stood still")
+    .option("--hours <number>", "how many hours, at most 168", "8")
+    .option("--index <price>", "index price from now on, if not the present one")
+    .option("--mark <price>", "price at which trades go on; their last premium stays if left out")
+    .action(perform(funding));
   group
     .command("prices")
     .description("every index price: age of its feed, volatility regime, and why a price is refused")
@@ -101,6 +113,62 @@ async function show(session: Session, text: string): Promise<Report> {
       facts(termFacts(terms)),
     ),
   };
+}
+
+interface FundingOptions {
+  readonly hours: string;
+  readonly index?: string;
+  readonly mark?: string;
+}
+
+async function funding(session: Session, text: string, options: FundingOptions): Promise<Report> {
+  const market = parseMarket(text, session.book);
+  const hours = parseHours(options.hours);
+  const state = await (await session.house()).state();
+  const [v] = viewOf(market, state);
+  if (v === undefined) return { data: { market: market.name }, text: `${market.name} is not listed` };
+  const index = options.index === undefined ? (v.index ?? v.state.price) : parsePrice(options.index);
+  const mark = options.mark === undefined ? undefined : parsePrice(options.mark);
+  const use = capUse(v.state, state.time);
+  const future = Array.from({ length: hours }, (_, i) => {
+    const { rate, paid } = forecast(v.state, index, state.time, BigInt(i + 1) * HOUR, mark);
+    return { hours: i + 1, rate: rate * RATE_UNIT, paid: paid / RAY_PER_WAD };
+  });
+  const last = v.state.lastPremium * RATE_UNIT;
+  return {
+    data: {
+      ...{
+        market: market.name,
+        indexPrice: decimal(index),
+        fundingPer8h: decimal(v.funding),
+        lastPremium: decimal(last),
+      },
+      ...{ capPer8h: decimal(RATE_CAP * RATE_UNIT), capUse: decimal((use * WAD) / PPM) },
+      future: future.map((at) => ({ hours: at.hours, fundingPer8h: decimal(at.rate), paid: decimal(at.paid) })),
+    },
+    text: paragraphs(
+      facts([
+        ["index price", price(index)],
+        ["funding", `${percent(v.funding)} per 8 h, longs pay shorts`],
+        ["premium of the last trades", `${percent(last)}, which funding moves towards`],
+        [
+          "cap",
+          `${percent(RATE_CAP * RATE_UNIT)} per 8 h, ${percentOfPpm(use)} of it taken up${use >= PPM ? ": it binds" : ""}`,
+        ],
+      ]),
+      table(
+        ["in", ">funding / 8 h", ">a long of one unit has paid"],
+        future.map((at) => [`${at.hours} h`, percent(at.rate), rounded(at.paid, 6)]),
+      ),
+    ),
+  };
+}
+
+/** @throws InvalidValue */
+function parseHours(text: string): number {
+  const hours = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (hours < 1 || hours > MOST_HOURS) throw new InvalidValue("--hours", text, `give 1 to ${MOST_HOURS}`);
+  return hours;
 }
 
 async function prices(session: Session): Promise<Report> {
