@@ -7,6 +7,7 @@ import { parseKeeperConfig } from "../../keeper/config.ts";
 import type { PathOptions } from "../../replay/demo.ts";
 import { ASSETS } from "../../replay/path.ts";
 import { ownerOf } from "../../sdk/accountId.ts";
+import type { AddressBook } from "../../sdk/addressBook.ts";
 import { parseWad } from "../../sdk/units.ts";
 import { DrillFailed, OptionConflict } from "../errors.ts";
 import { decimal, percent, shortAddress, usd } from "../format.ts";
@@ -14,7 +15,7 @@ import { accountName } from "../names.ts";
 import { facts, paragraphs, table } from "../output.ts";
 import type { Report } from "../output.ts";
 import type { Perform } from "../program.ts";
-import type { Session } from "../session.ts";
+import { Session } from "../session.ts";
 
 const WAD = 10n ** 18n;
 const SYNTHETIC_MINUTES = "60";
@@ -77,19 +78,28 @@ async function runDrill(session: Session, options: DrillCommandOptions): Promise
     ...(length !== undefined && { minutes: length }),
   });
   const allowLate = integer("allow-late", options.allowLate, 1);
-  const found = await drill(
-    {
-      ...{ path, allowLate, pace: integer("pace", options.pace, 1) },
-      ...{ capital: parseWad(options.capital), worth: parseWad(options.worth) },
-      config: parseKeeperConfig(session.shell.env),
-      ...(fork !== undefined && { fork: { url: fork, book: session.book } }),
-    },
-    progressOf(session),
-  );
+  const given = {
+    ...{ path, allowLate, pace: integer("pace", options.pace, 1) },
+    ...{ capital: parseWad(options.capital), worth: parseWad(options.worth) },
+    config: parseKeeperConfig(session.shell.env),
+  };
+  const house = fork === undefined ? {} : { fork: { url: fork, book: await reach(session, fork) } };
+  const found = await drill({ ...given, ...house }, progressOf(session));
   const [text, data, faults] = [describe(found, allowLate), toJson(found), faultsOf(found)];
   if (faults.length === 0) return { data, text: paragraphs(text, "Passed.") };
   if (session.options.json !== true) session.shell.err(`${text}\n\n`);
   throw new DrillFailed(faults, data);
+}
+
+/** Makes sure that the house is where it is looked for. @throws NodeUnreachable, WrongChain, InvalidAddressBook */
+async function reach({ shell, options }: Session, rpcUrl: string): Promise<AddressBook> {
+  const live = new Session(shell, { ...options, rpcUrl });
+  try {
+    await live.house();
+    return live.book;
+  } finally {
+    live.close();
+  }
 }
 
 /** Tells people how far it has come; machines are told nothing. */
