@@ -73,7 +73,7 @@ export class ActLog {
 
   #count(entry: Entry): void {
     const act = { ...entry.act, ...partOf(entry.fate) };
-    const { account, action, result, reason, cost = 0n } = act;
+    const { account, accounts = account === undefined ? [] : [account], action, result, reason, cost = 0n } = act;
     const { metrics, runway } = this;
     this.#acts.push(act);
     metrics.actions.inc({ action, result });
@@ -82,10 +82,8 @@ export class ActLog {
     this.#credit -= counted;
     metrics.gasSpent.inc(Number(cost - counted));
     metrics.profit.inc(profitOf(entry));
-    if (account !== undefined) {
-      const decision = { block: entry.at.block, action, result };
-      this.decisions.set(account, reason === undefined ? decision : { ...decision, reason });
-    }
+    const decision = { block: entry.at.block, action, result };
+    for (const id of accounts) this.decisions.set(id, reason === undefined ? decision : { ...decision, reason });
     const level = action === "wait" ? "debug" : result === "done" ? "info" : "warn";
     this.#logger[level](lineOf(act), action);
   }

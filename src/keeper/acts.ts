@@ -14,6 +14,8 @@ export interface Act {
   /** none: nothing was tried. takenBack: a reorganisation has undone it. */
   readonly result: Outcome["result"] | "none" | "takenBack";
   readonly account?: AccountId;
+  /** Those of one transaction, where they are several. */
+  readonly accounts?: readonly AccountId[];
   readonly underlying?: number;
   readonly collateral?: number;
   readonly market?: number;
@@ -41,11 +43,12 @@ export function hex(account: AccountId): string {
 
 /** An act as a log line holds it: human numbers. */
 export function lineOf(line: Act): Record<string, unknown> {
-  const { account, assessment, fraction, expectedGain, expectedProfit, size, cost, ...act } = line;
+  const { account, accounts, assessment, fraction, expectedGain, expectedProfit, size, cost, ...act } = line;
   const ratio = assessment === undefined ? undefined : marginRatio(assessment);
   return {
     ...act,
     ...(account !== undefined && { account: hex(account) }),
+    ...(accounts !== undefined && { accounts: accounts.map(hex) }),
     ...(assessment !== undefined && {
       E: formatWad(assessment.equity),
       MM: formatWad(assessment.maintenanceMargin),

@@ -30,6 +30,8 @@ export interface KeeperPolicy {
   readonly fundTo?: bigint;
   /** Cash of the taker above which the rest goes to the signer's wallet; never if left out. */
   readonly withdrawAbove?: bigint;
+  /** Profit below which slices are taken several in one transaction, for less gas; each by itself if left out. */
+  readonly batchBelow?: bigint;
   /** Shortest time between two flags of one account; a clock advances by at most 60 s per flag. */
   readonly flagInterval: bigint;
   /** PnL that is worth a settlement. */
@@ -153,6 +155,7 @@ const settings = z.object({
   PATIENCE: z.coerce.number("give seconds").int().min(0).max(180, "an auction's clock stops at 180 s").default(0),
   INVENTORY_RISK: share(0.01),
   MAX_INVENTORY: amount.optional(),
+  BATCH_BELOW: amount.optional(),
   HEDGE: z.enum(["none", "matcher"]).default("none"),
   MATCHER_URL: z.url({ protocol: /^https?$/, error: "give the http(s) address of a matcher" }).optional(),
   HEDGE_SLIPPAGE: share(0.003),
@@ -195,6 +198,12 @@ const schema = settings.superRefine((s, context) => {
   const hedges = s.HEDGE === "matcher";
   need("MATCHER_URL", !hedges || s.MATCHER_URL !== undefined, "give the http(s) address of the matcher to hedge at");
   need("MAX_INVENTORY", !hedges || s.MAX_INVENTORY !== undefined, "give the USD of notional to keep, 0 to hedge all");
+  const alone = s.TAKER_OWNER === undefined && s.LEASE_LIFETIME === undefined;
+  need(
+    "BATCH_BELOW",
+    s.BATCH_BELOW === undefined || alone,
+    "leave it out: with TAKER_OWNER or LEASE_LIFETIME none is sent",
+  );
   const { FUND_BELOW: below, FUND_TO: to, WITHDRAW_ABOVE: above } = s;
   need("FUND_TO", to !== undefined || (below ?? above) === undefined, "give the USD that the taker shall have");
   need(
@@ -267,6 +276,7 @@ function resolve(given: Readonly<Record<string, string | undefined>>): KeeperCon
       ...(s.FUND_BELOW !== undefined && { fundBelow: s.FUND_BELOW }),
       ...(s.FUND_TO !== undefined && { fundTo: s.FUND_TO }),
       ...(s.WITHDRAW_ABOVE !== undefined && { withdrawAbove: s.WITHDRAW_ABOVE }),
+      ...(s.BATCH_BELOW !== undefined && { batchBelow: s.BATCH_BELOW }),
       flagInterval: s.FLAG_INTERVAL,
       settleThreshold: s.SETTLE_THRESHOLD,
       callThreshold: s.CALL_THRESHOLD,

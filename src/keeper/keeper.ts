@@ -13,7 +13,7 @@ import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
-import { absorbCall, flagCall, liquidateCall } from "../sdk/calls.ts";
+import { absorbCall, batchCall, flagCall, liquidateCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
 import { explain } from "../sdk/explain.ts";
 import type { Explanation } from "../sdk/explain.ts";
@@ -57,11 +57,22 @@ import type { Watched } from "./watch.ts";
 
 const LONGEST_PAUSE = 60_000; // [ms] after failures
 const MAX_SILENCE = 30_000; // [ms] for which a connection may announce no block
+const SLICES_PER_CALL = 8; // of small ones: some 900,000 gas
+/** What says of a batch that one of its calls may have failed, and nothing of the others. */
+const ONE_BY_ONE: readonly Outcome["result"][] = ["refused", "outcompeted", "declined"];
 const SWEEP_TIME = 5; // [ms] of each pass for what moves many accounts at once
 const UPKEEP_ROUND = 500; // accounts of each pass
 const CARE_INTERVAL = 10_000; // [ms] between two comparisons with the chain, savings of the mirror and looks at the balance
 
 const ANOTHER_KEEPER: Outcome = { result: "declined", reason: "another keeper is at it" };
+
+/** A slice that is to be taken, and how. */
+interface Take {
+  readonly candidate: Candidate;
+  readonly slice: Slice;
+  readonly act: Omit<Act, "result">;
+  readonly call: Call;
+}
 
 /** What a keeper needs. */
 export interface KeeperOptions {
@@ -128,6 +139,8 @@ export class Keeper {
   readonly #ended = new Map<string, number>();
   /** Slices that are on their way to the taker. */
   readonly #plans = new AccountMap<LiquidationPlan>();
+  /** Slices of this pass that are taken together. */
+  #small: Take[] = [];
   /** Accounts that were looked at and may have to be called, or their auctions ended. */
   #looked = new AccountMap<true>();
   #turn: Iterator<[AccountId, LedgerAccount]> | undefined;
@@ -270,6 +283,7 @@ export class Keeper {
     await this.#sync();
     if (this.#mismatch === undefined) {
       for (const each of this.watch.liquidatable) this.#attend(each);
+      this.#takeSmall();
       this.metrics.decision.observe((performance.now() - this.#passBegan) / 1000);
       this.#lookAbove();
       for (const { call, gain, ...job } of dueUpkeep(this.mirror, this.#round(), this.#upkeepTerms)) {
@@ -423,10 +437,12 @@ export class Keeper {
     return { id, account, assessment, auction, takerId: takerAccount, taker, fund: insuranceFund, venue: this.#venue };
   }
 
-  #take(candidate: Candidate, { plan, maxFraction, gain, profit, reason }: Slice): void {
+  /** Takes a slice at once, or, if it is small, together with others. */
+  #take(candidate: Candidate, slice: Slice): void {
     const { id, assessment } = candidate;
+    const { plan, maxFraction, gain, profit, reason } = slice;
     const { addressBook, takerAccount } = this.#options;
-    const { maxSpend, minProfit } = this.#policy;
+    const { maxSpend, minProfit, batchBelow } = this.#policy;
     const call = liquidateCall(addressBook, id, takerAccount, {
       maxFraction,
       ...(maxSpend !== undefined && { maxPayment: maxSpend }),
@@ -436,11 +452,50 @@ export class Keeper {
     const act = { action: "take", account: id, assessment, ...terms } as const;
     if (this.#isBusy(nameOfAct(act, call))) return;
     this.#plans.set(id, plan);
+    const take = { candidate, slice, act, call };
+    if (batchBelow !== undefined && profit < batchBelow) this.#small.push(take);
+    else this.#takeAlone(take);
+  }
+
+  #takeAlone({ candidate, act, call }: Take): void {
     this.#begin(act, call, (outcome) => {
-      this.#plans.delete(id);
+      this.#plans.delete(candidate.id);
       const { result } = outcome;
       const isToBeSold = (result === "refused" || result === "declined") && outcome !== ANOTHER_KEEPER;
       if (isToBeSold) this.#observe(candidate, observe(candidate, this.mirror.house, this.#policy, result));
+    });
+  }
+
+  /** Takes the small slices of this pass, several in one transaction. */
+  #takeSmall(): void {
+    const small = this.#small;
+    this.#small = [];
+    for (let at = 0; at < small.length; at += SLICES_PER_CALL) {
+      const takes = small.slice(at, at + SLICES_PER_CALL);
+      const [first] = takes;
+      if (first !== undefined && takes.length === 1) this.#takeAlone(first);
+      else this.#takeTogether(takes);
+    }
+  }
+
+  /** Takes several slices in one transaction, or each by itself if one of them does not go through. */
+  #takeTogether(takes: readonly Take[]): void {
+    const sum = (of: (slice: Slice) => bigint) => takes.reduce((total, { slice }) => total + of(slice), 0n);
+    const act = {
+      action: "take" as const,
+      ...{ accounts: takes.map(({ candidate }) => candidate.id) },
+      ...{ expectedGain: sum(({ gain }) => gain), expectedProfit: sum(({ profit }) => profit) },
+      reason: `${takes.length} small slices in one transaction`,
+    };
+    const calls = takes.map(({ call }) => call);
+    this.#begin(act, batchCall(this.#options.addressBook, calls), (outcome) => {
+      for (const take of takes) {
+        if (ONE_BY_ONE.includes(outcome.result)) this.#takeAlone(take);
+        else {
+          this.#plans.delete(take.candidate.id);
+          this.#end(nameOfAct(take.act, take.call), outcome);
+        }
+      }
     });
   }
 
