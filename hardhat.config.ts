@@ -19,6 +19,7 @@ export default defineConfig({
       "@openzeppelin/contracts/access/manager/AccessManager.sol",
       "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol",
       "chainlink-contracts-0.8/src/v0.6/EACAggregatorProxy.sol",
+      "chainlink-contracts-0.8/src/v0.6/FluxAggregator.sol",
     ],
     compilers: [
       {

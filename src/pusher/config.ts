@@ -1,0 +1,179 @@
+import { readFileSync } from "node:fs";
+
+import { getAddress, isAddress } from "ethers";
+import { z } from "zod";
+
+import type { ServerPolicy } from "../keeper/server.ts";
+import type { SignerSettings } from "../keeper/signer.ts";
+import type { Feed, PusherPolicy } from "./pusher.ts";
+
+/** Everything `npm run pusher` is started with. */
+export interface PusherConfig {
+  /** Nodes, the most trusted first. */
+  readonly rpcUrls: readonly string[];
+  readonly chainId: number;
+  readonly signer: SignerSettings;
+  /** File, or address of PostgreSQL, that keeps what was sent. */
+  readonly database: string;
+  readonly gasModel: "plain" | "opStack";
+  /** Of `/metrics`, `/health` and `/ready`; there is none if left out. */
+  readonly server?: PusherServerPolicy;
+  readonly logLevel: string;
+  readonly policy: PusherPolicy;
+  readonly feeds: readonly Feed[];
+}
+
+/** Where the server listens, and for how long [s] the signer's balance must last for a pusher to be ready. */
+export type PusherServerPolicy = Pick<ServerPolicy, "host" | "port" | "minGasRunway">;
+
+/** A configuration with mistakes; the message names each and says what to put there. It never contains the key. */
+export class InvalidPusherConfig extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`the pusher cannot start:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.name = "InvalidPusherConfig";
+    this.problems = problems;
+  }
+}
+
+const secret = z.string().min(1).optional(); // looked at by who uses it: no message may quote it
+const milliseconds = (byDefault: number) => z.coerce.number("give milliseconds").int().min(10).default(byDefault);
+const gwei = z.coerce.number("give gwei").positive().max(1_000_000).default(500);
+const ether = z.coerce.number("give ether").positive().max(1_000_000).optional();
+const urls = z.array(
+  z.url({ protocol: /^https?$/, error: "give the http(s) address of a node, or several with commas" }),
+);
+
+const settings = z.object({
+  RPC_URL: z
+    .string()
+    .default("http://127.0.0.1:8545")
+    .transform((text) => text.split(","))
+    .pipe(urls),
+  FEEDS: z.string("give the file that describes the feeds, see the README").min(1),
+  ...{ PRIVATE_KEY: secret, KEYSTORE: secret, KEYSTORE_PASSWORD: secret, KEYSTORE_PASSWORD_FILE: secret },
+  ...{ SIGNER_URL: secret, SIGNER_ADDRESS: secret },
+  DATABASE: z.string().min(1, "give a file or postgres://…").default("pusher.sqlite"),
+  GAS_MODEL: z.enum(["plain", "opStack"]).default("plain"),
+  POLL_INTERVAL: milliseconds(5000),
+  SOURCE_TIMEOUT: milliseconds(3000),
+  CONFIRM_TIMEOUT: milliseconds(60_000),
+  REPLACE_AFTER: z.coerce.number("give blocks").int().min(1).default(3),
+  CONFIRMATIONS: z.coerce.number("give blocks").int().min(1).default(12),
+  MAX_GAS_PRICE: gwei,
+  HOURLY_LIMIT: ether,
+  DAILY_LIMIT: ether,
+  PORT: z.coerce.number("give a port").int().min(1).max(65_535).optional(),
+  HOST: z.string().min(1).default("127.0.0.1"),
+  MIN_GAS_RUNWAY: z.coerce.number("give seconds").positive().default(86_400),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+});
+
+/** The names under which a pusher is configured. */
+export const PUSHER_SETTINGS = Object.keys(settings.shape) as readonly (keyof typeof settings.shape)[];
+
+const address = z
+  .string()
+  .refine((text) => isAddress(text), "give an address")
+  .transform((text) => getAddress(text));
+const seconds = (byDefault: number) => z.int().min(1).default(byDefault).transform(BigInt);
+const share = (byDefault: number) =>
+  z
+    .number("give a share such as 0.005")
+    .min(0.000001)
+    .max(1)
+    .default(byDefault)
+    .transform((value) => BigInt(Math.round(value * 1e6)));
+
+const source = z.strictObject({ name: z.string().min(1), url: z.url({ protocol: /^https?$/ }), signer: address });
+
+const feed = z
+  .strictObject({
+    pair: z.string().min(1),
+    aggregator: address,
+    decimals: z.int().min(0).max(36),
+    quorum: z.int().min(1),
+    maxAge: seconds(60),
+    maxLead: seconds(5),
+    maxDeviation: share(0.01),
+    maxJump: share(0.1),
+    jumpQuorum: z.int().min(1).optional(),
+    threshold: share(0.005),
+    heartbeat: seconds(3600),
+    sources: z.array(source).min(1),
+  })
+  .transform((one) => ({ ...one, jumpQuorum: one.jumpQuorum ?? one.sources.length }))
+  .superRefine(({ quorum, jumpQuorum, sources }, context) => {
+    const complain = (path: string, message: string) => {
+      context.addIssue({ code: "custom", path: [path], message });
+    };
+    if (quorum > sources.length) complain("quorum", `there are ${sources.length} sources only`);
+    if (jumpQuorum < quorum || jumpQuorum > sources.length) {
+      complain("jumpQuorum", `give at least the quorum and at most ${sources.length}, the number of sources`);
+    }
+    for (const key of ["name", "url", "signer"] as const) {
+      if (new Set(sources.map((one) => one[key])).size === sources.length) continue;
+      complain("sources", `two of them have one ${key}: that is one source`);
+    }
+  });
+
+const feedsFile = z.strictObject({
+  chainId: z.int().positive(),
+  feeds: z
+    .array(feed)
+    .min(1)
+    .refine(
+      (feeds) =>
+        ["pair", "aggregator"].every((key) => new Set(feeds.map((one) => one[key as "pair"])).size === feeds.length),
+      "two of them have one pair or one aggregator",
+    ),
+});
+
+/**
+ * Reads a configuration from settings by name, as the environment holds them, and from the file that `FEEDS` names; empty settings
+ * count as not given.
+ * @throws InvalidPusherConfig
+ */
+export function parsePusherConfig(given: Readonly<Record<string, string | undefined>>): PusherConfig {
+  const s = parse(settings, Object.fromEntries(Object.entries(given).filter(([, value]) => value !== "")), "");
+  const { chainId, feeds } = parse(feedsFile, readJson(s.FEEDS), `${s.FEEDS}: `);
+  return {
+    ...{ rpcUrls: s.RPC_URL, chainId, feeds, database: s.DATABASE, gasModel: s.GAS_MODEL, logLevel: s.LOG_LEVEL },
+    signer: {
+      ...{ PRIVATE_KEY: s.PRIVATE_KEY, KEYSTORE: s.KEYSTORE, KEYSTORE_PASSWORD: s.KEYSTORE_PASSWORD },
+      ...{ KEYSTORE_PASSWORD_FILE: s.KEYSTORE_PASSWORD_FILE },
+      ...{ SIGNER_URL: s.SIGNER_URL, SIGNER_ADDRESS: s.SIGNER_ADDRESS },
+    },
+    ...(s.PORT !== undefined && { server: { host: s.HOST, port: s.PORT, minGasRunway: s.MIN_GAS_RUNWAY } }),
+    policy: {
+      ...{ pollInterval: s.POLL_INTERVAL, sourceTimeout: s.SOURCE_TIMEOUT, confirmTimeout: s.CONFIRM_TIMEOUT },
+      ...{ replaceAfter: s.REPLACE_AFTER, confirmations: s.CONFIRMATIONS, maxGasPrice: wei(s.MAX_GAS_PRICE, 9) },
+      ...(s.HOURLY_LIMIT !== undefined && { hourlyLimit: wei(s.HOURLY_LIMIT, 18) }),
+      ...(s.DAILY_LIMIT !== undefined && { dailyLimit: wei(s.DAILY_LIMIT, 18) }),
+    },
+  };
+}
+
+/** @param where is put before every problem */
+function parse<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new InvalidPusherConfig(
+    result.error.issues.map(
+      ({ path, message }) => `${where}${path.length === 0 ? "" : `${path.join(".")}: `}${message}`,
+    ),
+  );
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    throw new InvalidPusherConfig([`FEEDS: ${file} is no readable file of JSON`]);
+  }
+}
+
+function wei(amount: number, decimals: 9 | 18): bigint {
+  return BigInt(Math.round(amount * 1e9)) * 10n ** BigInt(decimals - 9);
+}
