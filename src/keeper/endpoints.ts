@@ -12,11 +12,13 @@ const BLOCK_PENALTY = 250; // [ms] of latency that a block of lag counts for
 const HYSTERESIS = 1.5; // how many times better another endpoint must be before reads move there
 const MAX_LEAD = 50; // blocks that a head may be ahead of all others, or go back, before nobody believes it
 const ASIDE = 60_000; // [ms] for which an endpoint that is not believed is left alone
+const TRIES = 3; // of all endpoints for one answer, if none can give it now
 const FIRST_REST = 250; // [ms] after a failure; twice as long after each further one
 const LONGEST_REST = 30_000; // [ms]
 const RATE_REST = 1000; // [ms] after a 429 that does not say how long
+const UNKNOWN_METHOD = -32601; // of JSON-RPC
 /** Codes of JSON-RPC by which a node says that it cannot answer now, or not this: limit exceeded, method not found. */
-const UNABLE = [-32005, -32601, 429];
+const UNABLE = [-32005, UNKNOWN_METHOD, 429];
 /** What nodes say that have not got so far, or do not keep so much. */
 const UNABLE_TEXT = /header not found|missing trie node|rate limit|too many requests/i;
 const KNOWN_TEXT = /already known|already imported|known transaction/i;
@@ -157,21 +159,23 @@ export class Endpoints extends JsonRpcProvider {
   async #read(payload: JsonRpcPayload): Promise<Answer> {
     const problems = new Map<string, string>();
     const deadline = performance.now() + this.#timeout;
-    for (;;) {
+    for (let tries = 1; ; ++tries) {
+      let mayPass = this.#ranked().every(({ isLimited }) => isLimited);
       for (const endpoint of this.#ranked()) {
         if (endpoint.isLimited) continue;
         try {
           const answer = await this.#ask(endpoint, payload);
           if (isAble(answer)) return answer;
           problems.set(endpoint.name, messageOf(answer));
+          mayPass ||= !isUnknownMethod(answer) && tries < TRIES;
         } catch (error) {
           problems.set(endpoint.name, reasonOf(error));
+          mayPass ||= tries < TRIES;
         }
       }
-      const rest = Math.min(...this.#ranked().map(({ restsFor }) => restsFor));
-      const isWorthWaiting = this.#ranked().every(({ isLimited }) => isLimited) && performance.now() + rest < deadline;
-      if (!isWorthWaiting || rest === Infinity) throw this.#failure(payload.method, problems);
-      await sleep(Math.max(rest, 1));
+      const rest = Math.max(1, Math.min(...this.#ranked().map(({ restsFor }) => restsFor)));
+      if (!mayPass || performance.now() + rest >= deadline) throw this.#failure(payload.method, problems);
+      await sleep(rest);
     }
   }
 
@@ -413,6 +417,10 @@ const answerSchema = z.union([
 /** Whether a node has answered what was asked, be it by an error. */
 function isAble(answer: Answer): boolean {
   return !("error" in answer) || !(UNABLE.includes(answer.error.code) || UNABLE_TEXT.test(messageOf(answer)));
+}
+
+function isUnknownMethod(answer: Answer): boolean {
+  return "error" in answer && answer.error.code === UNKNOWN_METHOD;
 }
 
 function messageOf(answer: Answer): string {

@@ -73,6 +73,25 @@ describe("endpoints", () => {
     }
   });
 
+  it("LIQ-5 asks again, three times in all, where a request or its answer was lost, not what the node does not know", async () => {
+    const one = over(1, { timeout: 5000 });
+    const faults: Fault[] = [
+      { drop: "request" },
+      { drop: "answer" },
+      { error: { code: -32000, message: "header not found" } },
+    ];
+    for (const fault of faults) {
+      let lost = 2;
+      proxies[0]!.fault = ({ method }) => (method === "eth_getBalance" && lost-- > 0 ? fault : undefined);
+      expect(await one.getBalance(Wallet.createRandom().address), inspect(fault)).to.equal(0n);
+    }
+    proxies[0]!.fault = on("eth_getCode", { status: 500 });
+    expect(await thrownBy(one.getCode(Wallet.createRandom().address))).to.be.instanceOf(NoEndpoint);
+    expect(proxies[0]!.count("eth_getCode")).to.equal(3);
+    expect(await thrownBy(one.send("eth_unheardOf", []))).to.be.instanceOf(NoEndpoint);
+    expect(proxies[0]!.count("eth_unheardOf")).to.equal(1);
+  });
+
   it("LIQ-5 hands on what a node answers, be it an error", async () => {
     const both = over(2);
     const error = await thrownBy(both.send("eth_sendRawTransaction", ["0x1234"]));
