@@ -262,6 +262,12 @@ export function hasStarted({ output }: KeeperProcess): boolean {
   return output().includes('"started"');
 }
 
+/** Waits until a keeper has started. */
+export async function started(keeper: KeeperProcess): Promise<void> {
+  await until(() => hasStarted(keeper) || keeper.child.exitCode !== null, "the keeper does not start");
+  expect(keeper.child.exitCode, keeper.output()).to.equal(null);
+}
+
 /** Waits until something holds. */
 export async function until(holds: () => Promise<boolean> | boolean, otherwise: string): Promise<void> {
   const end = performance.now() + PATIENCE;
