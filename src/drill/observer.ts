@@ -28,8 +28,8 @@ const FURTHER_GAS = 100_000n;
 const abi = IClearingHouse__factory.createInterface();
 const TOLD = (["Liquidated", "RescuePaid", "DeficitAbsorbed"] as const).map((name) => abi.getEvent(name).topicHash);
 
-/** What is to be said of an account that was below MM; of bad debt and the rest there can be several. */
-export const VERDICTS = ["bad debt", "missed", "late", "unprofitable", "recovered", "on time"] as const;
+/** What is to be said of an account that was below MM; there can be several: bad debt of one that was taken on time, say. */
+export const VERDICTS = ["bad debt", "missed", "late", "unprofitable", "recovered", "on time"] as const; // the worst first
 export type Verdict = (typeof VERDICTS)[number];
 
 /** A slice that somebody took. Amounts are [wad] USD. */
@@ -132,13 +132,13 @@ export class Observer {
 
   /** Looks at the end of the latest block. */
   async see(): Promise<void> {
-    await this.#mirror.sync();
+    const asked = this.#options.provider.send("eth_gasPrice", []) as Promise<string>;
+    const [gasPrice] = await Promise.all([asked, this.#mirror.sync()]);
     this.#looks += 1;
     const { head } = this.#mirror;
     if (this.#block >= 0) await this.#readTakes(this.#block + 1, head);
     this.#block = head;
-    const gasPrice = BigInt((await this.#options.provider.send("eth_gasPrice", [])) as string);
-    for (const [id, account] of this.#mirror.accounts) this.#look(id, account, gasPrice);
+    for (const [id, account] of this.#mirror.accounts) this.#look(id, account, BigInt(gasPrice));
   }
 
   /** Number of the block last looked at. */
@@ -282,10 +282,11 @@ export class Observer {
     const found: Verdict[] = [];
     if (deficit > 0n) found.push("bad debt");
     if (all.length > 0) found.push("missed");
-    if (takes.some(({ delay }) => delay > this.#options.allowLate)) found.push("late");
+    const late = takes.some(({ delay }) => delay > this.#options.allowLate);
+    if (late) found.push("late");
     if (takes.length === 0 ? !paid : takes.some(({ gain, gas }) => gain < gas)) found.push("unprofitable");
-    const verdicts = found.length > 0 ? found : ([takes.length > 0 ? "on time" : "recovered"] as const);
-    return { id, since, looks, takes, misses: all, deficit, verdicts };
+    if (takes.length > 0 && all.length === 0 && !late) found.push("on time");
+    return { id, since, looks, takes, misses: all, deficit, verdicts: found.length > 0 ? found : ["recovered"] };
   }
 }
 

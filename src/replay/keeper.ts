@@ -10,7 +10,7 @@ import type { Party, Venue } from "./venue.ts";
 const SETTLE_THRESHOLD = 25_000n * 10n ** 18n;
 
 /** Least gain [wad] of a liquidation: gas costs next to nothing here, and the last dollars of an account shall be seen to go too. */
-const MIN_PROFIT = 10n ** 16n;
+export const MIN_PROFIT = 10n ** 16n;
 
 const EMPTY: AccountState = {
   cash: 0n,

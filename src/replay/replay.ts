@@ -1,5 +1,7 @@
 import { assessAccount } from "../risk/account.ts";
 import type { Assessment, LendingState } from "../risk/types.ts";
+import { Observer, YARDSTICK } from "../drill/observer.ts";
+import type { Sighting } from "../drill/observer.ts";
 import { accountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { cast, KINDS } from "./cast.ts";
@@ -10,7 +12,7 @@ import type { Chronicle, Toll } from "./chronicle.ts";
 import { checkInvariants, readBooks } from "./invariants.ts";
 import type { Finding, Books } from "./invariants.ts";
 import { NoKeeper } from "./errors.ts";
-import { startKeeper } from "./keeper.ts";
+import { MIN_PROFIT, startKeeper } from "./keeper.ts";
 import type { Watch } from "./keeper.ts";
 import { hedge, pair } from "./opening.ts";
 import { ASSETS, hold } from "./path.ts";
@@ -54,6 +56,7 @@ export interface Replay {
   fundEnd: bigint;
   badDebt: bigint; // still recorded at the end
   openFees: bigint; // not swept
+  sightings: Sighting[]; // accounts that were below MM
   chronicle: Chronicle;
   findings: Finding[];
   blocks: number;
@@ -108,6 +111,7 @@ interface Seen {
   fundStart: bigint;
   fund: bigint[];
   regime: Readonly<Record<Asset, number[]>>;
+  sightings: Sighting[];
   accounts: ReadonlyMap<AccountId, { equity: bigint[]; maintenance: bigint[] }>;
 }
 
@@ -126,6 +130,7 @@ async function run(venue: Venue, parties: readonly Party[], path: PricePath, pro
     lending: books.house.lending,
     fundStart: seen.fundStart,
     fundEnd: seen.fund.at(-1) ?? seen.fundStart,
+    sightings: seen.sightings,
     badDebt: books.markets.reduce((sum, m) => sum + m.badDebt, 0n),
     openFees: books.markets.reduce((sum, m) => sum + m.fees, 0n),
     chronicle,
@@ -140,6 +145,11 @@ async function live(venue: Venue, parties: readonly Party[], path: PricePath, pr
   if (keeper === undefined) throw new NoKeeper();
   const makers = parties.filter((party) => party.kind === "market maker");
   const watch = await startKeeper(venue, keeper);
+  // Every transaction is a block of its own here: what would be the next block is a pass of the keeper.
+  const observer = new Observer({
+    ...{ provider: venue.chain.provider, addressBook: venue.book, taker: keeper.id },
+    ...{ ...YARDSTICK, worth: MIN_PROFIT },
+  });
   const fundId = accountId(venue.book.contracts.insuranceFund);
   const fundStart = watch.account(fundId).cash;
   const fund: bigint[] = [];
@@ -149,6 +159,7 @@ async function live(venue: Venue, parties: readonly Party[], path: PricePath, pr
     const answers = answersAt(path, i);
     await updateFeeds(venue, answers, time);
     if (i % REFRESH_EVERY === 0) await refreshRates(venue);
+    await observer.see();
     await watch.tick();
     observe(watch, accounts);
     fund.push(watch.account(fundId).cash);
@@ -159,7 +170,8 @@ async function live(venue: Venue, parties: readonly Party[], path: PricePath, pr
     }
     progress(i + 1, path.times.length);
   }
-  return { fundStart, fund, regime, accounts };
+  await observer.see();
+  return { fundStart, fund, regime, accounts, sightings: observer.sightings() };
 }
 
 /** μ of the maintenance requirement of an asset. */

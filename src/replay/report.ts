@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 
+import type { Sighting, Verdict } from "../drill/observer.ts";
 import { usd } from "./format.ts";
 import type { Finding } from "./invariants.ts";
 import type { Fate, Replay } from "./replay.ts";
@@ -17,6 +18,8 @@ export function totalsOf({ chronicle: c, fates, ...replay }: Replay): [string, s
   return [
     ["accounts", `${fates.length}`],
     ["fills through signed orders", `${c.trades}`],
+    ["accounts that fell below MM", `${replay.sightings.length}`],
+    ["of these taken in the pass after it paid, late, missed", verdictsOf(replay.sightings)],
     ["liquidations", `${fates.reduce((sum, f) => sum + f.liquidations, 0)}`],
     ["margin calls", `${c.marginCalls}`],
     ["slices", `${c.slices.length}`],
@@ -37,6 +40,11 @@ export function totalsOf({ chronicle: c, fates, ...replay }: Replay): [string, s
     ["bad debt at the end", usd(replay.badDebt)],
     ["rescue rewards", usd(c.rescues)],
   ];
+}
+
+function verdictsOf(sightings: readonly Sighting[]): string {
+  const count = (verdict: Verdict) => sightings.filter(({ verdicts }) => verdicts.includes(verdict)).length;
+  return `${count("on time")}, ${count("late")}, ${count("missed")}`;
 }
 
 /** How an account ends: what the health table calls it, or that nothing is left of it. */

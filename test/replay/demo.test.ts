@@ -53,6 +53,15 @@ describe("Replay of a crash on a real node", () => {
     expect(c.deficits).to.equal(c.fromFund + c.socialised + c.fromLenders + c.badDebtRecorded);
   });
 
+  it("LIQ-5 MAM-6 has every account taken in the first pass after that pays, as seen by who does not trust the keeper", () => {
+    const taken = new Map(result.sightings.map(({ id, takes }) => [id, takes.length]));
+    for (const { id, name, slices } of result.fates) expect(taken.get(id) ?? 0, name).to.equal(slices);
+    for (const { id, takes, verdicts } of result.sightings) {
+      expect(verdicts, id.toString()).to.not.include("late").and.not.include("missed");
+      if (takes.length > 0) expect(verdicts).to.include("on time");
+    }
+  });
+
   it("writes one page that needs nothing but itself and shows every plot", () => {
     const html = page(result);
     expect(html).not.to.match(/(?:src|href)\s*=|url\(|@import|https?:\/\//);

@@ -196,7 +196,7 @@ function accountTable(found: Drill): string {
       usd(account.takes.reduce((sum, { gas }) => sum + gas, 0n)),
       usd(account.misses.reduce((sum, { profit }) => sum + profit, 0n)),
       usd(account.deficit),
-      account.verdicts.includes("on time") ? "" : (account.reason ?? ""),
+      account.verdicts[0] === "on time" ? "" : (account.reason ?? ""),
     ]),
   );
 }
