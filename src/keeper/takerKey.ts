@@ -14,6 +14,7 @@ const ADMIN_ROLE = 0n;
 
 const house = IClearingHouse__factory.createInterface();
 const manager = AccessManager__factory.createInterface();
+const BATCH = house.getFunction("batch").selector;
 const scope = new Set(LIQUIDATE_SCOPE.map((name) => house.getFunction(name).selector));
 
 /** The account that shall take over slices is isolated, or its owner has not allowed the signer to do it. */
@@ -67,11 +68,21 @@ export async function openTakerKey(
   if (lacking.length !== 0) {
     throw new UnusableTaker(account, key, `its owner ${owner} must allow ${key} at once to ${lacking.join(", ")}`);
   }
-  return (call) => (scope.has(call.data.slice(0, 10)) ? through(owner, call) : call);
+  return (call) => through(owner, call);
 }
 
+/** The call in the owner's name if it is one of the scope, or a batch: what else there is anybody may call. */
 function through(owner: string, { target, data }: Call): Call {
-  return { target: owner, data: manager.encodeFunctionData("execute", [target, data]) };
+  const selector = data.slice(0, 10);
+  if (selector === BATCH) {
+    const [calls] = house.decodeFunctionData("batch", data) as unknown as [Call[]];
+    return { target: owner, data: manager.encodeFunctionData("multicall", [calls.map((each) => execution(each))]) };
+  }
+  return scope.has(selector) ? { target: owner, data: execution({ target, data }) } : { target, data };
+}
+
+function execution({ target, data }: Call): string {
+  return manager.encodeFunctionData("execute", [target, data]);
 }
 
 /** What a key may call, and whether without delay; `*` is everything. */

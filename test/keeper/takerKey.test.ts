@@ -86,6 +86,18 @@ describe("keeper with a key that may only liquidate", () => {
     }
   });
 
+  it("AUTH-7 takes small slices in one transaction without the right to batch", async () => {
+    const house = await freshHouse();
+    const bob = await leveraged(house);
+    const carol = await house.fund(house.carol, { cash: "1100" });
+    await house.trade(house.alice, house.carol, ETH, "10", "2000");
+    const keeper = await keeperOf(house, (await treasury(house)).account, { batchBelow: wad("1000") });
+    await house.setPrice(ETH, "1945");
+    const takes = (await keeper.tick()).filter(({ action }) => action === "take");
+    expect(takes.map(({ result }) => result)).to.deep.equal(["done"]);
+    expect(takes[0]!.accounts).to.have.members([bob, carol]);
+  });
+
   it("AUTH-7 is refused from the block in which its owner takes the right away", async () => {
     const house = await freshHouse();
     await leveraged(house);
