@@ -16,9 +16,11 @@ const TRIES = 3; // of all endpoints for one answer, if none can give it now
 const FIRST_REST = 250; // [ms] after a failure; twice as long after each further one
 const LONGEST_REST = 30_000; // [ms]
 const RATE_REST = 1000; // [ms] after a 429 that does not say how long
-const UNKNOWN_METHOD = -32601; // of JSON-RPC
-/** Codes of JSON-RPC by which a node says that it cannot answer now, or not this: limit exceeded, method not found. */
-const UNABLE = [-32005, UNKNOWN_METHOD, 429];
+const UNABLE_NOW = -32005; // of JSON-RPC: limit exceeded
+const UNKNOWN_METHOD = -32601; // likewise: method not found
+const LARGEST_BATCH = 50; // requests in one; nodes refuse large ones
+/** Codes by which a node says that it cannot answer now, or not this. */
+const UNABLE = [UNABLE_NOW, UNKNOWN_METHOD, 429];
 /** What nodes say that have not got so far, or do not keep so much. */
 const UNABLE_TEXT = /header not found|missing trie node|rate limit|too many requests/i;
 const KNOWN_TEXT = /already known|already imported|known transaction/i;
@@ -89,6 +91,15 @@ export class NotDeployed extends Error {
 
 type Answer = JsonRpcResult | JsonRpcError;
 
+const NO_ANSWER: Answer = { id: 0, error: { code: UNABLE_NOW, message: "no answer" } };
+
+/** A read that waits for its answer. */
+interface Read {
+  readonly payload: JsonRpcPayload;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Checks that a node is on the right chain and that every contract of an address book is there. @throws WrongChain, NotDeployed */
 export async function verifyDeployment(provider: Pick<Provider, "getCode"> & Sends, book: AddressBook): Promise<void> {
   const chainId = Number(await provider.send("eth_chainId", []));
@@ -100,13 +111,17 @@ export async function verifyDeployment(provider: Pick<Provider, "getCode"> & Sen
   }
 }
 
+/** A node by ethers, or by its own methods where ethers would ask more than is needed. */
+export type NodeProvider = Provider & Sends;
+
 interface Sends {
   send(method: string, params: unknown[]): Promise<unknown>;
 }
 
 /**
  * Several nodes as one provider. Reads go to the one that does best and, if it fails, to the next; transactions go to all, or to a
- * private relay only. A node of another chain is never used; one whose head cannot be true is put aside for a while.
+ * private relay only. A node of another chain is never used; one whose head cannot be true is put aside for a while. What is read at
+ * the same time goes out at once, as one batch.
  */
 export class Endpoints extends JsonRpcProvider {
   readonly #endpoints: readonly Endpoint[];
@@ -116,10 +131,12 @@ export class Endpoints extends JsonRpcProvider {
   readonly #timeout: number;
   readonly #timer: NodeJS.Timeout | undefined;
   #current: Endpoint | undefined;
+  #lastId = 0;
+  #reads: Read[] = [];
 
   constructor(options: EndpointOptions) {
     const { urls, chainId, relay, timeout = 5000, checkInterval = 2000, pollingInterval = 1000 } = options;
-    super(urls[0], chainId, { staticNetwork: true, batchMaxCount: 1, cacheTimeout: -1, pollingInterval });
+    super(urls[0], chainId, { staticNetwork: true, cacheTimeout: -1, pollingInterval });
     this.#chainId = chainId;
     this.#timeout = timeout;
     this.#endpoints = urls.map((url) => new Endpoint(url, timeout));
@@ -138,7 +155,7 @@ export class Endpoints extends JsonRpcProvider {
   async check(): Promise<void> {
     const payload = { jsonrpc: "2.0", id: 0, method: "eth_blockNumber", params: [] } as const;
     const due = this.#endpoints.filter(({ isUsable, restsFor }) => isUsable && restsFor <= 0);
-    await Promise.all(due.map((endpoint) => this.#ask(endpoint, payload).catch(() => undefined)));
+    await Promise.all(due.map((endpoint) => this.#ask(endpoint, [payload]).catch(() => undefined)));
   }
 
   override destroy(): void {
@@ -146,36 +163,78 @@ export class Endpoints extends JsonRpcProvider {
     super.destroy();
   }
 
-  override async _send(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<JsonRpcResult[]> {
-    const payloads = Array.isArray(payload) ? payload : [payload];
-    const answers = payloads.map((one) =>
-      one.method === "eth_sendRawTransaction" ? this.#broadcast(one) : this.#read(one),
-    );
-    return (await Promise.all(answers)) as JsonRpcResult[]; // ethers looks for errors itself
+  /** Without the pause in which ethers collects requests. */
+  override async send(method: string, params: unknown[]): Promise<unknown> {
+    const payload: JsonRpcPayload = { jsonrpc: "2.0", id: ++this.#lastId, method, params };
+    const answer = await (method === "eth_sendRawTransaction" ? this.#broadcast(payload) : this.#read(payload));
+    if ("error" in answer) throw this.getRpcError(payload, answer);
+    return answer.result;
   }
 
   // ---------------------------------------------------------------- reads
 
-  async #read(payload: JsonRpcPayload): Promise<Answer> {
+  /** Reads together with what else is read before anything new happens. */
+  #read(payload: JsonRpcPayload): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.#reads.push({ payload, resolve, reject }) > 1) return;
+      process.nextTick(() => {
+        const reads = this.#reads;
+        this.#reads = [];
+        for (let at = 0; at < reads.length; at += LARGEST_BATCH)
+          void this.#readAll(reads.slice(at, at + LARGEST_BATCH));
+      });
+    });
+  }
+
+  async #readAll(reads: Read[]): Promise<void> {
     const problems = new Map<string, string>();
     const deadline = performance.now() + this.#timeout;
+    let open = reads;
     for (let tries = 1; ; ++tries) {
-      let mayPass = this.#ranked().every(({ isLimited }) => isLimited);
+      const areLimited = this.#ranked().every(({ isLimited }) => isLimited);
+      const hopeful = new Set(areLimited ? open : []);
       for (const endpoint of this.#ranked()) {
         if (endpoint.isLimited) continue;
-        try {
-          const answer = await this.#ask(endpoint, payload);
-          if (isAble(answer)) return answer;
-          problems.set(endpoint.name, messageOf(answer));
-          mayPass ||= !isUnknownMethod(answer) && tries < TRIES;
-        } catch (error) {
-          problems.set(endpoint.name, reasonOf(error));
-          mayPass ||= tries < TRIES;
-        }
+        open = await this.#readFrom(endpoint, open, problems, hopeful);
+        if (open.length === 0) return;
       }
       const rest = Math.max(1, Math.min(...this.#ranked().map(({ restsFor }) => restsFor)));
-      if (!mayPass || performance.now() + rest >= deadline) throw this.#failure(payload.method, problems);
+      const isTimeUp = performance.now() + rest >= deadline || (tries >= TRIES && !areLimited);
+      for (const read of open) {
+        if (isTimeUp || !hopeful.has(read)) read.reject(this.#failure(read.payload.method, problems));
+      }
+      open = isTimeUp ? [] : open.filter((read) => hopeful.has(read));
+      if (open.length === 0) return;
       await sleep(rest);
+    }
+  }
+
+  /** Answers the reads that an endpoint can answer, and returns the others; of them, those are hopeful that it knows how to answer. */
+  async #readFrom(
+    endpoint: Endpoint,
+    reads: Read[],
+    problems: Map<string, string>,
+    hopeful: Set<Read>,
+  ): Promise<Read[]> {
+    try {
+      const answers = await this.#ask(
+        endpoint,
+        reads.map(({ payload }) => payload),
+      );
+      return reads.filter((read, i) => {
+        const answer = answers[i] ?? NO_ANSWER;
+        if (isAble(answer)) {
+          read.resolve(answer);
+          return false;
+        }
+        problems.set(endpoint.name, messageOf(answer));
+        if (!isUnknownMethod(answer)) hopeful.add(read);
+        return true;
+      });
+    } catch (error) {
+      for (const read of reads) hopeful.add(read);
+      problems.set(endpoint.name, reasonOf(error));
+      return reads;
     }
   }
 
@@ -189,13 +248,15 @@ export class Endpoints extends JsonRpcProvider {
     return ranked;
   }
 
-  async #ask(endpoint: Endpoint, payload: JsonRpcPayload): Promise<Answer> {
+  async #ask(endpoint: Endpoint, payloads: readonly JsonRpcPayload[]): Promise<Answer[]> {
     await endpoint.verify(this.#chainId);
-    const answer = await endpoint.request(payload);
-    const head = headIn(payload, answer);
-    if (head !== undefined) this.#judge(endpoint, head);
-    if (!endpoint.isUsable) throw new Unbelievable(head ?? -1);
-    return answer;
+    const answers = await endpoint.request(payloads);
+    for (const [i, answer] of answers.entries()) {
+      const head = headIn(payloads[i], answer);
+      if (head !== undefined) this.#judge(endpoint, head);
+      if (!endpoint.isUsable) throw new Unbelievable(head ?? -1);
+    }
+    return answers;
   }
 
   /**
@@ -235,7 +296,7 @@ export class Endpoints extends JsonRpcProvider {
     const takes = targets.map(async (endpoint) => {
       try {
         await endpoint.verify(this.#relay === undefined ? this.#chainId : undefined);
-        const answer = await endpoint.request(request);
+        const [answer = NO_ANSWER] = await endpoint.request([request]);
         if (!("error" in answer) || KNOWN_TEXT.test(messageOf(answer))) return;
         if (isAble(answer)) refusals.push(answer);
         problems.set(endpoint.name, messageOf(answer));
@@ -338,13 +399,13 @@ class Endpoint {
     await this.#verified;
   }
 
-  /** @throws whatever is in the way of an answer */
-  async request(payload: JsonRpcPayload): Promise<Answer> {
+  /** One answer to each. @throws whatever is in the way of them */
+  async request(payloads: readonly JsonRpcPayload[]): Promise<Answer[]> {
     const begun = performance.now();
     try {
-      const answer = await this.#post(payload);
-      this.#count(isAble(answer));
-      return answer;
+      const answers = await this.#post(payloads);
+      this.#count(answers.every(isAble));
+      return answers;
     } catch (error) {
       this.#count(false);
       throw error;
@@ -354,7 +415,7 @@ class Endpoint {
   }
 
   async #askChain(expected: number): Promise<void> {
-    const answer = await this.request({ jsonrpc: "2.0", id: 0, method: "eth_chainId", params: [] });
+    const [answer = NO_ANSWER] = await this.request([{ jsonrpc: "2.0", id: 0, method: "eth_chainId", params: [] }]);
     if ("error" in answer) throw new BadAnswer("does not say which chain it is of");
     const chainId = Number(answer.result);
     if (chainId !== expected) this.wrongChain = chainId;
@@ -362,18 +423,22 @@ class Endpoint {
     this.#isVerified = true;
   }
 
-  async #post(payload: JsonRpcPayload): Promise<Answer> {
+  async #post(payloads: readonly JsonRpcPayload[]): Promise<Answer[]> {
     const response = await fetch(this.#url, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(payload),
+      body: JSON.stringify(payloads.length === 1 ? payloads[0] : payloads),
       signal: AbortSignal.timeout(this.#timeout),
     });
     if (response.status === 429) this.#rest(retryAfter(response), true);
     if (!response.ok && response.status !== 400) throw new BadAnswer(`HTTP ${response.status}`);
-    const { data } = answerSchema.safeParse(await response.json());
-    if (data === undefined || data.id !== payload.id) throw new BadAnswer("no JSON-RPC");
-    return data;
+    const { data } = answersSchema.safeParse(await response.json());
+    const byId = new Map(data?.map((answer) => [answer.id, answer]));
+    return payloads.map(({ id }) => {
+      const answer = byId.get(id);
+      if (answer === undefined) throw new BadAnswer("no JSON-RPC");
+      return answer;
+    });
   }
 
   #count(isGood: boolean): void {
@@ -414,6 +479,9 @@ const answerSchema = z.union([
   z.object({ id: z.number(), error: z.looseObject({ code: z.number(), message: z.string().default("") }) }),
 ]);
 
+/** To one request or to a batch, in any order. */
+const answersSchema = z.union([z.array(answerSchema), answerSchema.transform((answer) => [answer])]);
+
 /** Whether a node has answered what was asked, be it by an error. */
 function isAble(answer: Answer): boolean {
   return !("error" in answer) || !(UNABLE.includes(answer.error.code) || UNABLE_TEXT.test(messageOf(answer)));
@@ -428,8 +496,9 @@ function messageOf(answer: Answer): string {
 }
 
 /** The head that an answer tells of. */
-function headIn({ method, params }: JsonRpcPayload, answer: Answer): number | undefined {
-  if ("error" in answer) return undefined;
+function headIn(payload: JsonRpcPayload | undefined, answer: Answer): number | undefined {
+  if (payload === undefined || "error" in answer) return undefined;
+  const { method, params } = payload;
   if (method === "eth_blockNumber") return Number(answer.result);
   if (method !== "eth_getBlockByNumber" || !Array.isArray(params) || params[0] !== "latest") return undefined;
   const { data } = z.object({ number: z.string() }).safeParse(answer.result);

@@ -2,8 +2,10 @@ import { Interface, Transaction } from "ethers";
 import type { Provider } from "ethers";
 
 import { divUp, max, min, positive, WAD } from "../risk/fixed.ts";
+import type { NodeProvider } from "./endpoints.ts";
 
 const BUMP = 1125n; // [‰ of the last fees] nodes replace a transaction by one that pays an eighth more
+const USUAL_PRIORITY_FEE = 10n ** 9n; // [wei] where a node advises none
 const ORACLE = "0x420000000000000000000000000000000000000F"; // GasPriceOracle, the same on every OP-stack chain
 const oracle = new Interface(["function getL1Fee(bytes) view returns (uint256)"]);
 
@@ -126,9 +128,18 @@ export function dearer(last: Fees, now: Fees): Fees {
   };
 }
 
-/** What the node advises. @throws NoBaseFee, or whatever the node throws */
-export async function askAdvice(provider: Provider): Promise<Advice> {
-  const { gasPrice, maxFeePerGas, maxPriorityFeePerGas } = await provider.getFeeData();
-  if (maxFeePerGas === null || maxPriorityFeePerGas === null) throw new NoBaseFee();
-  return { gasPrice: gasPrice ?? maxFeePerGas, maxFeePerGas, maxPriorityFeePerGas };
+/** What to offer above a base fee [wei], as ethers advises: the next blocks may double it. @throws NoBaseFee */
+export function adviceOf(baseFee: bigint | undefined, priorityFee: bigint): Advice {
+  if (baseFee === undefined) throw new NoBaseFee();
+  const [gasPrice, maxFeePerGas] = [baseFee + priorityFee, 2n * baseFee + priorityFee];
+  return { gasPrice, maxFeePerGas, maxPriorityFeePerGas: priorityFee };
+}
+
+/** The priority fee [wei] that a node advises, or a usual one if it does not. */
+export async function askPriorityFee(provider: NodeProvider): Promise<bigint> {
+  try {
+    return BigInt((await provider.send("eth_maxPriorityFeePerGas", [])) as string);
+  } catch {
+    return USUAL_PRIORITY_FEE;
+  }
 }

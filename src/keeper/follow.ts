@@ -4,11 +4,25 @@ import { WebSocket } from "ws";
 import type { RawData } from "ws";
 import { z } from "zod";
 
+import type { BlockRef } from "./ledger.ts";
+
 const FIRST_PAUSE = 100; // [ms] before the next attempt to connect; it doubles
 const SUBSCRIBE = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_subscribe", params: ["newHeads"] });
 
+/** A block as its node announces it. */
+export interface Head extends BlockRef {
+  readonly parentHash: string;
+  /** [s] */
+  readonly timestamp: number;
+}
+
+const quantity = z.string().transform(Number).pipe(z.int().nonnegative());
+const header = z.object({ number: quantity, hash: z.string(), parentHash: z.string(), timestamp: quantity });
 /** What a node sends on a subscription: that it has begun, or a block. */
-const message = z.union([z.object({ id: z.literal(1), result: z.string() }), z.object({ method: z.string() })]);
+const message = z.union([
+  z.object({ id: z.literal(1), result: z.string() }).transform(() => undefined),
+  z.object({ params: z.object({ result: header }) }).transform(({ params }): Head => params.result),
+]);
 
 /** How to hear of new blocks. Times are [ms]. */
 export interface FollowOptions {
@@ -27,7 +41,7 @@ export interface FollowOptions {
  * the connection was lost is found by that look, so nothing is missed.
  *
  *     const heads = new Heads(options);
- *     for (; !signal.aborted; await heads.next(signal)) await mirror.sync();
+ *     for (let head; !signal.aborted; head = await heads.next(signal)) await mirror.sync(head);
  *     await heads.close();
  */
 export class Heads {
@@ -36,6 +50,7 @@ export class Heads {
   readonly #ended: Promise<void>;
   #isConnected = false;
   #isNew = false; // there may be a block that nobody was told of
+  #head: Head | undefined; // the last one announced, unless somebody was told of it
   #bell = new AbortController();
 
   constructor(options: FollowOptions) {
@@ -48,12 +63,18 @@ export class Heads {
     return this.#isConnected;
   }
 
-  /** Resolves when there may be a new block, or when `signal` aborts. What was announced since the last time counts. */
-  async next(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when there may be a new block, to the one that was announced if it was, or when `signal` aborts. What was announced since
+   * the last time counts.
+   */
+  async next(signal: AbortSignal): Promise<Head | undefined> {
     const { maxSilence, pollInterval } = this.#options;
     const wake = AbortSignal.any([signal, this.#bell.signal]);
     if (!this.#isNew) await pause(this.#isConnected ? maxSilence : pollInterval, wake);
     this.#isNew = false;
+    const head = this.#head;
+    this.#head = undefined;
+    return head;
   }
 
   async close(): Promise<void> {
@@ -86,10 +107,12 @@ export class Heads {
     });
     socket.on("error", giveUp); // it closes
     socket.on("message", (data: RawData) => {
-      if (!isExpected(data)) {
+      const { success, data: head } = read(data);
+      if (!success) {
         giveUp();
         return;
       }
+      this.#head = head ?? this.#head;
       silence.refresh();
       this.#isConnected = true;
       this.#ring();
@@ -110,11 +133,11 @@ export class Heads {
   }
 }
 
-function isExpected(data: RawData): boolean {
+function read(data: RawData) {
   try {
-    return message.safeParse(JSON.parse((data as Buffer).toString())).success;
+    return message.safeParse(JSON.parse((data as Buffer).toString()));
   } catch {
-    return false;
+    return { success: false, data: undefined };
   }
 }
 

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 
-import type { Provider } from "ethers";
 import type { Logger } from "pino";
 
 import { IClearingHouse__factory } from "../../types/index.ts";
 import type { MarketTerms } from "../risk/cure.ts";
-import { min, positive, WAD } from "../risk/fixed.ts";
+import { max, min, positive, WAD } from "../risk/fixed.ts";
 import { takeOver } from "../risk/liquidation.ts";
 import type { LiquidationPlan } from "../risk/liquidation.ts";
 import { saleablePrice } from "../risk/prices.ts";
@@ -30,7 +29,9 @@ import type { Database } from "./database.ts";
 import { decide, observe } from "./decide.ts";
 import type { Candidate, Observation, Slice } from "./decide.ts";
 import { Endpoints, verifyDeployment } from "./endpoints.ts";
+import type { NodeProvider } from "./endpoints.ts";
 import { Heads } from "./follow.ts";
+import type { Head } from "./follow.ts";
 import { excessesOf, NoHedge } from "./hedge.ts";
 import type { Excess, HedgeVenue } from "./hedge.ts";
 import type { Leases } from "./leases.ts";
@@ -44,7 +45,7 @@ import { ownFundsJobs, readPurse } from "./ownFunds.ts";
 import type { Purse } from "./ownFunds.ts";
 import { MirrorMismatch } from "./reconcile.ts";
 import { Sender, shortMessage } from "./sender.ts";
-import type { Outcome, SenderOptions } from "./sender.ts";
+import type { Outcome, SenderOptions, Terms } from "./sender.ts";
 import { LiquidationReports } from "./reports.ts";
 import type { KeeperStatus } from "./server.ts";
 import type { KeeperSigner } from "./signer.ts";
@@ -61,6 +62,9 @@ const SLICES_PER_CALL = 8; // of small ones: some 900,000 gas
 /** What says of a batch that one of its calls may have failed, and nothing of the others. */
 const ONE_BY_ONE: readonly Outcome["result"][] = ["refused", "outcompeted", "declined"];
 const SWEEP_TIME = 5; // [ms] of each pass for what moves many accounts at once
+const BEHIND = 20; // [ms] after which a node is asked again for a block that another one has announced
+const PATIENCE = 50; // times that it is
+const GAS_MARGIN = 2n; // times what the last slices have used
 const UPKEEP_ROUND = 500; // accounts of each pass
 const CARE_INTERVAL = 10_000; // [ms] between two comparisons with the chain, savings of the mirror and looks at the balance
 
@@ -76,7 +80,7 @@ interface Take {
 
 /** What a keeper needs. */
 export interface KeeperOptions {
-  readonly provider: Provider & Parameters<typeof verifyDeployment>[0];
+  readonly provider: NodeProvider;
   /** Pays gas; owns the taker's account or is allowed by its owner to take over slices into it. */
   readonly signer: KeeperSigner;
   readonly addressBook: AddressBook;
@@ -109,6 +113,9 @@ interface Parts {
   readonly reports: LiquidationReports;
 }
 
+/** Gas of a call that need not be simulated. */
+type KnownGas = Pick<Terms, "gas" | "gasLimit">;
+
 /**
  * Watches every account of a house, takes over slices of those below MM where that pays, calls those below IM for margin, and does
  * the upkeep that is due. Several calls are under way at once, no two of them for the same.
@@ -133,6 +140,8 @@ export class Keeper {
   readonly #called = new AccountMap<true>();
   /** The block at which an account was first seen below MM. */
   readonly #since = new AccountMap<number>();
+  /** What goes on beside the passes. */
+  readonly #beside = new Set<Promise<void>>();
   /** Calls that have not ended, by what they are about. */
   readonly #underWay = new Map<string, Promise<void>>();
   /** The blocks that calls have ended in, by what they were about, until the mirror has read them. */
@@ -141,6 +150,10 @@ export class Keeper {
   readonly #plans = new AccountMap<LiquidationPlan>();
   /** Slices of this pass that are taken together. */
   #small: Take[] = [];
+  /** Most gas that a slice has used, by the shape of its account: such a one need not be simulated. */
+  readonly #gasUsed = new Map<string, bigint>();
+  /** Accounts whose slices have reverted on the chain: the next one is simulated whatever it is. */
+  readonly #doubted = new AccountMap<true>();
   /** Accounts that were looked at and may have to be called, or their auctions ended. */
   #looked = new AccountMap<true>();
   #turn: Iterator<[AccountId, LedgerAccount]> | undefined;
@@ -203,7 +216,8 @@ export class Keeper {
    */
   async tick(): Promise<readonly Act[]> {
     this.#log.drain();
-    await this.#pass();
+    await Promise.all([this.#sender.look(), this.#pass()]);
+    if (this.#isCareDue) await this.#care();
     while (this.#underWay.size !== 0) await Promise.all(this.#underWay.values());
     const acts = this.#log.drain();
     if (acts.some(({ hash }) => hash !== undefined)) await this.#sync();
@@ -257,44 +271,71 @@ export class Keeper {
       ...{ pollInterval, maxPause: LONGEST_PAUSE, maxSilence: MAX_SILENCE },
       ...(webSocketUrl !== undefined && { webSocketUrl }),
     });
+    let head: Head | undefined;
     for (let failures = 0; !signal.aborted;) {
-      failures = (await this.#tryPass()) ? 0 : failures + 1;
-      if (failures === 0) await heads.next(signal);
+      failures = (await this.#tryPass(head, signal)) ? 0 : failures + 1;
+      if (failures === 0) head = await heads.next(signal);
       else await pause(Math.min(pollInterval * 2 ** failures, LONGEST_PAUSE), signal);
     }
     await heads.close();
-    await Promise.all([...this.#underWay.values(), this.#reporting]);
+    await Promise.all([...this.#underWay.values(), ...this.#beside, this.#reporting]);
   }
 
-  async #tryPass(): Promise<boolean> {
+  /** One pass, or as many as it takes until a block that was announced has been read. */
+  async #tryPass(head: Head | undefined, signal: AbortSignal): Promise<boolean> {
     try {
       this.#log.drain();
-      await this.#pass();
+      this.#goesOn(this.#sender.look());
+      await this.#pass(head);
+      if (this.#isCareDue) this.#goesOn(this.#care());
+      for (let tries = 0; head !== undefined && head.number > this.mirror.head && tries < PATIENCE; ++tries) {
+        await pause(BEHIND, signal);
+        await this.#pass(head);
+      }
       return true;
     } catch (error) {
-      this.metrics.errors.inc();
-      this.#options.logger.error({ reason: shortMessage(error) }, "pass failed");
+      this.#failed(error);
       return false;
     }
   }
 
-  async #pass(): Promise<void> {
+  /** Lets something end beside the passes. */
+  #goesOn(work: Promise<void>): void {
+    const ended = work.catch((error: unknown) => {
+      this.#failed(error);
+    });
+    this.#beside.add(ended);
+    void ended.then(() => this.#beside.delete(ended));
+  }
+
+  #failed(error: unknown): void {
+    this.metrics.errors.inc();
+    this.#options.logger.error({ reason: shortMessage(error) }, "pass failed");
+  }
+
+  async #pass(head?: Head): Promise<void> {
     this.#passBegan = performance.now();
-    await this.#sync();
-    if (this.#mismatch === undefined) {
-      for (const each of this.watch.liquidatable) this.#attend(each);
+    const attended = new Set<AccountId>();
+    const attend = (watched: readonly Watched[]) => {
+      if (this.#mismatch !== undefined) return;
+      for (const each of watched) if (!attended.has(each.id)) this.#attend(each);
+      for (const { id } of watched) attended.add(id);
       this.#takeSmall();
-      this.metrics.decision.observe((performance.now() - this.#passBegan) / 1000);
+    };
+    await this.#sync(head);
+    attend(this.watch.liquidatable);
+    this.metrics.decision.observe((performance.now() - this.#passBegan) / 1000);
+    await immediate(); // what was begun leaves before anything else is looked at
+    const swept = this.watch.work(SWEEP_TIME);
+    for (const each of swept) this.#note(each);
+    attend(swept.filter(({ state }) => state === "liquidatable" || state === "bankrupt"));
+    if (this.#mismatch === undefined) {
       this.#lookAbove();
-      for (const { call, gain, ...job } of dueUpkeep(this.mirror, this.#round(), this.#upkeepTerms)) {
-        this.#begin({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
-      }
+      this.#keepUp();
       this.#hedge();
       this.#fund();
     }
     this.#measure();
-    await this.#sender.look();
-    if (performance.now() - this.#cared >= CARE_INTERVAL) await this.#care();
     this.#lastPass = Date.now();
     this.#report();
   }
@@ -317,12 +358,23 @@ export class Keeper {
       .then(() => (this.#reporting = undefined));
   }
 
+  #keepUp(): void {
+    for (const { call, gain, ...job } of dueUpkeep(this.mirror, this.#round(), this.#upkeepTerms)) {
+      this.#begin({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
+    }
+  }
+
+  get #isCareDue(): boolean {
+    return performance.now() - this.#cared >= CARE_INTERVAL;
+  }
+
   /** Compares the mirror with the chain, saves it, and looks at the balance. */
   async #care(): Promise<void> {
-    const { provider, signer, addressBook, logger } = this.#options;
+    const { provider, signer, addressBook } = this.#options;
     this.#cared = performance.now();
     const clearingHouse = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, provider);
-    const [balance, purse, terms, head] = await Promise.all([
+    const [, balance, purse, terms, head] = await Promise.all([
+      this.#reconcile(), // first, while the mirror stands at one block
       provider.getBalance(signer.address),
       this.#policy.fundBelow === undefined ? undefined : readPurse(provider, addressBook, signer.address),
       readMarketTerms({ clearingHouse }, addressBook, this.mirror.head),
@@ -332,15 +384,19 @@ export class Keeper {
     [this.#balance, this.#purse, this.#terms] = [balance, purse, terms];
     this.metrics.mirrorLag.set(Math.max(0, head - this.mirror.head));
     this.#log.settle(this.#sender.unsettled);
+    if (this.#mismatch === undefined) await this.mirror.save();
+  }
+
+  async #reconcile(): Promise<void> {
     try {
       await this.mirror.reconcile();
       this.#mismatch = undefined;
     } catch (error) {
       if (!(error instanceof MirrorMismatch)) throw error;
       this.#mismatch = error;
-      logger.error({ reason: error.message }, "the mirror differs from the chain: nothing is done until it agrees");
+      const { message: reason } = error;
+      this.#options.logger.error({ reason }, "the mirror differs from the chain: nothing is done until it agrees");
     }
-    if (this.#mismatch === undefined) await this.mirror.save();
   }
 
   async #measureFeed({ name, feed }: AddressBook["underlyings"][number]): Promise<void> {
@@ -351,21 +407,20 @@ export class Keeper {
   }
 
   /** Reads the chain up to its head and looks at the accounts that it may have moved. */
-  async #sync(): Promise<void> {
-    const { touched, reorganised } = await this.mirror.sync();
+  async #sync(announced?: Head): Promise<void> {
+    const { touched, reorganised } = await this.mirror.sync(announced);
     if (reorganised > 0) this.metrics.reorganisations.inc();
     const { accounts, house, head } = this.mirror;
     for (const [name, block] of this.#ended) if (block <= head) this.#ended.delete(name);
     const now = touched.map((id): [AccountId, AccountState] => [id, accounts.get(id) ?? EMPTY_ACCOUNT]);
-    for (const each of [...this.watch.advance(house, now), ...this.watch.work(SWEEP_TIME)]) this.#note(each);
+    for (const each of this.watch.advance(house, now)) this.#note(each);
   }
 
   /** Takes note of an account that was looked at. */
-  #note({ id, state, assessment, degraded }: Watched): void {
+  #note({ id, state }: Watched): void {
     this.#looked.set(id, true);
     if (state !== "liquidatable" && state !== "bankrupt") this.#since.delete(id);
     else if (!this.#since.has(id)) this.#since.set(id, this.mirror.head);
-    if (assessment !== undefined && !degraded) this.#options.desk?.see(id, assessment, () => this.why(id));
   }
 
   #measure(): void {
@@ -399,13 +454,17 @@ export class Keeper {
     else this.#observe(candidate, decision);
   }
 
-  /** Ends the auctions of accounts that have recovered, and makes the margin calls of those between MM and IM, once per call. */
+  /**
+   * Ends the auctions of accounts that have recovered, makes the margin calls of those between MM and IM, once per call, and lets the
+   * desk know of all that were looked at.
+   */
   #lookAbove(): void {
     const looked = this.#looked;
     this.#looked = new AccountMap();
     for (const id of looked.keys()) {
       const { state, assessment, degraded } = this.watch.get(id);
       if (assessment === undefined || degraded) continue;
+      this.#options.desk?.see(id, assessment, () => this.why(id));
       if (state === "healthy") {
         this.#called.delete(id);
         const flagged = this.mirror.auctions.has(id);
@@ -458,12 +517,28 @@ export class Keeper {
   }
 
   #takeAlone({ candidate, act, call }: Take): void {
-    this.#begin(act, call, (outcome) => {
-      this.#plans.delete(candidate.id);
+    const after = (outcome: Outcome) => {
       const { result } = outcome;
+      this.#plans.delete(candidate.id);
+      this.#learn(candidate, outcome);
       const isToBeSold = (result === "refused" || result === "declined") && outcome !== ANOTHER_KEEPER;
       if (isToBeSold) this.#observe(candidate, observe(candidate, this.mirror.house, this.#policy, result));
-    });
+    };
+    this.#begin(act, call, after, this.#gasOf(candidate));
+  }
+
+  /** What a slice is going to use, if such a one was taken before and the last one of this account went well. */
+  #gasOf({ id, account }: Candidate): KnownGas {
+    const gas = this.#doubted.has(id) ? undefined : this.#gasUsed.get(shapeOf(account));
+    return gas === undefined ? {} : { gas, gasLimit: GAS_MARGIN * gas };
+  }
+
+  #learn({ id, account }: Candidate, { result, hash, gasUsed }: Outcome): void {
+    const shape = shapeOf(account);
+    if (result !== "done" && hash !== undefined) this.#doubted.set(id, true);
+    if (result !== "done" || gasUsed === undefined) return;
+    this.#doubted.delete(id);
+    this.#gasUsed.set(shape, max(gasUsed, this.#gasUsed.get(shape) ?? 0n));
   }
 
   /** Takes the small slices of this pass, several in one transaction. */
@@ -574,13 +649,13 @@ export class Keeper {
   // ---------------------------------------------------------------- sending and reporting
 
   /** Begins a call unless the same one is under way; `after` is told what came of it. What has an expected gain must bring it after gas. */
-  #begin(act: Omit<Act, "result">, call: Call, after?: (outcome: Outcome) => void): void {
+  #begin(act: Omit<Act, "result">, call: Call, after?: (outcome: Outcome) => void, gas?: KnownGas): void {
     const name = nameOfAct(act, call);
     if (this.#isBusy(name)) return;
     const { head } = this.mirror;
     const purpose = `${name}:${head}`;
     const lease = act.account === undefined ? name : hex(act.account);
-    const work = this.#leased(lease, head, () => this.#attempt(act, call, purpose)).then((outcome) => {
+    const work = this.#leased(lease, head, () => this.#attempt(act, call, { ...gas, purpose })).then((outcome) => {
       this.#end(name, outcome);
       this.#log.record(act, outcome, this.#now, purpose);
       after?.(outcome);
@@ -623,12 +698,12 @@ export class Keeper {
     }
   }
 
-  async #attempt(act: Omit<Act, "result">, call: Call, purpose: string): Promise<Outcome> {
+  async #attempt(act: Omit<Act, "result">, call: Call, terms: Terms): Promise<Outcome> {
     const profit = act.expectedProfit ?? act.expectedGain;
     const began = this.#passBegan;
     try {
       return await this.#sender.attempt(this.#asTaker(call), {
-        purpose,
+        ...terms,
         accept: (cost) => this.#pays(profit, cost),
         ...this.#worth(profit),
         onSent: () => {
@@ -664,6 +739,11 @@ export class Keeper {
   get #now(): Moment {
     return { block: this.mirror.head, gasAssetPrice: this.#gasAssetPrice ?? 0n };
   }
+}
+
+/** What the gas of a slice depends on. */
+function shapeOf({ positions, collaterals, debtShares }: AccountState): string {
+  return `${positions.size} ${collaterals.size} ${debtShares !== 0n}`;
 }
 
 function hasAssets({ positions, collaterals }: AccountState, house: HouseState): boolean {

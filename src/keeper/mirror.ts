@@ -16,6 +16,7 @@ import type { HouseTerms, ObservedHouse, Quotes, Readable } from "../sdk/read.ts
 import { Checkpoint } from "./checkpoint.ts";
 import type { Database } from "./database.ts";
 import { decode } from "./decode.ts";
+import type { Head } from "./follow.ts";
 import { EventLedger } from "./ledger.ts";
 import type { BlockRef, LedgerAccount, Totals } from "./ledger.ts";
 import { expectReconciled } from "./reconcile.ts";
@@ -184,17 +185,20 @@ export class Mirror {
 
   /**
    * Reads on to the latest block.
+   * @param announced spares the question which one that is, if it is a little ahead; the node that is read need not have it
    * @throws NodeIncomplete, or whatever the node throws; the next call goes on from there
    */
-  async sync(): Promise<Changes> {
+  async sync(announced?: Head): Promise<Changes> {
+    const ahead = announced === undefined ? 0 : announced.number - this.head;
+    let next = ahead > 0 && ahead <= NEAR ? announced : undefined;
     for (let tries = 0; tries < TRIES; ++tries) {
-      const [latest, finalized] = await Promise.all([this.#block("latest"), this.#finalized()]);
+      const latest = next ?? headOf(await this.#block("latest"));
+      next = undefined;
       if (latest.hash === this.#houseBlock?.hash) return this.#report();
       await this.#goBack(latest);
       if (latest.number < this.head) return this.#report(); // this node is behind another one
-      const final = finalized ?? latest.number - this.#confirmations;
-      if (latest.number - this.head > NEAR) await this.#readRange(latest.number, final);
-      else if (await this.#readHead(latest, final)) return this.#report();
+      if (latest.number - this.head > NEAR) await this.#readRange(latest.number);
+      else if (await this.#readHead(latest)) return this.#report();
     }
     throw new NodeIncomplete("head that stays the same while it is read");
   }
@@ -206,13 +210,19 @@ export class Mirror {
   async reconcile(): Promise<void> {
     const { clearingHouse } = this.#contracts;
     const { accounts, house, head } = this;
-    await expectReconciled({ accounts, house, head, book: this.#book, clearingHouse, provider: this.#provider });
+    const block = this.#houseBlock;
+    try {
+      await expectReconciled({ accounts, house, head, book: this.#book, clearingHouse, provider: this.#provider });
+    } catch (error) {
+      if (block !== undefined && !(await this.#isCurrent(block))) throw new NodeIncomplete(`block ${block.hash}`);
+      throw error;
+    }
   }
 
   // ---------------------------------------------------------------- the past
 
   /** Takes back what the chain has dropped. */
-  async #goBack({ number, hash, parentHash }: Block): Promise<void> {
+  async #goBack({ number, hash, parentHash }: Head): Promise<void> {
     const { head } = this.#ledger;
     if (head === undefined || head.hash === hash || (number === head.number + 1 && parentHash === head.hash)) return;
     for (
@@ -263,12 +273,13 @@ export class Mirror {
   // ---------------------------------------------------------------- logs
 
   /** Reads logs up to a block. */
-  async #readRange(last: number, final: number): Promise<void> {
+  async #readRange(last: number): Promise<void> {
+    const final = (await this.#finalized()) ?? last - this.#confirmations;
     const first = Math.max(this.head + 1, this.#book.deployBlock);
     for (let fromBlock = first; fromBlock <= last; fromBlock += BLOCKS_PER_QUERY) {
       const toBlock = Math.min(fromBlock + BLOCKS_PER_QUERY - 1, last);
       const [logs, block] = await Promise.all([this.#logs({ fromBlock, toBlock }), this.#block(toBlock)]);
-      this.#apply(logs, refTo(block));
+      this.#apply(logs, headOf(block));
       this.#finalise(final);
     }
   }
@@ -319,18 +330,18 @@ export class Mirror {
   // ---------------------------------------------------------------- the head
 
   /** Reads what is left up to the latest block and the house there; answers whether that block stood all the while. */
-  async #readHead(latest: Block, final: number): Promise<boolean> {
-    const block = refTo(latest);
+  async #readHead(block: Head): Promise<boolean> {
     this.#parts ??= await this.#readParts(block.number); // which collateral assets have rates
-    const [logs, quotes, stands] = await Promise.all([
+    const [logs, quotes, stands, finalized] = await Promise.all([
       this.#logsUpTo(block),
       readQuotes(this.#contracts, this.#book, this.#parts.terms.collaterals, block.number),
       this.#isCurrent(block),
+      this.#finalized(),
     ]);
     if (!stands) return false;
     if (this.head !== block.number) this.#apply(logs, block);
-    this.#finalise(final);
-    return this.#readRest(latest, quotes);
+    this.#finalise(finalized ?? block.number - this.#confirmations);
+    return this.#readRest(block, quotes);
   }
 
   /** The logs that are missing up to a block. Where it is the next one, its hash says which one is meant. */
@@ -341,13 +352,13 @@ export class Mirror {
   }
 
   /** Reads what the logs say may have changed besides; answers whether the block stood all the while. */
-  async #readRest(latest: Block, quotes: Quotes): Promise<boolean> {
+  async #readRest(latest: Head, quotes: Quotes): Promise<boolean> {
     const inAuction = [...this.#touched.keys()].filter((id) => isInAuction(this.#ledger.account(id)));
     const isSure = !this.#stale.terms && !this.#stale.risk && inAuction.length === 0;
     const [parts, auctions, stands] = await Promise.all([
       this.#readParts(latest.number),
       Promise.all(inAuction.map((id) => this.#readAuction(id, latest.number))),
-      isSure || this.#isCurrent(refTo(latest)),
+      isSure || this.#isCurrent(latest),
     ]);
     if (!stands) return false;
     this.#keepAuctions(new AccountMap(auctions));
@@ -380,13 +391,13 @@ export class Mirror {
     }
   }
 
-  #show(latest: Block, parts: Parts, quotes: Quotes): void {
+  #show(latest: Head, parts: Parts, quotes: Quotes): void {
     const house = joinHouse(BigInt(latest.timestamp), parts.terms, parts.risk, quotes);
     for (const { id } of this.#book.underlyings) {
       if (this.#house === undefined || !samePrices(id, this.#house, house)) this.#news.prices.add(id);
     }
     this.#news.house ||= !isDeepStrictEqual(parts, this.#parts) || !sameLoans(this.#house?.lending, house.lending);
-    [this.#parts, this.#house, this.#houseBlock] = [parts, house, refTo(latest)];
+    [this.#parts, this.#house, this.#houseBlock] = [parts, house, latest];
     this.#stale = { terms: false, risk: false };
   }
 
@@ -400,9 +411,9 @@ export class Mirror {
   }
 }
 
-function refTo({ number, hash }: Block): BlockRef {
+function headOf({ number, hash, parentHash, timestamp }: Block): Head {
   if (hash === null) throw new NodeIncomplete(`hash of block ${number}`);
-  return { number, hash };
+  return { number, hash, parentHash, timestamp };
 }
 
 function isInAuction({ flagged, cashCallClock }: LedgerAccount): boolean {

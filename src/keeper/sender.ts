@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { isCallException, keccak256, MaxUint256 } from "ethers";
-import type { Provider, TransactionReceipt } from "ethers";
+import type { TransactionReceipt } from "ethers";
 
 import { max, min } from "../risk/fixed.ts";
 import type { Call } from "../sdk/calls.ts";
@@ -9,7 +9,8 @@ import { NodeIncomplete } from "../sdk/client.ts";
 import { ContractError, withTypedErrors } from "../sdk/errors.ts";
 import type { ContractErrorName } from "../sdk/errors.ts";
 import type { Database } from "./database.ts";
-import { AdvisedBidding, askAdvice, capped, dearer, PlainGas, priceOf } from "./fees.ts";
+import type { NodeProvider } from "./endpoints.ts";
+import { adviceOf, AdvisedBidding, askPriorityFee, capped, dearer, PlainGas, priceOf } from "./fees.ts";
 import type { Advice, Bidding, Fees, GasModel, UnsignedTransaction } from "./fees.ts";
 import { Outbox } from "./outbox.ts";
 import type { GivenUp, Lane, SentTransaction } from "./outbox.ts";
@@ -17,7 +18,7 @@ import type { KeeperSigner } from "./signer.ts";
 
 const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
-const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on fees is taken
+const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on the priority fee is taken
 const CONFIRMATIONS = 12; // unless the policy says otherwise
 const CANCEL_GAS = 21_000n;
 const HOUR = 3600; // [s]
@@ -79,11 +80,13 @@ export interface Terms {
   readonly onSent?: () => void;
   /** Gas for a call that is known to go through: it is not simulated. */
   readonly gasLimit?: bigint;
+  /** Of that, what it is likely to use; all if left out. */
+  readonly gas?: bigint;
 }
 
 /** What a sender needs. */
 export interface SenderOptions {
-  readonly provider: Provider;
+  readonly provider: NodeProvider;
   readonly signer: KeeperSigner;
   readonly database: Database;
   readonly policy: SenderPolicy;
@@ -98,6 +101,8 @@ interface Head {
   readonly number: number;
   readonly hash: string;
   readonly time: number;
+  /** [wei] undefined on a chain without. */
+  readonly baseFee: bigint | undefined;
 }
 
 /** How long an open lane has been waiting, by this process's own clock [ms] and in blocks. */
@@ -117,7 +122,7 @@ interface Care {
  * another, and nobody else may use the key.
  */
 export class Sender {
-  readonly #provider: Provider;
+  readonly #provider: NodeProvider;
   readonly #signer: KeeperSigner;
   readonly #policy: SenderPolicy;
   readonly #confirmations: number;
@@ -134,8 +139,8 @@ export class Sender {
   readonly #reported = new WeakMap<Lane, string>();
   readonly #care = new WeakMap<Lane, Care>();
   #next = 0;
-  #head: Head = { number: -1, hash: "", time: 0 };
-  #advice: { readonly asked: Promise<Advice>; readonly until: number } | undefined;
+  #head: Head = { number: -1, hash: "", time: 0, baseFee: undefined };
+  #priorityFee: { readonly asked: Promise<bigint>; readonly until: number } | undefined;
   #looking: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -213,7 +218,7 @@ export class Sender {
   async #attempt(call: Call, terms: Terms): Promise<Outcome> {
     const known = this.#purposes.get(terms.purpose);
     if (known !== undefined && !isFree(known)) return this.#settled(known);
-    const gas = terms.gasLimit ?? (await this.#simulate(call));
+    const gas = terms.gas ?? terms.gasLimit ?? (await this.#simulate(call));
     if (typeof gas !== "bigint") return gas;
     const advice = await this.#advised();
     const fees = capped(this.#bidding.fees(advice, terms.expectedGain, gas), this.#policy.maxGasPrice);
@@ -316,18 +321,22 @@ export class Sender {
   // ---------------------------------------------------------------- what has left
 
   async #look(): Promise<void> {
+    this.#askPriorityFee().catch(() => undefined); // the next call need not wait for it
     const block = await this.#provider.getBlock("latest");
     if (block === null || block.hash === null) throw new NodeIncomplete("latest block");
-    const isNew = block.hash !== this.#head.hash;
-    const isBehind = block.number < this.#head.number;
-    this.#head = { number: block.number, hash: block.hash, time: block.timestamp };
-    if (isNew) this.#advice = undefined;
-    void this.#advised(); // the next call need not wait for it
+    const { hash, number, parentHash, timestamp: time, baseFeePerGas } = block;
+    const isNew = hash !== this.#head.hash;
+    const before = this.#head.number;
+    const isNext = !isNew || parentHash === this.#head.hash;
+    this.#head = { number, hash, time, baseFee: baseFeePerGas ?? undefined };
     const count = await this.#provider.getTransactionCount(this.#signer.address, "latest"); // after the block: see #judge
     this.#countOn(count);
     const mined = [...this.#lanes.values()].filter((lane) => lane.mined !== undefined && !lane.final);
-    await Promise.all(mined.map((lane) => this.#confirm(lane)));
-    if (!isBehind) await this.#reopen(count);
+    // What follows the last head has all its blocks: then only what may be final by now has to be asked for.
+    const isDue = (lane: Lane) => this.#depthOf(lane) >= this.#confirmations || (lane.mined?.block ?? 0) > before;
+    const due = isNext ? mined.filter(isDue) : mined;
+    await Promise.all(due.map((lane) => this.#confirm(lane)));
+    if (number >= before) await this.#reopen(count);
     const open = [...this.#lanes.values()].filter(isOpen);
     await Promise.all(open.map((lane) => (lane.nonce < count ? this.#resolve(lane) : this.#nurse(lane, isNew))));
     await this.#forget();
@@ -344,11 +353,16 @@ export class Sender {
     const block = await this.#provider.getBlock(mined.block);
     if (block === null) return; // this node has not read so far
     if (block.hash === mined.blockHash) {
-      if (this.#head.number - mined.block + 1 < this.#confirmations) return;
+      if (this.#depthOf(lane) < this.#confirmations) return;
       lane.final = true;
       return this.#outbox.update(lane);
     }
     await this.#takeBack(lane);
+  }
+
+  /** In how many blocks a mined lane is buried, its own included. */
+  #depthOf({ mined }: Lane): number {
+    return mined === undefined ? 0 : this.#head.number - mined.block + 1;
   }
 
   async #takeBack(lane: Lane): Promise<void> {
@@ -500,17 +514,17 @@ export class Sender {
     return sum;
   }
 
-  #advised(): Promise<Advice> {
+  /** By the last head that was looked at. @throws NoBaseFee, or whatever the node throws */
+  async #advised(): Promise<Advice> {
+    return adviceOf(this.#head.baseFee, await this.#askPriorityFee());
+  }
+
+  #askPriorityFee(): Promise<bigint> {
     const now = performance.now();
-    if (this.#advice === undefined || this.#advice.until <= now) {
-      const asked = askAdvice(this.#provider);
-      const advice = { asked, until: now + ADVICE_LIFETIME };
-      this.#advice = advice;
-      asked.catch(() => {
-        if (this.#advice === advice) this.#advice = undefined;
-      });
+    if (this.#priorityFee === undefined || this.#priorityFee.until <= now) {
+      this.#priorityFee = { asked: askPriorityFee(this.#provider), until: now + ADVICE_LIFETIME };
     }
-    return this.#advice.asked;
+    return this.#priorityFee.asked;
   }
 
   // ---------------------------------------------------------------- parts
@@ -533,7 +547,7 @@ export class Sender {
   /** Broadcasts the last transaction of a lane; returns what the node or the way to it had against that. */
   async #broadcast(lane: Lane): Promise<unknown> {
     try {
-      await this.#provider.broadcastTransaction(lane.sent.at(-1)?.raw ?? "");
+      await this.#provider.send("eth_sendRawTransaction", [lane.sent.at(-1)?.raw]); // ethers' own way recovers the signer first
       return undefined;
     } catch (error) {
       return error;

@@ -92,6 +92,24 @@ describe("endpoints", () => {
     expect(proxies[0]!.count("eth_unheardOf")).to.equal(1);
   });
 
+  it("LIQ-5 reads at once what is read together, and asks the next endpoint for no more than what is missing", async () => {
+    const both = over(2);
+    await both.check();
+    proxies[0]!.fault = on("eth_getBalance", { error: { code: -32000, message: "header not found" } });
+    const { address } = Wallet.createRandom();
+    const before = proxies.map(({ requests }) => requests);
+    const read = await Promise.all([
+      both.getTransactionCount(address),
+      both.getBalance(address),
+      both.getCode(address),
+    ]);
+    expect(read).to.deep.equal([0, 0n, "0x"]);
+    expect(proxies.map(({ requests }, i) => requests - before[i]!)).to.deep.equal([1, 1, 0]);
+    expect(proxies[1]!.asked.map(({ method }) => method)).to.deep.equal([
+      ...["eth_chainId", "eth_blockNumber", "eth_getBalance"],
+    ]);
+  });
+
   it("LIQ-5 hands on what a node answers, be it an error", async () => {
     const both = over(2);
     const error = await thrownBy(both.send("eth_sendRawTransaction", ["0x1234"]));

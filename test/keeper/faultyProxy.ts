@@ -10,7 +10,7 @@ export interface Asked {
   readonly params: readonly unknown[];
 }
 
-/** What goes wrong with a request. Without `result`, `status` or `drop` the node answers after all. */
+/** What goes wrong with a request; one that is dropped or refused takes its whole batch with it. Without `result`, `status` or `drop` the node answers after all. */
 export interface Fault {
   /** [ms] before the node gets it */
   readonly delay?: number;
@@ -28,6 +28,8 @@ export interface FaultyProxy {
   readonly url: string;
   /** Every request so far. */
   readonly asked: Asked[];
+  /** How many times it was spoken to; a batch counts once. */
+  requests: number;
   /** Decides on the fault of each request; none if it gives nothing. */
   fault: (asked: Asked) => Fault | undefined;
   count(method: string): number;
@@ -39,21 +41,27 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   const asked: Asked[] = [];
   const proxy = {
     asked,
+    requests: 0,
     fault: (): Fault | undefined => undefined,
     count: (method: string) => asked.filter((one) => one.method === method).length,
   } as Omit<FaultyProxy, "url" | "stop">;
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
-    const body = await bodyOf(request);
-    const payload = JSON.parse(body) as Asked;
-    asked.push(payload);
-    const fault = proxy.fault(payload) ?? {};
-    if (fault.delay !== undefined) await sleep(fault.delay);
-    if (fault.drop === "request") return void response.destroy();
-    if (fault.status !== undefined) return void response.writeHead(fault.status, fault.headers).end("faulty");
-    const instead = fault.error !== undefined ? { error: fault.error } : { result: fault.result };
-    const own = fault.error !== undefined || fault.result !== undefined;
-    const text = own ? JSON.stringify({ jsonrpc: "2.0", id: payload.id, ...instead }) : await ask(target, body);
-    if (fault.drop === "answer") return void response.destroy();
+    const body = JSON.parse(await bodyOf(request)) as Asked | Asked[];
+    const payloads = [body].flat();
+    asked.push(...payloads);
+    proxy.requests += 1;
+    const faults = payloads.map((payload) => proxy.fault(payload) ?? {});
+    const [delay, drop, refusal] = [
+      Math.max(...faults.map((fault) => fault.delay ?? 0)),
+      faults.map((fault) => fault.drop).find((one) => one !== undefined),
+      faults.find(({ status }) => status !== undefined),
+    ];
+    if (delay > 0) await sleep(delay);
+    if (drop === "request") return void response.destroy();
+    if (refusal?.status !== undefined) return void response.writeHead(refusal.status, refusal.headers).end("faulty");
+    const answers = await Promise.all(payloads.map((payload, i) => answerTo(target, payload, faults[i] ?? {})));
+    if (drop === "answer") return void response.destroy();
+    const text = Array.isArray(body) ? `[${answers.join()}]` : answers[0];
     response.writeHead(200, { "content-type": "application/json" }).end(text);
   };
   const server = createServer((request, response) => {
@@ -69,6 +77,11 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
       server.closeAllConnections();
     });
   return Object.assign(proxy, { url, stop });
+}
+
+async function answerTo(target: string, payload: Asked, { result, error }: Fault): Promise<string> {
+  if (result === undefined && error === undefined) return ask(target, JSON.stringify(payload));
+  return JSON.stringify({ jsonrpc: "2.0", id: payload.id, ...(error === undefined ? { result } : { error }) });
 }
 
 async function ask(url: string, body: string): Promise<string> {
