@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Provider } from "ethers";
 import type { Logger } from "pino";
 
 import type { Database } from "../keeper/database.ts";
+import type { NodeProvider } from "../keeper/endpoints.ts";
 import { GasRunway } from "../keeper/gasRunway.ts";
 import { Sender, shortMessage } from "../keeper/sender.ts";
 import type { Outcome, SenderOptions, SenderPolicy } from "../keeper/sender.ts";
@@ -28,7 +28,7 @@ export interface Feed extends FeedPolicy {
 
 /** What a pusher needs. */
 export interface PusherOptions {
-  readonly provider: Provider;
+  readonly provider: NodeProvider;
   /** Pays gas; an oracle of every aggregator. */
   readonly signer: KeeperSigner;
   readonly database: Database;
