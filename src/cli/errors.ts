@@ -82,6 +82,25 @@ export class DrillFailed extends CliError {
   }
 }
 
+/** Nothing is known of such a liquidation. */
+export class NoReport extends CliError {
+  readonly exitCode = EXIT.failed;
+
+  constructor(name: string) {
+    super(`no liquidation is known by "${name}": give the hash of its transaction, or the id of a report`, { name });
+  }
+}
+
+/** A report does not follow from its own inputs. */
+export class ReportDiffers extends CliError {
+  readonly exitCode = EXIT.failed;
+
+  /** @param differing the names of the numbers */
+  constructor(id: string, differing: readonly string[]) {
+    super(`report ${id} does not follow from its inputs: ${differing.join(", ")} should be others`, { id, differing });
+  }
+}
+
 /** The question was answered with no. */
 export class Declined extends CliError {
   readonly exitCode = EXIT.failed;

@@ -16,6 +16,7 @@ import { lendingCommands } from "./commands/lending.ts";
 import { marketCommands } from "./commands/market.ts";
 import { orderCommands } from "./commands/order.ts";
 import { positionCommands } from "./commands/position.ts";
+import { reportCommands } from "./commands/report.ts";
 import { riskCommands } from "./commands/risk.ts";
 import { whyCommands } from "./commands/why.ts";
 import { EXIT } from "./errors.ts";
@@ -40,6 +41,7 @@ const GROUPS: readonly Group[] = [
   ...[
     riskCommands,
     whyCommands,
+    reportCommands,
     keyCommands,
     guardCommands,
     deadManCommands,

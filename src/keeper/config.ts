@@ -86,7 +86,7 @@ export interface KeeperConfig {
   readonly bidding: Bidding;
   /** Matcher where the taker hedges, and how much worse than the index price it trades there [ppm]; it keeps what it takes if left out. */
   readonly hedge?: Pick<MatcherHedgeOptions, "url" | "slippage">;
-  /** Of `/metrics`, `/health`, `/ready` and `/why`; there is none if left out. */
+  /** Of `/metrics`, `/health`, `/ready`, `/why` and `/reports`; there is none if left out. */
   readonly server?: ServerPolicy;
   /** File that says whom to tell of margin calls, and what to tell them with. */
   readonly subscriptions?: string;

@@ -14,6 +14,9 @@ import { snapshotOf } from "../risk/portfolio.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
 import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
+import { nameOf } from "../sdk/explain.ts";
+import { formatWad } from "../sdk/units.ts";
 
 const ROUNDING = 10n; // [wei] of one operation
 
@@ -76,6 +79,9 @@ export interface LiquidationReport {
   /** SHA-256 of all the rest as it is written down */
   readonly digest: string;
 }
+
+/** How a report is asked for: by its transaction, or by its id. */
+export const REPORT_NAME = /^0x[0-9a-f]{64}(?::\d{1,9})?$/i;
 
 /** A line that is no report. */
 export class MalformedReport extends Error {
@@ -203,4 +209,33 @@ export function digestOf(report: Omit<LiquidationReport, "digest">): string {
   return createHash("sha256")
     .update(encodeReport({ ...report, digest: undefined }))
     .digest("hex");
+}
+
+// ---------------------------------------------------------------- in human units
+
+/** A report as an owner or an operator reads it, its inputs left out. */
+export function reportJson(report: LiquidationReport, book: AddressBook): object {
+  const { id, block, transaction, cashCall, account, taker, flagger, inputs, outcome, profit } = report;
+  const { sizes, collaterals, ...amounts } = outcome;
+  const assets = book.collaterals.map((asset) => ({ id: asset.id, name: asset.symbol }));
+  const prices = [...inputs.house.prices].map(([underlying, { price }]): [number, bigint] => [underlying, price]);
+  return {
+    ...{ id, kind: cashCall ? "cash call" : "liquidation", block, time: Number(inputs.house.time), transaction },
+    ...{ account: `0x${account.toString(16)}`, owner: ownerOf(account), taker: `0x${taker.toString(16)}` },
+    ...{ flagger: flagger === ZeroAddress ? null : flagger, clock: Number(report.clock) },
+    ...{ discount: formatWad(report.discount), ...named(Object.entries(amounts)), profit: formatWad(profit) },
+    prices: named(prices, book.underlyings),
+    sizes: named(sizes, book.markets),
+    collaterals: named(collaterals, assets),
+    ...{ gasUsed: Number(report.gasUsed), gasPrice: report.gasPrice.toString(), digest: report.digest },
+  };
+}
+
+/** Amounts as decimal texts by name. */
+function named(
+  amounts: Iterable<readonly [number | string, bigint]>,
+  list: readonly { readonly id: number; readonly name: string }[] = [],
+): Record<string, string> {
+  const nameIt = (key: number | string) => (typeof key === "string" ? key : nameOf(list, key));
+  return Object.fromEntries([...amounts].map(([key, amount]) => [nameIt(key), formatWad(amount)]));
 }

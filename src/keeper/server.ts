@@ -12,9 +12,13 @@ import { explanationJson } from "../sdk/explain.ts";
 import type { Explanation } from "../sdk/explain.ts";
 import type { Database } from "./database.ts";
 import type { Metrics } from "./metrics.ts";
+import { encodeReport, reportJson, REPORT_NAME } from "./report.ts";
+import type { LiquidationReports } from "./reports.ts";
 import { shortMessage } from "./sender.ts";
 
 const REQUEST_TIMEOUT = 10_000; // [ms]
+const REPORTS_SHOWN = 100;
+const NO_ACCOUNT = { error: "give an account's full id: 0x and up to 64 hexadecimal digits" };
 
 /** Where the server listens, and what a keeper needs to be ready. */
 export const serverPolicySchema = z.object({
@@ -52,9 +56,13 @@ export interface KeeperServerOptions {
   readonly status: () => KeeperStatus;
   /** Explains an account, with the last decision on it. May throw a RiskError. */
   readonly why: (id: AccountId) => Promise<Explanation>;
+  readonly reports: Pick<LiquidationReports, "newest" | "find">;
 }
 
-/** `/metrics`, `/health`, `/ready` and `/why/<account>` of a running keeper. */
+/**
+ * `/metrics`, `/health`, `/ready`, `/why/<account>`, `/reports` (of one account with `?account=`) and `/reports/<id or transaction>` of
+ * a running keeper.
+ */
 export class KeeperServer {
   readonly #options: KeeperServerOptions;
   readonly #http: FastifyInstance;
@@ -93,7 +101,7 @@ export class KeeperServer {
     this.#http.get<{ Params: { account: string } }>("/why/:account", async ({ params }, reply) => {
       const id = parseId(params.account);
       if (id === undefined) {
-        return reply.code(400).send({ error: "give an account's full id: 0x and up to 64 hexadecimal digits" });
+        return reply.code(400).send(NO_ACCOUNT);
       }
       try {
         return explanationJson(await this.#options.why(id), this.#options.addressBook);
@@ -102,9 +110,29 @@ export class KeeperServer {
         throw error;
       }
     });
+    this.#routeReports();
     this.#http.setErrorHandler((error, request, reply) => {
       this.#options.logger.error({ url: request.url, reason: shortMessage(error) }, "request failed");
       return reply.code(500).send({ error: "see the keeper's log" });
+    });
+  }
+
+  #routeReports(): void {
+    const { reports, addressBook } = this.#options;
+    this.#http.get<{ Querystring: { account?: string } }>("/reports", async ({ query: { account } }, reply) => {
+      const id = account === undefined ? undefined : parseId(account);
+      if (account !== undefined && id === undefined) return reply.code(400).send(NO_ACCOUNT);
+      const found = await reports.newest(REPORTS_SHOWN, id);
+      return { reports: found.map((report) => reportJson(report, addressBook)) };
+    });
+    this.#http.get<{ Params: { name: string } }>("/reports/:name", async ({ params: { name } }, reply) => {
+      const found = REPORT_NAME.test(name) ? await reports.find(name.toLowerCase()) : [];
+      if (found.length === 0) {
+        return reply
+          .code(404)
+          .send({ error: "no liquidation is known by that name: give a transaction's hash, or a report's id" });
+      }
+      return reply.type("application/json").send(`{"reports":[${found.map(encodeReport).join(",")}]}`); // whole: they can be verified
     });
   }
 

@@ -88,6 +88,7 @@ async function openKeeper(
       ...{ policy: config.server, metrics, database, addressBook, logger },
       status: () => keeper.status,
       why: (id) => Promise.resolve(keeper.why(id)),
+      reports: keeper.reports,
     });
     closers.push(() => server.close());
     await server.listen();

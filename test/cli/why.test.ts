@@ -2,6 +2,7 @@ import { expect } from "chai";
 import pino from "pino";
 
 import { createMetrics } from "../../src/keeper/metrics.ts";
+import { LiquidationReports } from "../../src/keeper/reports.ts";
 import { KeeperServer, serverPolicySchema } from "../../src/keeper/server.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { explain } from "../../src/sdk/explain.ts";
@@ -64,9 +65,11 @@ describe("plimsoll why", () => {
 
   it("asks a running keeper for its last decision", async () => {
     const decision = { block: 7, action: "wait", result: "none", reason: "not profitable yet" };
+    const database = new SqliteDatabase(":memory:");
+    const common = { addressBook: venue.book, database, logger: pino({ level: "silent" }) };
     const server = new KeeperServer({
-      ...{ policy: serverPolicySchema.parse({ port: 0 }), metrics: createMetrics(), addressBook: venue.book },
-      ...{ database: new SqliteDatabase(":memory:"), logger: pino({ level: "silent" }) },
+      ...{ ...common, policy: serverPolicySchema.parse({ port: 0 }), metrics: createMetrics() },
+      reports: await LiquidationReports.open({ ...common, provider: venue.anvil.provider, gasUnderlying: "ETH" }),
       status: () => ({
         ...{ lastPass: undefined, headTime: undefined, unusablePrices: [], unreconciled: undefined, gasRunway: 0 },
       }),

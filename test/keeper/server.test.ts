@@ -7,6 +7,7 @@ import pino from "pino";
 
 import { GasRunway } from "../../src/keeper/gasRunway.ts";
 import { createMetrics } from "../../src/keeper/metrics.ts";
+import { LiquidationReports } from "../../src/keeper/reports.ts";
 import { KeeperServer, notReady, serverPolicySchema } from "../../src/keeper/server.ts";
 import type { KeeperStatus } from "../../src/keeper/server.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
@@ -39,8 +40,10 @@ describe("keeper server", () => {
     const client = await Plimsoll.connect(addressBook, ethers.provider);
     database = new SqliteDatabase(path.join(folder, "keeper.db"));
     const decision = { block: 3, action: "wait", result: "none", reason: "not profitable yet" };
+    const common = { database, addressBook, logger: pino({ level: "silent" }) };
     server = new KeeperServer({
-      ...{ policy, metrics: createMetrics(), database, addressBook, logger: pino({ level: "silent" }) },
+      ...{ ...common, policy, metrics: createMetrics() },
+      reports: await LiquidationReports.open({ ...common, provider: ethers.provider, gasUnderlying: "ETH" }),
       status: () => status,
       why: async (id) => {
         if (unpriced) throw new MissingPrice(0);
