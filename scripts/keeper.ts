@@ -14,6 +14,8 @@ import { InvalidAddressBook } from "../src/sdk/addressBook.ts";
 import { WrongChain } from "../src/sdk/client.ts";
 import { loadAddressBook } from "../src/sdk/node.ts";
 
+const MOST_UNWRITTEN = 16 * 1024 * 1024; // [bytes] of log; later lines are dropped
+
 /** What the operator can mend: the message says how. */
 const MENDABLE = [
   ...[InvalidKeeperConfig, InvalidAddressBook, UnusableSigner, MissingTransport, UnusableTaker, TakerKeyTooWide],
@@ -44,7 +46,15 @@ async function main(): Promise<void> {
       stop.abort();
     });
   }
-  await runKeeper(config, loadAddressBook(config.addressBook), pino({ level: config.logLevel }), stop.signal);
+  const logger = pino({ level: config.logLevel }, openLog());
+  await runKeeper(config, loadAddressBook(config.addressBook), logger, stop.signal);
+}
+
+/** Standard output. What cannot be written to a full disk waits there for room, and ends nothing. */
+function openLog() {
+  const log = pino.destination({ dest: 1, sync: true, maxLength: MOST_UNWRITTEN });
+  log.on("error", () => undefined);
+  return log;
 }
 
 try {

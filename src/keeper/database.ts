@@ -49,7 +49,11 @@ export abstract class DatabaseError extends Error {
 /** What was to be written was not; what had been written is unharmed. */
 export class DatabaseFull extends DatabaseError {
   constructor(database: string, cause: unknown) {
-    super(database, "the disk is full, nothing more is kept: make room, then start again", cause);
+    super(
+      database,
+      "the disk is full, or this user's share of it: make room; nothing is kept and nothing sent until then",
+      cause,
+    );
   }
 }
 

@@ -9,12 +9,12 @@ const IN_MEMORY = ":memory:";
 const RETRY = 5; // [ms] between two tries while another process writes
 
 const BUSY = 5; // SQLITE_BUSY
-/** By SQLite's primary result codes. */
+/** By SQLite's result codes; the primary one counts where there is none for the extended one. */
 const ERRORS = new Map([
   ...[BUSY, 6].map((code) => [code, DatabaseLocked] as const), // SQLITE_LOCKED
   ...[11, 26].map((code) => [code, DatabaseCorrupt] as const), // SQLITE_CORRUPT, SQLITE_NOTADB
   ...[8, 10, 14].map((code) => [code, DatabaseUnreachable] as const), // SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN
-  [13, DatabaseFull] as const, // SQLITE_FULL
+  ...[13, 778, 4874].map((code) => [code, DatabaseFull] as const), // SQLITE_FULL, _IOERR_WRITE, _IOERR_SHMSIZE: a quota or limit
 ]);
 
 /** A database in one file, or in memory for `:memory:`. */
@@ -162,16 +162,17 @@ class Connection implements Statements {
     try {
       return work();
     } catch (error) {
-      const Kind = ERRORS.get(codeOf(error));
+      const code = codeOf(error);
+      const Kind = ERRORS.get(code) ?? ERRORS.get(code & 0xff);
       throw Kind === undefined ? error : new Kind(this.#path, error);
     }
   }
 }
 
-/** SQLite's primary result code of what was thrown, zero if it is none. */
+/** SQLite's result code of what was thrown, zero if it is none. */
 function codeOf(error: unknown): number {
   const code = error instanceof Error && "errcode" in error ? error.errcode : 0;
-  return typeof code === "number" ? code & 0xff : 0;
+  return typeof code === "number" ? code : 0;
 }
 
 function rowOf(row: Record<string, SQLOutputValue>): Row {

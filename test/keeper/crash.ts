@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, StdioOptions } from "node:child_process";
+import { openSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -37,10 +38,10 @@ export interface KeeperProcess {
 /** How a keeper is started. */
 export interface Start {
   readonly env?: Readonly<Record<string, string>>;
-  /** What runs it, such as a shell that sets limits, before the path of node. */
-  readonly through?: readonly string[];
   /** Modules to load before it. */
   readonly imports?: readonly string[];
+  /** File that it writes to instead of a pipe. */
+  readonly log?: string;
 }
 
 /** What a keeper has done in a crash, by what it wrote down and by the chain. */
@@ -124,7 +125,7 @@ export class Crash {
   }
 
   /** Starts the real script. */
-  start({ env = {}, through = [], imports = [] }: Start = {}): KeeperProcess {
+  start({ env = {}, imports = [], log }: Start = {}): KeeperProcess {
     const { anvil, bookFile } = this.venue;
     const settings = {
       ...{ RPC_URL: anvil.url, ADDRESS_BOOK: bookFile, PRIVATE_KEY: this.key, DATABASE: this.database },
@@ -132,14 +133,15 @@ export class Crash {
       ...{ SETTLE_THRESHOLD: "100", OBSERVE_INTERVAL: "60", ACCRUE_INTERVAL: "60", ...env },
     };
     const modules = ["tsx", ...imports].flatMap((module) => ["--import", module]);
-    const [command, ...args] = [...through, process.execPath, ...modules, SCRIPT];
-    const child = spawn(command, args, { env: { ...process.env, ...settings } });
+    const to = log === undefined ? "pipe" : openSync(log, "a");
+    const options = { env: { ...process.env, ...settings }, stdio: ["ignore", to, to] as StdioOptions };
+    const child = spawn(process.execPath, [...modules, SCRIPT], options);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+      stream?.on("data", (chunk: Buffer) => (output += chunk.toString()));
     }
     const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
-    const keeper = { child, exited, output: () => output };
+    const keeper = { child, exited, output: () => (log === undefined ? output : readFileSync(log, "utf8")) };
     this.#children.push(keeper);
     return keeper;
   }
@@ -163,7 +165,7 @@ export class Crash {
 
   /** Waits until no account is below MM and the keeper knows what has become of all that it has sent. */
   async calm(): Promise<void> {
-    await until(async () => (await this.#sunk()).length === 0, "accounts are below MM still");
+    await until(async () => (await this.sunk()).length === 0, "accounts are below MM still");
     await until(async () => (await this.sent("pending")) === (await this.sent("latest")), "a transaction is stuck");
     await until(async () => (await this.#lanes()).every(({ mined }) => mined !== undefined), "a nonce is stuck");
   }
@@ -226,7 +228,8 @@ export class Crash {
     };
   }
 
-  async #sunk(): Promise<bigint[]> {
+  /** The accounts that are below MM. */
+  async sunk(): Promise<bigint[]> {
     const { anvil, book } = this.venue;
     const house = IClearingHouse__factory.connect(book.contracts.clearingHouse, anvil.provider);
     const standing = await Promise.all(this.#accounts.map((account) => house.assess(account)));

@@ -231,7 +231,9 @@ describe("database that cannot be used", () => {
         for (let i = 0; i < count; ++i) await statements.run("INSERT INTO item VALUES (?)", "x".repeat(2000));
       });
     const error = await rejected(flood(100), DatabaseFull);
-    expect(error.message).to.equal(`${file}: the disk is full, nothing more is kept: make room, then start again`);
+    expect(error.message).to.equal(
+      `${file}: the disk is full, or this user's share of it: make room; nothing is kept and nothing sent until then`,
+    );
     await rejected(database.run("INSERT INTO item VALUES (?)", "x".repeat(100_000)), DatabaseFull);
     expect(await database.all("SELECT * FROM item")).to.deep.equal([{ name: "before" }]);
     await database.all("PRAGMA max_page_count = 1000");
