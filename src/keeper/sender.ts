@@ -325,21 +325,25 @@ export class Sender {
     const block = await this.#provider.getBlock("latest");
     if (block === null || block.hash === null) throw new NodeIncomplete("latest block");
     const { hash, number, parentHash, timestamp: time, baseFeePerGas } = block;
-    const isNew = hash !== this.#head.hash;
-    const before = this.#head.number;
-    const isNext = !isNew || parentHash === this.#head.hash;
+    const last = this.#head;
+    const isNew = hash !== last.hash;
+    const follows = !isNew || parentHash === last.hash || (number > last.number && (await this.#isCurrent(last)));
     this.#head = { number, hash, time, baseFee: baseFeePerGas ?? undefined };
     const count = await this.#provider.getTransactionCount(this.#signer.address, "latest"); // after the block: see #judge
     this.#countOn(count);
     const mined = [...this.#lanes.values()].filter((lane) => lane.mined !== undefined && !lane.final);
-    // What follows the last head has all its blocks: then only what may be final by now has to be asked for.
-    const isDue = (lane: Lane) => this.#depthOf(lane) >= this.#confirmations || (lane.mined?.block ?? 0) > before;
-    const due = isNext ? mined.filter(isDue) : mined;
+    // Where the last head is in the chain still, only what came after it and what may be final by now has to be asked for.
+    const isDue = (lane: Lane) => this.#depthOf(lane) >= this.#confirmations || (lane.mined?.block ?? 0) > last.number;
+    const due = follows ? mined.filter(isDue) : mined;
     await Promise.all(due.map((lane) => this.#confirm(lane)));
-    if (number >= before) await this.#reopen(count);
+    if (number >= last.number) await this.#reopen(count);
     const open = [...this.#lanes.values()].filter(isOpen);
     await Promise.all(open.map((lane) => (lane.nonce < count ? this.#resolve(lane) : this.#nurse(lane, isNew))));
     await this.#forget();
+  }
+
+  async #isCurrent({ number, hash }: Head): Promise<boolean> {
+    return number >= 0 && (await this.#provider.getBlock(number))?.hash === hash;
   }
 
   #countOn(count: number): void {

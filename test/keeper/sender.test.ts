@@ -509,20 +509,22 @@ describe("sender on a chain whose mining is paused", () => {
 
   it("LIQ-5 bids a share of what a call brings, counts that as its cost, and for upkeep what the node advises", async () => {
     const bidding = new ShareBidding(10n ** 18n / 4n);
-    const { gasPrice } = await anvil.provider.getFeeData();
+    const gasPrice = await unitPrice();
+    const before = (await anvil.provider.getBlock("latest"))!.baseFeePerGas!;
     const costs: bigint[] = [];
     const accept = (cost: bigint) => costs.push(cost) > 0;
     const sender = await open({}, { bidding });
-    const bid = 10n * gasPrice!;
+    const bid = 10n * gasPrice;
     const terms = { purpose: "bid", gasLimit: MINT_GAS, expectedGain: 4n * MINT_GAS * bid, accept };
     const outcome = sender.attempt(next().call, terms);
     const first = await sent();
     expect(BigInt(first.maxFeePerGas)).to.equal(bid);
     expect(costs).to.deep.equal([MINT_GAS * bid]);
     await mine();
-    expect(await outcome).to.include({ result: "done", gasPrice: bid });
+    const after = (await anvil.provider.getBlock("latest"))!.baseFeePerGas!;
+    expect(await outcome).to.include({ result: "done", gasPrice: bid - before + after }); // what is above the base fee is the tip
     // a quarter of this gain does not even pay for the gas
-    const poor = { purpose: "poor", gasLimit: MINT_GAS, expectedGain: 3n * MINT_GAS * gasPrice! };
+    const poor = { purpose: "poor", gasLimit: MINT_GAS, expectedGain: 3n * MINT_GAS * gasPrice };
     expect((await sender.attempt(next().call, poor)).result).to.equal("declined");
     const advice = { gasPrice: 10n, maxFeePerGas: 18n, maxPriorityFeePerGas: 2n };
     expect(bidding.fees(advice, undefined, MINT_GAS), "for upkeep").to.equal(advice);
