@@ -110,6 +110,8 @@ interface Parts {
   /** Makes of a call the one that the signer sends. */
   readonly asTaker: (call: Call) => Call;
   readonly log: ActLog;
+  /** What calls were about that a reorganisation has taken back: the sender brings them in again. */
+  readonly undone: ReadonlySet<string>;
   readonly reports: LiquidationReports;
 }
 
@@ -135,6 +137,7 @@ export class Keeper {
   readonly #sender: Sender;
   readonly #asTaker: Parts["asTaker"];
   readonly #log: ActLog;
+  readonly #undone: Parts["undone"];
   readonly #venue: HedgeVenue;
   /** Accounts in a margin call that was made. */
   readonly #called = new AccountMap<true>();
@@ -170,13 +173,14 @@ export class Keeper {
   #reported = -1;
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
-  private constructor(options: KeeperOptions, policy: KeeperPolicy, { sender, asTaker, log, reports }: Parts) {
+  private constructor(options: KeeperOptions, policy: KeeperPolicy, { sender, asTaker, log, undone, reports }: Parts) {
     this.reports = reports;
     this.#asTaker = asTaker;
     this.#options = options;
     this.#policy = policy;
     this.#sender = sender;
     this.#log = log;
+    this.#undone = undone;
     this.metrics = log.metrics;
     const { provider, addressBook, venue = new NoHedge() } = options;
     this.#venue = venue;
@@ -194,13 +198,16 @@ export class Keeper {
     const policy = { ...DEFAULT_POLICY, ...options.config };
     const database = options.database ?? new SqliteDatabase(":memory:");
     const log = new ActLog(logger, metrics);
-    const onChange: SenderOptions["onChange"] = (...change) => {
-      log.change(...change);
+    const undone = new Set<string>();
+    const onChange: SenderOptions["onChange"] = (purpose, outcome) => {
+      log.change(purpose, outcome);
+      if (outcome === undefined) undone.add(nameIn(purpose));
+      else undone.delete(nameIn(purpose));
     };
     const sender = await Sender.open({ provider, signer, database, policy, onChange, ...gas });
     const { gasUnderlying } = policy;
     const reports = await LiquidationReports.open({ provider, addressBook, database, logger, gasUnderlying });
-    const keeper = new Keeper(options, policy, { sender, asTaker, log, reports });
+    const keeper = new Keeper(options, policy, { sender, asTaker, log, undone, reports });
     await keeper.mirror.resume(database);
     await keeper.#sync();
     await keeper.#care();
@@ -409,7 +416,10 @@ export class Keeper {
   /** Reads the chain up to its head and looks at the accounts that it may have moved. */
   async #sync(announced?: Head): Promise<void> {
     const { touched, reorganised } = await this.mirror.sync(announced);
-    if (reorganised > 0) this.metrics.reorganisations.inc();
+    if (reorganised > 0) {
+      this.metrics.reorganisations.inc();
+      await this.#sender.look(); // what was taken back is not begun again
+    }
     const { accounts, house, head } = this.mirror;
     for (const [name, block] of this.#ended) if (block <= head) this.#ended.delete(name);
     const now = touched.map((id): [AccountId, AccountState] => [id, accounts.get(id) ?? EMPTY_ACCOUNT]);
@@ -682,9 +692,9 @@ export class Keeper {
     if (block !== undefined) this.#ended.set(name, block);
   }
 
-  /** Whether the same is under way, or has ended in a block that the mirror has not read yet. */
+  /** Whether the same is under way, for the first time or again, or has ended in a block that the mirror has not read yet. */
   #isBusy(name: string): boolean {
-    return this.#underWay.has(name) || this.#ended.has(name);
+    return this.#underWay.has(name) || this.#undone.has(name) || this.#ended.has(name);
   }
 
   /** Does what no other keeper of the same database is at, or has done since `head`. */
@@ -749,6 +759,11 @@ function shapeOf({ positions, collaterals, debtShares }: AccountState): string {
 function hasAssets({ positions, collaterals }: AccountState, house: HouseState): boolean {
   if ([...positions.values()].some(({ size }) => size !== 0n)) return true;
   return [...collaterals].some(([id, balance]) => balance !== 0n && saleablePrice(house, id) !== 0n);
+}
+
+/** What the call of a purpose is about: all but the block that it was decided at. */
+function nameIn(purpose: string): string {
+  return purpose.slice(0, purpose.lastIndexOf(":"));
 }
 
 /** Waits, not longer than until `signal` aborts. */

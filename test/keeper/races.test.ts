@@ -19,6 +19,7 @@ import { Keeper } from "../../src/keeper/keeper.ts";
 import type { KeeperOptions } from "../../src/keeper/keeper.ts";
 import { Leases } from "../../src/keeper/leases.ts";
 import { openDatabase } from "../../src/keeper/openDatabase.ts";
+import { verifyReport } from "../../src/keeper/report.ts";
 import { readAccount } from "../../src/sdk/read.ts";
 import { parseWad } from "../../src/sdk/units.ts";
 import { setAnswer } from "../helpers/anvil.ts";
@@ -294,6 +295,44 @@ describe("keepers on one chain", function () {
     expect(acts.map(({ account, action, result }) => [account, `${action} ${result}`])).to.have.deep.members(
       others.map((account) => [account, "take done"]),
     );
+  });
+
+  it("SEG-5 LIQ-5 what a reorganisation takes back and what it brings again is followed by acts, metrics and reports, and done once", async () => {
+    const { keeper } = await track.enter({ config: { settleThreshold: parseWad("1000000") } });
+    const { provider } = track.venue.anvil;
+    await track.rest();
+    const drop = await track.setPrice(1945n);
+    const read = async (name: string) => {
+      const { values } = await keeper.metrics.registry.getSingleMetric(`plimsoll_keeper_${name}`)!.get();
+      return values.reduce((sum, { value }) => sum + value, 0);
+    };
+    const money = async () => ({ gas: await read("gas_spent_wei_total"), profit: await read("profit_usd") });
+    const namesOf = (acts: readonly Act[]) => acts.map(({ action, result }) => `${action} ${result}`);
+    const fill = (name: string) => Array<string>(VICTIMS).fill(name);
+    const start = await money();
+    expect(namesOf(await keeper.tick())).to.deep.equal(fill("take done"));
+    const earned = await money();
+    await track.automine(false);
+    await provider.send("anvil_reorg", [(await provider.getBlockNumber()) - drop, []]);
+    expect(namesOf(await keeper.tick())).to.deep.equal(fill("take takenBack"));
+    const undone = await money();
+    expect(undone.gas).to.equal(earned.gas);
+    expect(Math.abs(undone.profit - start.profit) < 1e-9).to.equal(true);
+    await track.automine(true);
+    await provider.send("evm_mine", []);
+    expect(namesOf(await keeper.tick())).to.deep.equal(fill("take done"));
+    const again = await track.receipts(drop);
+    expect(again).to.have.length(VICTIMS);
+    const paid = again.reduce((sum, { gasUsed, gasPrice }) => sum + Number(gasUsed * gasPrice), 0);
+    const last = await money();
+    expect(last.gas).to.equal(Math.max(earned.gas, start.gas + paid)); // a counter: what it counted too much comes off what follows
+    expect(Math.abs(last.profit - earned.profit) < 0.5).to.equal(true); // gas has another price in another block
+    while ((await keeper.reports.newest(10)).length < VICTIMS) await keeper.tick();
+    for (const report of await keeper.reports.newest(10)) {
+      expect(report.block).to.equal((await provider.getTransactionReceipt(report.transaction))!.blockNumber);
+      expect(verifyReport(report)).to.deep.equal([]);
+    }
+    await track.expectBooksRight();
   });
 
   for (const name of ["SQLite", "PostgreSQL"]) {
