@@ -197,7 +197,7 @@ describe("keeper", () => {
     expect(await house.keeper.getNonce()).to.equal(nonce);
   });
 
-  it("F-4 settles, sweeps and accrues what is due", async () => {
+  it("F-4 FSA-6 settles, sweeps and accrues what is due", async () => {
     const { house, bob } = await leveraged("10", "20000");
     await house.pass(3600);
     await house.setPrice(ETH, "1800");
@@ -213,6 +213,27 @@ describe("keeper", () => {
     await keeper.tick();
     expect((await house.clearingHouse.market(ETH))[2].fees).to.equal(0n);
     expect(await keeper.tick()).to.deep.equal([]);
+  });
+
+  it("FSA-6 settles in batches of at most 50 accounts, each within a bound of gas, and goes on where it was", async () => {
+    const house = await freshHouse();
+    await house.fund(house.alice, { cash: "1000000" });
+    const ids = Array.from({ length: 51 }, (_, i) => accountId(house.bob.address, BigInt(i)));
+    for (const id of ids) {
+      await house.fund(house.bob, { cash: "1000" }, id);
+      await house.trade(house.alice, house.bob, ETH, "1", "2000", { taker: id });
+    }
+    await house.setPrice(ETH, "1900"); // each has lost 100
+    const keeper = await keeperOf(house, { settleThreshold: wad("50") });
+    const settlements = (await keeper.tick()).filter(({ action, market }) => action === "settle" && market === ETH);
+    const receipts = await Promise.all(
+      settlements.map(({ hash }) => house.ethers.provider.getTransactionReceipt(hash!)),
+    );
+    const settled = await house.clearingHouse.queryFilter(house.clearingHouse.filters.Settled());
+    const counts = receipts.map((one) => settled.filter(({ transactionHash }) => transactionHash === one!.hash).length);
+    expect(counts.toSorted((a, b) => b - a)).to.deep.equal([50, 2]); // 51 losers, and the winner last
+    for (const one of receipts) expect(one!.gasUsed < 5_000_000n, `${one!.gasUsed} gas`).to.equal(true);
+    expect((await keeper.tick()).filter(({ action }) => action === "settle")).to.deep.equal([]);
   });
 
   it("ends the auction of an account that has recovered", async () => {
