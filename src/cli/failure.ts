@@ -27,6 +27,7 @@ import { InvalidOrder } from "../sdk/orders.ts";
 import { NoPermit } from "../sdk/permits.ts";
 import { InvalidGrant } from "../sdk/sessionKeys.ts";
 import { formatAmount, formatWad, InvalidAmount, PriceNotPositive } from "../sdk/units.ts";
+import { RevocationUseless, WatcherLacksGas } from "../watcher/watcher.ts";
 import { CliError, EXIT, InvalidCommandLine, NodeSilent } from "./errors.ts";
 import { time } from "./format.ts";
 import { accountName, collateralName, marketName, underlyingName } from "./names.ts";
@@ -44,7 +45,7 @@ const USAGE = [
   ...[InvalidAddressBook, WrongChain, AccountIndexTooLarge, UnknownSymbol, InvalidAmount, PriceNotPositive],
   ...[InvalidOrder, InvalidGrant, NoPermit, InvalidKeeperConfig, OptionInvalid, NotDeployed],
   ...[CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid],
-  ...[UnknownAsset, AssetRepeated, NoCommonMinutes],
+  ...[UnknownAsset, AssetRepeated, NoCommonMinutes, RevocationUseless, WatcherLacksGas],
 ];
 
 /** How ethers and Node say that nobody answers. */

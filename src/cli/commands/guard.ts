@@ -10,6 +10,7 @@ import type { Report } from "../output.ts";
 import type { Perform } from "../program.ts";
 import type { Session } from "../session.ts";
 import { transact } from "../transact.ts";
+import { guardWatchCommand } from "./guardWatch.ts";
 
 interface GuardOptions {
   readonly guardian?: string;
@@ -40,6 +41,7 @@ export function guardCommands(program: Command, perform: Perform): void {
     .command("unlock")
     .description("end a lockdown as the guardian; as the owner ask for its end, and end it after the delay")
     .action(perform(unlock));
+  guardWatchCommand(group, perform);
 }
 
 async function show(session: Session): Promise<Report> {
