@@ -3,17 +3,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatEther, isCallException } from "ethers";
 import type { Log } from "ethers";
 
-import { askAdvice } from "../keeper/fees.ts";
+import type { NodeProvider } from "../keeper/endpoints.ts";
+import { NoBaseFee } from "../keeper/fees.ts";
 import type { Bidding } from "../keeper/fees.ts";
 import { Sender, shortMessage } from "../keeper/sender.ts";
 import type { KeeperSigner } from "../keeper/signer.ts";
 import { SqliteDatabase } from "../keeper/sqlite.ts";
 import { PlimsollError } from "../risk/plimsollError.ts";
 import { lastGoodOfCollateral } from "../risk/prices.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
 import { revokeAllForCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
-import { NodeIncomplete } from "../sdk/client.ts";
-import type { Plimsoll } from "../sdk/client.ts";
+import { NodeIncomplete, Plimsoll } from "../sdk/client.ts";
 import { keysOf } from "../sdk/history.ts";
 import { readHouse } from "../sdk/read.ts";
 import { HOUR, hourlyPeak, sightingIn, WATCHED_TOPICS } from "./signals.ts";
@@ -55,7 +56,8 @@ export class WatcherLacksGas extends PlimsollError {
 
 /** What a watcher needs. */
 export interface WatcherOptions {
-  readonly house: Plimsoll;
+  readonly provider: NodeProvider;
+  readonly addressBook: AddressBook;
   /** Pays gas; any key but one of the owner's. */
   readonly signer: KeeperSigner;
   readonly watchlist: Watchlist;
@@ -98,11 +100,12 @@ interface Seen {
  * that the owner has signed beforehand. It is an EIP-712 message for the owner's epoch, not a transaction, so no nonce can spoil it, and
  * the watcher needs no key of his.
  *
- *     const watcher = await RevocationWatcher.open({ house, signer, watchlist, signature, pollInterval: 250, maxGasPrice });
+ *     const watcher = await RevocationWatcher.open({ ...where, signer, watchlist, signature, pollInterval: 250, maxGasPrice });
  *     const revocation = await watcher.run(signal); // when everything is revoked
  */
 export class RevocationWatcher {
   readonly #options: WatcherOptions;
+  readonly #house: Plimsoll;
   readonly #sender: Sender;
   readonly #call: Call;
   readonly #gasLimit: bigint;
@@ -112,11 +115,17 @@ export class RevocationWatcher {
   /** by transactions, so that what is read again counts once */
   readonly #seen = new Map<string, Seen>();
 
-  private constructor(options: WatcherOptions, sender: Sender, gasLimit: bigint, epoch: bigint, head: number) {
-    const { house, watchlist, signature } = options;
+  private constructor(
+    options: WatcherOptions,
+    house: Plimsoll,
+    sender: Sender,
+    { gasLimit, epoch, head }: { readonly gasLimit: bigint; readonly epoch: bigint; readonly head: number },
+  ) {
+    const { addressBook, watchlist, signature } = options;
+    this.#house = house;
     this.#options = options;
     this.#sender = sender;
-    this.#call = revokeAllForCall(house.addressBook, watchlist.owner, signature);
+    this.#call = revokeAllForCall(addressBook, watchlist.owner, signature);
     this.#gasLimit = gasLimit;
     this.#epoch = epoch;
     this.#start = head + 1;
@@ -125,25 +134,26 @@ export class RevocationWatcher {
 
   /** Checks that the revocation would go through and can be paid for. @throws RevocationUseless, WatcherLacksGas, or whatever the node throws */
   static async open(options: WatcherOptions): Promise<RevocationWatcher> {
-    const { house, signer, watchlist, signature, pollInterval, maxGasPrice } = options;
-    const { provider, addressBook } = house;
+    const { provider, addressBook, signer, watchlist, signature, pollInterval, maxGasPrice } = options;
+    const house = await Plimsoll.connect(addressBook, provider);
     const { target: to, data } = revokeAllForCall(addressBook, watchlist.owner, signature);
     const gas = await provider.estimateGas({ from: signer.address, to, data }).catch((error: unknown) => {
       throw isCallException(error) ? new RevocationUseless(watchlist.owner) : error;
     });
     const gasLimit = 2n * gas;
-    const [{ epoch }, head, balance, { maxFeePerGas }] = await Promise.all([
+    const [{ epoch }, head, balance, { maxFeePerGas: price }] = await Promise.all([
       house.exchange.ownerState(watchlist.owner),
       provider.getBlockNumber(),
       provider.getBalance(signer.address),
-      askAdvice(provider),
+      provider.getFeeData(),
     ]);
-    const needed = gasLimit * maxFeePerGas * URGENCY;
+    if (price === null) throw new NoBaseFee();
+    const needed = gasLimit * price * URGENCY;
     if (balance < needed) throw new WatcherLacksGas(signer.address, balance, needed);
     const policy = { confirmTimeout: CONFIRM_TIMEOUT, pollInterval, replaceAfter: 1, maxGasPrice };
     const database = new SqliteDatabase(":memory:");
     const sender = await Sender.open({ provider, signer, database, policy, bidding: urgent });
-    return new RevocationWatcher(options, sender, gasLimit, epoch, head);
+    return new RevocationWatcher(options, house, sender, { gasLimit, epoch, head });
   }
 
   /**
@@ -171,8 +181,8 @@ export class RevocationWatcher {
   // ---------------------------------------------------------------- looking
 
   async #unknownAlive(): Promise<Alarm | undefined> {
-    const { house, watchlist } = this.#options;
-    const keys = await keysOf(house, watchlist.owner);
+    const { watchlist } = this.#options;
+    const keys = await keysOf(this.#house, watchlist.owner);
     const unknown = keys.find(({ key, live }) => live && !watchlist.known.has(key));
     if (unknown === undefined) return undefined;
     return { signal: { kind: "unknownKey", key: unknown.key, how: "alive" }, block: this.#start - 1 };
@@ -180,8 +190,7 @@ export class RevocationWatcher {
 
   /** Reads the blocks since the last look. */
   async #look(): Promise<Alarm | undefined> {
-    const { house } = this.#options;
-    const head = await house.provider.getBlockNumber();
+    const head = await this.#house.provider.getBlockNumber();
     while (this.#next <= head) {
       const to = Math.min(head, this.#next + RANGE);
       await this.#read(Math.max(0, this.#next - REREAD), to);
@@ -192,9 +201,9 @@ export class RevocationWatcher {
   }
 
   async #read(fromBlock: number, toBlock: number): Promise<void> {
-    const { house, watchlist } = this.#options;
-    const { exchange, clearingHouse } = house.addressBook.contracts;
-    const logs = await house.provider.getLogs({
+    const { provider, addressBook, watchlist } = this.#options;
+    const { exchange, clearingHouse } = addressBook.contracts;
+    const logs = await provider.getLogs({
       ...{ address: [exchange, clearingHouse], topics: [[...WATCHED_TOPICS]], fromBlock, toBlock },
     });
     const byTransaction = new Map<string, Log[]>();
@@ -250,7 +259,7 @@ export class RevocationWatcher {
 
   /** [wad] USD at the price of now, or the last good one. */
   async #valueOf({ token, amount }: Extract<Sighting, { kind: "outflow" }>): Promise<bigint> {
-    const { house } = this.#options;
+    const house = this.#house;
     const { cash, collaterals } = house.addressBook;
     const collateral = collaterals.find((entry) => entry.token === token);
     if (token === cash.token || collateral === undefined) return amount;
@@ -267,7 +276,7 @@ export class RevocationWatcher {
   }
 
   async #block(number: number): Promise<{ number: number; timestamp: number }> {
-    const block = await this.#options.house.provider.getBlock(number);
+    const block = await this.#options.provider.getBlock(number);
     if (block === null) throw new NodeIncomplete(`block ${number}`);
     return block;
   }
@@ -294,8 +303,9 @@ export class RevocationWatcher {
   }
 
   async #revokedIn(from: number): Promise<{ block: number; hash: string } | undefined> {
-    const { house, watchlist } = this.#options;
-    const events = await house.exchange.queryFilter(house.exchange.filters.AllRevoked(watchlist.owner), from);
+    const { watchlist } = this.#options;
+    const { exchange } = this.#house;
+    const events = await exchange.queryFilter(exchange.filters.AllRevoked(watchlist.owner), from);
     const first = events.find(({ args }) => args.epoch > this.#epoch);
     return first === undefined ? undefined : { block: first.blockNumber, hash: first.transactionHash };
   }

@@ -7,7 +7,6 @@ import { Wallet } from "ethers";
 import { Endpoints } from "../../src/keeper/endpoints.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { grantKeyCall } from "../../src/sdk/calls.ts";
-import { Plimsoll } from "../../src/sdk/client.ts";
 import { buildGrant, signRevokeAll } from "../../src/sdk/sessionKeys.ts";
 import { parseWad } from "../../src/sdk/units.ts";
 import { hourlyPeak } from "../../src/watcher/signals.ts";
@@ -61,8 +60,7 @@ describe("revocation watcher", () => {
       provider.destroy();
     });
     return RevocationWatcher.open({
-      house: await Plimsoll.connect(venue.book, provider),
-      signer: wallet,
+      ...{ provider, addressBook: venue.book, signer: wallet },
       watchlist: { owner: owner.wallet.address, known: new Set([known.wallet.address]), ...limits },
       signature: await signRevokeAll(owner.wallet, venue.book, owner.wallet.address, 0n),
       ...{ pollInterval: 50, maxGasPrice: MAX_GAS_PRICE },

@@ -60,7 +60,7 @@ async function watch(session: Session, file: string, options: WatchOptions): Pro
     const house = await Plimsoll.connect(book, provider);
     const watchlist = await watchlistOf(house, paper.owner, options);
     const watcher = await RevocationWatcher.open({
-      ...{ house, signer, watchlist, signature: paper.signature },
+      ...{ provider, addressBook: book, signer, watchlist, signature: paper.signature },
       pollInterval: whole("poll interval", options.pollInterval),
       maxGasPrice: BigInt(whole("gas price", options.maxGasPrice)) * GWEI,
       onTrouble: say,
