@@ -69,27 +69,37 @@ export function observe({ auction }: Candidate, house: HouseState, policy: Keepe
 
 /** The slice that brings most among those that the taker can carry, or why none is taken. */
 function findSlice(candidate: Candidate, house: HouseState, policy: KeeperPolicy): Slice | string {
-  const { auction, assessment, takerId, taker, venue } = candidate;
-  const running = advance(auction, assessment, ownerOf(takerId), house.time);
-  const whole = planOf(candidate, house, running, WAD);
-  const load = new Load(whole, taker, house, policy, venue);
-  const offer = { whole, gain: whole.gain + expectedRescue(whole, candidate.fund), load };
+  const offer = offerOf(candidate, house, policy);
   const best = bestPart(offer);
   if (best === undefined) return "more than MAX_INVENTORY allows to hold and the venue would hedge";
-  if (best.profit < policy.minProfit) return notYet(offer, best, running, policy);
-  const slice = largestCarried(candidate, house, policy, running, offer, best.part);
+  if (best.profit < policy.minProfit) return notYet(offer, best);
+  const slice = largestCarried(offer, best.part);
   if (slice === undefined) return "more than the taker can carry";
   if (slice.profit < policy.minProfit)
     return `${slice.reason}: less than MIN_PROFIT for as much as the taker can carry`;
-  if (!isSunk(whole) && running.clock < policy.patience) return patient(slice, running, policy);
-  return slice;
+  const { whole, auction } = offer;
+  if (isSunk(whole) || auction.clock >= policy.patience) return slice;
+  return `${slice.reason}; waits for ${percent(discount(policy.patience))} in ${policy.patience - auction.clock} s`;
 }
 
-/** Everything that is for sale. */
+/** Everything that an account has for sale, and who is asked to take it. */
 interface Offer {
+  readonly candidate: Candidate;
+  readonly house: HouseState;
+  readonly policy: KeeperPolicy;
+  readonly auction: Auction; // its clocks advanced
   readonly whole: LiquidationPlan;
-  readonly gain: bigint; // [wad] of its taker
+  readonly gain: bigint; // [wad] of who takes all of it
   readonly load: Load;
+}
+
+/** @throws RiskError */
+function offerOf(candidate: Candidate, house: HouseState, policy: KeeperPolicy): Offer {
+  const { assessment, takerId, taker, fund, venue } = candidate;
+  const auction = advance(candidate.auction, assessment, ownerOf(takerId), house.time);
+  const whole = planOf({ candidate, house, auction }, WAD);
+  const load = new Load(whole, taker, house, policy, venue);
+  return { candidate, house, policy, auction, whole, gain: gainOf(whole, fund), load };
 }
 
 /** A number of `PARTS` of an offer. */
@@ -125,35 +135,31 @@ function isSunk({ assessment, discount }: LiquidationPlan): boolean {
 }
 
 /** The largest slice of at most `most` parts that the taker can carry. */
-function largestCarried(
-  candidate: Candidate,
-  house: HouseState,
-  policy: KeeperPolicy,
-  auction: Auction,
-  offer: Offer,
-  most: bigint,
-): Slice | undefined {
-  const { whole } = offer;
+function largestCarried(offer: Offer, most: bigint): Slice | undefined {
   let found: Slice | undefined;
   let [low, high] = [leastPart(offer) - 1n, most];
   for (let part = most; low < high; part = (low + high + 1n) / 2n) {
-    const maxFraction = part === PARTS ? WAD : (whole.fraction * part) / PARTS;
-    const plan = part === PARTS ? whole : known(() => planOf(candidate, house, auction, maxFraction));
-    const profit = profitOf(offer, part);
-    if (typeof plan === "string" || profit === undefined || !canCarry(candidate.taker, plan, house, policy)) {
-      high = part - 1n;
-      continue;
-    }
-    const gain = plan.gain + expectedRescue(plan, candidate.fund);
-    const reason = `brings ${usd(profit)} USD at a discount of ${percent(plan.discount)}`;
-    found = { plan, maxFraction, gain, profit, reason };
-    low = part;
+    const slice = carried(offer, part);
+    if (slice === undefined) high = part - 1n;
+    else [low, found] = [part, slice];
   }
   return found;
 }
 
+/** So many parts of an offer as a slice; `undefined` if that cannot be taken. */
+function carried(offer: Offer, part: bigint): Slice | undefined {
+  const { candidate, house, policy, whole } = offer;
+  const maxFraction = part === PARTS ? WAD : (whole.fraction * part) / PARTS;
+  const plan = part === PARTS ? whole : known(() => planOf(offer, maxFraction));
+  const profit = profitOf(offer, part);
+  if (typeof plan === "string" || profit === undefined) return undefined;
+  if (!canCarry(candidate.taker, plan, house, policy)) return undefined;
+  const reason = `brings ${usd(profit)} USD at a discount of ${percent(plan.discount)}`;
+  return { plan, maxFraction, gain: gainOf(plan, candidate.fund), profit, reason };
+}
+
 /** From which discount on the best part would pay, and when that is reached. */
-function notYet({ whole, gain }: Offer, { part, profit }: Part, auction: Auction, { minProfit }: KeeperPolicy): string {
+function notYet({ whole, gain, auction, policy: { minProfit } }: Offer, { part, profit }: Part): string {
   const now = `brings ${usd(profit)} USD at a discount of ${percent(whole.discount)}, less than ${usd(minProfit)}`;
   if (isSunk(whole)) return `${now}; it is sold whole for its equity, and only a rescue by the fund can bring more`;
   const brought = (gain * part) / PARTS;
@@ -163,17 +169,9 @@ function notYet({ whole, gain }: Offer, { part, profit }: Part, auction: Auction
   return `${now}; pays at a discount of ${percent(needed)}, reached in ${clock - auction.clock} s`;
 }
 
-function patient({ reason }: Slice, { clock }: Auction, { patience }: KeeperPolicy): string {
-  return `${reason}; waits for ${percent(discount(patience))} in ${patience - clock} s`;
-}
-
 /** @throws RiskError */
-function planOf(
-  { id, account, takerId }: Candidate,
-  house: HouseState,
-  auction: Auction,
-  maxFraction: bigint,
-): LiquidationPlan {
+function planOf({ candidate, house, auction }: Pick<Offer, "candidate" | "house" | "auction">, maxFraction: bigint) {
+  const { id, account, takerId } = candidate;
   return planLiquidation(account, house, { auction, owner: ownerOf(id), taker: ownerOf(takerId), maxFraction });
 }
 
@@ -187,9 +185,9 @@ function known<T>(compute: () => T): T | string {
   }
 }
 
-/** The rescue reward [wad] within what the fund can pay for one market. */
-function expectedRescue({ rescue }: LiquidationPlan, fund: AccountState): bigint {
-  return min(rescue, fund.cash / FUND_SHARE_OF_RESCUE);
+/** The taker's gain [wad], and of the rescue reward what the fund can pay for one market. */
+function gainOf({ gain, rescue }: LiquidationPlan, fund: AccountState): bigint {
+  return gain + min(rescue, fund.cash / FUND_SHARE_OF_RESCUE);
 }
 
 /** Whether the taker has the cash, so that he need not borrow, and satisfies IM afterwards. */
