@@ -19,7 +19,7 @@ import { decode } from "./decode.ts";
 import type { Head } from "./follow.ts";
 import { EventLedger } from "./ledger.ts";
 import type { BlockRef, LedgerAccount, Totals } from "./ledger.ts";
-import { expectReconciled } from "./reconcile.ts";
+import { expectReconciled, Sums } from "./reconcile.ts";
 
 const BLOCKS_PER_QUERY = 10_000;
 const NEAR = 64; // blocks behind the head from which the house is read too: every node still has its state then
@@ -83,6 +83,7 @@ export class Mirror {
   readonly #contracts: Readable;
   readonly #confirmations: number;
   #ledger: EventLedger;
+  #sums = new Sums();
   #checkpoint: Checkpoint | undefined;
   #saved: BlockRef | undefined; // what the checkpoint holds, as far as known
   #final: { readonly block: BlockRef; readonly totals: Totals } | undefined; // what it can be brought up to
@@ -209,10 +210,11 @@ export class Mirror {
    */
   async reconcile(): Promise<void> {
     const { clearingHouse } = this.#contracts;
-    const { accounts, house, head } = this;
+    const { house, head } = this;
+    const sums = this.#sums;
     const block = this.#houseBlock;
     try {
-      await expectReconciled({ accounts, house, head, book: this.#book, clearingHouse, provider: this.#provider });
+      await expectReconciled({ sums, house, head, book: this.#book, clearingHouse, provider: this.#provider });
     } catch (error) {
       if (block !== undefined && !(await this.#isCurrent(block))) throw new NodeIncomplete(`block ${block.hash}`);
       throw error;
@@ -232,7 +234,10 @@ export class Mirror {
     ) {
       const undone = this.#ledger.undo();
       if (undone === undefined) await this.#startOver();
-      else this.#touch(undone.accounts);
+      else {
+        for (const { before, after } of undone.accounts.values()) this.#sums.replace(after, before);
+        this.#touch(undone.accounts);
+      }
     }
     if (this.#ledger.head === head) return;
     this.#news.reorganised += head.number - Math.max(this.head, this.#book.deployBlock - 1);
@@ -246,6 +251,8 @@ export class Mirror {
     this.#touch(this.#ledger.accounts);
     this.#ledger = new EventLedger(this.#book.cash.token, state);
     this.#touch(this.#ledger.accounts);
+    this.#sums = new Sums();
+    for (const account of this.#ledger.accounts.values()) this.#sums.replace(undefined, account);
     this.#saved = state?.block;
     this.#final = undefined;
     this.#unsaved = new AccountMap();
@@ -304,6 +311,7 @@ export class Mirror {
         { number, hash },
         events.filter((event) => event !== undefined),
       );
+      for (const { before, after } of accounts.values()) this.#sums.replace(before, after);
       this.#touch(accounts);
     }
   }

@@ -10,7 +10,7 @@ import { fromWadDown } from "../sdk/units.ts";
 
 /** What is compared: a mirror at a block, and the chain. */
 export interface Reconciled {
-  readonly accounts: { values(): Iterable<AccountState> };
+  readonly sums: Sums;
   readonly house: HouseState;
   readonly head: number;
   readonly book: AddressBook;
@@ -39,14 +39,31 @@ export class MirrorMismatch extends Error {
   }
 }
 
-/** Sums over all accounts. */
-interface Sums {
-  cash: bigint;
-  lentShares: bigint;
-  debtShares: bigint;
-  readonly sizes: Map<number, bigint>; // by market
-  readonly longs: Map<number, bigint>; // likewise, of long positions only
-  readonly collaterals: Map<number, bigint>;
+/** Sums over all accounts, kept while they change: to add up a million of them takes longer than a price gives time. Amounts are [wad]. */
+export class Sums {
+  cash = 0n;
+  lentShares = 0n;
+  debtShares = 0n;
+  readonly sizes = new Map<number, bigint>(); // by market
+  readonly longs = new Map<number, bigint>(); // likewise, of long positions only
+  readonly collaterals = new Map<number, bigint>();
+
+  /** An account that was `before` is `after` now. */
+  replace(before: AccountState | undefined, after: AccountState | undefined): void {
+    if (before !== undefined) this.#count(before, -1n);
+    if (after !== undefined) this.#count(after, 1n);
+  }
+
+  #count({ cash, lentShares, debtShares, positions, collaterals }: AccountState, sign: 1n | -1n): void {
+    this.cash += sign * cash;
+    this.lentShares += sign * lentShares;
+    this.debtShares += sign * debtShares;
+    for (const [market, { size }] of positions) {
+      add(this.sizes, market, sign * size);
+      add(this.longs, market, sign * positive(size));
+    }
+    for (const [collateral, amount] of collaterals) add(this.collaterals, collateral, sign * amount);
+  }
 }
 
 const erc20 = new Interface(["function balanceOf(address owner) view returns (uint256)"]);
@@ -57,31 +74,13 @@ const erc20 = new Interface(["function balanceOf(address owner) view returns (ui
  * @throws MirrorMismatch
  */
 export async function expectReconciled(mirror: Reconciled): Promise<void> {
-  const sums = sumsOf(mirror.accounts.values());
+  const { sums } = mirror;
   const mismatches = [
     ...lendingOf(sums, mirror.house),
     ...marketsOf(sums, mirror.house),
     ...(await chainOf(sums, mirror)),
   ];
   if (mismatches.length !== 0) throw new MirrorMismatch(mirror.head, mismatches);
-}
-
-function sumsOf(accounts: Iterable<AccountState>): Sums {
-  const sums: Sums = {
-    ...{ cash: 0n, lentShares: 0n, debtShares: 0n },
-    ...{ sizes: new Map(), longs: new Map(), collaterals: new Map() },
-  };
-  for (const { cash, lentShares, debtShares, positions, collaterals } of accounts) {
-    sums.cash += cash;
-    sums.lentShares += lentShares;
-    sums.debtShares += debtShares;
-    for (const [market, { size }] of positions) {
-      add(sums.sizes, market, size);
-      add(sums.longs, market, positive(size));
-    }
-    for (const [collateral, amount] of collaterals) add(sums.collaterals, collateral, amount);
-  }
-  return sums;
 }
 
 function lendingOf({ lentShares, debtShares }: Sums, { lending }: HouseState): Mismatch[] {
@@ -100,6 +99,9 @@ function marketsOf({ sizes, longs }: Sums, { markets }: HouseState): Mismatch[] 
 
 async function chainOf(sums: Sums, { house, head: blockTag, book, clearingHouse, provider }: Reconciled) {
   const pools = [...house.markets.values()].reduce((sum, { pool }) => sum + pool, 0n);
+  // Vault = Σ cash + lent + reserves − borrowed + Σ pools. Before anything is awaited: the sums go on.
+  const owed = sums.cash + liquidity(house.lending) + pools;
+  const mirrored = new Map(sums.collaterals);
   const [engine, oracle, cash, ...collaterals] = await Promise.all([
     clearingHouse.riskEngine({ blockTag }),
     clearingHouse.priceOracle({ blockTag }),
@@ -109,14 +111,12 @@ async function chainOf(sums: Sums, { house, head: blockTag, book, clearingHouse,
       held: await balanceOf(provider, token, book.contracts.vault, blockTag),
     })),
   ]);
-  // Vault = Σ cash + lent + reserves − borrowed + Σ pools.
-  const owed = sums.cash + liquidity(house.lending) + pools;
   return [
     ...unequal("risk engine", book.contracts.riskEngine, engine),
     ...unequal("price oracle", book.contracts.priceOracle, oracle),
     ...uncovered(book.cash.symbol, fromWadDown(owed, book.cash.decimals), cash),
     ...book.collaterals.flatMap(({ id, symbol, decimals }, i) => {
-      const [sum, { total = 0n, held = 0n } = {}] = [sums.collaterals.get(id) ?? 0n, collaterals[i]];
+      const [sum, { total = 0n, held = 0n } = {}] = [mirrored.get(id) ?? 0n, collaterals[i]];
       return [
         ...unequal(`${symbol} of all accounts`, sum, total),
         ...uncovered(symbol, fromWadDown(sum, decimals), held),
