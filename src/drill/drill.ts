@@ -223,9 +223,16 @@ async function untilAnswered({ stage, options, observer, keeper }: Scene): Promi
 /** Accounts from which somebody is about to take: in the pool of transactions. */
 async function underWay({ provider }: Chain): Promise<Set<AccountId>> {
   const { pending } = (await provider.send("txpool_content", [])) as Pool;
-  const calls = Object.values(pending).flatMap((byNonce) => Object.values(byNonce));
-  const parsed = calls.map(({ input }) => clearingHouse.parseTransaction({ data: input }));
-  return new Set(parsed.filter((call) => call?.name === "liquidate").map((call) => call?.args[0] as AccountId));
+  const inputs = Object.values(pending).flatMap((byNonce) => Object.values(byNonce).map(({ input }) => input));
+  return new Set(inputs.flatMap(takenBy));
+}
+
+/** Accounts that a call takes from, or the calls of a batch. */
+function takenBy(data: string): AccountId[] {
+  const call = clearingHouse.parseTransaction({ data });
+  if (call?.name === "liquidate") return [call.args[0] as AccountId];
+  if (call?.name !== "batch") return [];
+  return (call.args[0] as readonly { readonly data: string }[]).flatMap((inner) => takenBy(inner.data));
 }
 
 interface Pool {

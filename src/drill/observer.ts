@@ -262,13 +262,15 @@ export class Observer {
     const delay = noted.open === undefined ? 0 : this.#looks - noted.open.look;
     noted.open = undefined;
     const taker = args.getValue("taker") as AccountId;
-    noted.takes.push({ block: Number(log.blockNumber), delay, taker, gain, gas: await this.#gasOf(log) });
+    noted.takes.push({ block: Number(log.blockNumber), delay, taker, gain, gas: await this.#gasOf(log, logs) });
   }
 
-  async #gasOf({ transactionHash: hash }: RawLog): Promise<bigint> {
+  /** What gas has cost [wad USD]; slices of one transaction share it. */
+  async #gasOf({ transactionHash: hash }: RawLog, logs: readonly RawLog[]): Promise<bigint> {
     const receipt = await this.#options.provider.getTransactionReceipt(hash);
     if (receipt === null) throw new NodeIncomplete(`receipt of ${hash}`);
-    return this.worthOf(receipt.fee);
+    const slices = logs.filter(({ transactionHash, topics }) => transactionHash === hash && topics[0] === TOLD[0]);
+    return this.worthOf(receipt.fee) / BigInt(slices.length);
   }
 
   // ---------------------------------------------------------------- the verdict

@@ -142,6 +142,7 @@ function describe(found: Drill, allowLate: number): string {
   return paragraphs(
     `Fire drill: ${path.source}, ${path.times.length} minutes, blocks ${found.from} to ${found.to}; ${fallOf(found)}`,
     accounts.length === 0 ? "Nobody sank below MM: let prices fall further." : accountTable(found),
+    reasonsOf(found),
     facts([
       ["accounts below MM", accounts.length.toString()],
       [
@@ -172,19 +173,7 @@ function accountTable(found: Drill): string {
   const worst = ({ verdicts }: Sighting) => Math.min(...verdicts.map((verdict) => VERDICTS.indexOf(verdict)));
   const rows = [...found.accounts].sort((a, b) => worst(a) - worst(b));
   return table(
-    [
-      "account",
-      "result",
-      ">below MM",
-      ">blocks",
-      ">slices",
-      ">slowest",
-      ">gained",
-      ">gas",
-      ">missed",
-      ">bad debt",
-      "keeper's reason",
-    ],
+    ["account", "result", ">below MM", ">blocks", ">slices", ">slowest", ">gained", ">gas", ">missed", ">bad debt"],
     rows.map((account) => [
       nameOf(account, found),
       account.verdicts.join(", "),
@@ -196,9 +185,18 @@ function accountTable(found: Drill): string {
       usd(account.takes.reduce((sum, { gas }) => sum + gas, 0n)),
       usd(account.misses.reduce((sum, { profit }) => sum + profit, 0n)),
       usd(account.deficit),
-      account.verdicts[0] === "on time" ? "" : (account.reason ?? ""),
     ]),
   );
+}
+
+/** What the keeper said last of those that were not simply taken on time. */
+function reasonsOf(found: Drill): string {
+  const reasons = found.accounts
+    .filter(({ verdicts }) => verdicts[0] !== "on time")
+    .flatMap((account): [string, string][] =>
+      account.reason === undefined ? [] : [[nameOf(account, found), account.reason]],
+    );
+  return reasons.length === 0 ? "" : `What the keeper said of them last\n${facts(reasons)}`;
 }
 
 function keeperFacts({ keeper }: Drill): [string, string][] {
