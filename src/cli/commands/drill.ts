@@ -18,7 +18,7 @@ import type { Perform } from "../program.ts";
 import { Session } from "../session.ts";
 
 const WAD = 10n ** 18n;
-const SYNTHETIC_MINUTES = "60";
+const SYNTHETIC = { drop: "30", minutes: "120" }; // steep, but a keeper that works comes through without bad debt
 const PROGRESS_STEPS = 20; // words on how far it has come
 
 const NOTE = `
@@ -49,20 +49,20 @@ export function drillCommands(program: Command, perform: Perform): void {
     .command("drill")
     .description("crash prices on a chain of one's own, or on a fork, and see what a keeper misses")
     .option("--fork <url>", "node of a live chain to fork; a chain with a population of its own if left out")
-    .option("--drop <percent>", "by how much ETH falls, BTC by three quarters of that (35)")
-    .option("--minutes <number>", "length of the crash (60), or how much of the candles to play")
+    .option("--drop <percent>", "by how much ETH falls, BTC by three quarters of that (30)")
+    .option("--minutes <number>", "length of the crash (120), or how much of the candles to play")
     .option("--seed <number>", "another number makes another crash (1)")
     .option("--prices <files>", "minute candles instead: ETH-USD….csv, BTC-USD….csv or both with a comma")
     .option("--capital <usd>", "what the keeper has to take slices with", "8000000")
     .option("--worth <usd>", "profit after gas and inventory risk from which taking pays", "1")
     .option("--allow-late <blocks>", "blocks that may pass from profitable to taken", "1")
-    .option("--pace <ms>", "time that the keeper has in each block to send for all that pays", "1000")
+    .option("--pace <ms>", "time that the keeper has in each block to send for all that pays", "3000")
     .addHelpText("after", NOTE)
     .action(perform(runDrill));
 }
 
 async function runDrill(session: Session, options: DrillCommandOptions): Promise<Report> {
-  const { fork, prices, seed, minutes } = options;
+  const { fork, prices, seed } = options;
   if (prices !== undefined && seed !== undefined) {
     throw new OptionConflict("--seed is of a synthetic crash: leave it out, or --prices");
   }
@@ -71,12 +71,7 @@ async function runDrill(session: Session, options: DrillCommandOptions): Promise
     import("../../drill/drill.ts"),
     import("../../replay/demo.ts"),
   ]);
-  const length = minutes ?? (prices === undefined ? SYNTHETIC_MINUTES : undefined);
-  const path = choosePath({
-    ...options,
-    seed: seed ?? "1",
-    ...(length !== undefined && { minutes: length }),
-  });
+  const path = choosePath({ ...(prices === undefined && SYNTHETIC), ...options, seed: seed ?? "1" });
   const allowLate = integer("allow-late", options.allowLate, 1);
   const given = {
     ...{ path, allowLate, pace: integer("pace", options.pace, 1) },
