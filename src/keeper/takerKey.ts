@@ -15,7 +15,8 @@ const ADMIN_ROLE = 0n;
 const house = IClearingHouse__factory.createInterface();
 const manager = AccessManager__factory.createInterface();
 const BATCH = house.getFunction("batch").selector;
-const scope = new Set(LIQUIDATE_SCOPE.map((name) => house.getFunction(name).selector));
+/** How contracts name the functions of `LIQUIDATE_SCOPE`. */
+export const LIQUIDATE_SELECTORS: readonly string[] = LIQUIDATE_SCOPE.map((name) => house.getFunction(name).selector);
 
 /** The account that shall take over slices is isolated, or its owner has not allowed the signer to do it. */
 export class UnusableTaker extends Error {
@@ -78,7 +79,9 @@ function through(owner: string, { target, data }: Call): Call {
     const [calls] = house.decodeFunctionData("batch", data) as unknown as [Call[]];
     return { target: owner, data: manager.encodeFunctionData("multicall", [calls.map((each) => execution(each))]) };
   }
-  return scope.has(selector) ? { target: owner, data: execution({ target, data }) } : { target, data };
+  return LIQUIDATE_SELECTORS.includes(selector)
+    ? { target: owner, data: execution({ target, data }) }
+    : { target, data };
 }
 
 function execution({ target, data }: Call): string {

@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { HDNodeWallet } from "ethers";
 import pino from "pino";
 
+import TakerOwner from "../../deploy/modules/TakerOwner.ts";
 import { Keeper } from "../../src/keeper/keeper.ts";
 import { LIQUIDATE_SCOPE, openTakerKey, TakerKeyTooWide, UnusableTaker } from "../../src/keeper/takerKey.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
@@ -128,6 +129,18 @@ describe("keeper with a key that may only liquidate", () => {
     expect(await refusal(house, account))
       .to.be.instanceOf(TakerKeyTooWide)
       .with.deep.property("functions", ["*"]);
+  });
+
+  it("AUTH-7 starts with the owner that the module deploys, for its key and no other one", async () => {
+    const house = await freshHouse();
+    const { clearingHouse } = house.addressBook.contracts;
+    const of = async (keeper: string) => {
+      const parameters = { TakerOwner: { clearingHouse, keeper } };
+      const { owner } = await house.connection.ignition.deploy(TakerOwner, { parameters });
+      return accountId(owner.target as string);
+    };
+    expect(await refusal(house, await of(signer.address))).to.equal(undefined);
+    expect(await refusal(house, await of(house.bob.address))).to.be.instanceOf(UnusableTaker);
   });
 
   it("AUTH-7 wants an owner that is the signer or an AccessManager", async () => {
