@@ -198,12 +198,8 @@ const schema = settings.superRefine((s, context) => {
   const hedges = s.HEDGE === "matcher";
   need("MATCHER_URL", !hedges || s.MATCHER_URL !== undefined, "give the http(s) address of the matcher to hedge at");
   need("MAX_INVENTORY", !hedges || s.MAX_INVENTORY !== undefined, "give the USD of notional to keep, 0 to hedge all");
-  const alone = s.TAKER_OWNER === undefined && s.LEASE_LIFETIME === undefined;
-  need(
-    "BATCH_BELOW",
-    s.BATCH_BELOW === undefined || alone,
-    "leave it out: with TAKER_OWNER or LEASE_LIFETIME none is sent",
-  );
+  const shares = s.LEASE_LIFETIME !== undefined;
+  need("BATCH_BELOW", s.BATCH_BELOW === undefined || !shares, "leave it out: with LEASE_LIFETIME none is sent");
   const { FUND_BELOW: below, FUND_TO: to, WITHDRAW_ABOVE: above } = s;
   need("FUND_TO", to !== undefined || (below ?? above) === undefined, "give the USD that the taker shall have");
   need(

@@ -111,15 +111,10 @@ describe("keeper configuration", () => {
     ]);
     const stranger = { TAKER_OWNER: `0x${"11".repeat(20)}`, FUND_TO: "1", WITHDRAW_ABOVE: "2" };
     expect(problems(stranger)).to.deep.equal(["WITHDRAW_ABOVE: leave it out: TAKER_OWNER lets nothing leave"]);
-    expect(problems({ BATCH_BELOW: "5" })).to.deep.equal([]);
-    for (const [name, value] of [
-      ["LEASE_LIFETIME", "5000"],
-      ["TAKER_OWNER", `0x${"11".repeat(20)}`],
-    ] as const) {
-      expect(problems({ BATCH_BELOW: "5", [name]: value })).to.deep.equal([
-        "BATCH_BELOW: leave it out: with TAKER_OWNER or LEASE_LIFETIME none is sent",
-      ]);
-    }
+    expect(problems({ BATCH_BELOW: "5", TAKER_OWNER: stranger.TAKER_OWNER })).to.deep.equal([]);
+    expect(problems({ BATCH_BELOW: "5", LEASE_LIFETIME: "5000" })).to.deep.equal([
+      "BATCH_BELOW: leave it out: with LEASE_LIFETIME none is sent",
+    ]);
     expect(problems({ PATIENCE: "181" })).to.deep.equal(["PATIENCE: an auction's clock stops at 180 s"]);
     for (const BIDDING of ["share:2", "share:", "0.5", "share:1.5"]) {
       expect(problems({ BIDDING }), BIDDING).to.deep.equal([
