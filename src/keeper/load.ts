@@ -1,5 +1,5 @@
 import { abs, positive, PPM, WAD } from "../risk/fixed.ts";
-import { marketOf, priceOf } from "../risk/house.ts";
+import { collateralOf, marketOf, priceOf } from "../risk/house.ts";
 import type { LiquidationPlan } from "../risk/liquidation.ts";
 import { saleablePrice } from "../risk/prices.ts";
 import type { AccountState, HouseState } from "../risk/types.ts";
@@ -34,17 +34,17 @@ interface Leg {
 interface Stake {
   readonly charge: bigint; // [ppm · ppm] share of κ · μ
   readonly before: bigint; // [wad USD]
-  moved: bigint; // [wad USD] of the whole slice
+  readonly moved: bigint; // [wad USD] of the whole slice
 }
 
 /** What a slice adds to what its taker holds, and what that costs him. */
 export class Load {
   readonly #legs: readonly Leg[];
-  readonly #stakes = new Map<number, Stake>();
+  readonly #stakes: ReadonlyMap<number, Stake>; // by underlying
   readonly #venue: HedgeVenue;
   readonly #limit: bigint | undefined;
 
-  /** @throws UnknownMarket, MissingPrice */
+  /** @throws UnknownMarket, UnknownCollateral, MissingPrice */
   constructor(
     { legs, collaterals }: Pick<LiquidationPlan, "legs" | "collaterals">,
     taker: AccountState,
@@ -54,27 +54,20 @@ export class Load {
   ) {
     this.#venue = venue;
     this.#limit = maxInventory;
-    const add = (underlying: number, value: bigint): void => {
-      let stake = this.#stakes.get(underlying);
-      if (stake === undefined) {
+    this.#legs = legs.filter(({ size }) => size !== 0n).map(({ market, size }) => legOf(market, size, taker, house));
+    const moved = new Map<number, bigint>();
+    const add = (underlying: number, value: bigint) => moved.set(underlying, (moved.get(underlying) ?? 0n) + value);
+    for (const leg of this.#legs) add(leg.underlying, (leg.moved * leg.price) / WAD);
+    for (const { id, amount } of collaterals) {
+      add(collateralOf(house, id).underlying, (amount * saleablePrice(house, id)) / WAD);
+    }
+    this.#stakes = new Map(
+      [...moved].map(([underlying, value]) => {
         const shock = house.risk.underlyings.get(underlying)?.shock ?? 0n;
         const charge = (shock * priceOf(house, underlying).initialFactor * inventoryRisk) / PPM;
-        stake = { charge, before: exposureOf(taker, house, underlying), moved: 0n };
-        this.#stakes.set(underlying, stake);
-      }
-      stake.moved += value;
-    };
-    this.#legs = legs
-      .filter(({ size }) => size !== 0n)
-      .map(({ market, size }) => {
-        const { underlying } = marketOf(house, market);
-        const { price } = priceOf(house, underlying);
-        add(underlying, (size * price) / WAD);
-        return { market, underlying, price, before: taker.positions.get(market)?.size ?? 0n, moved: size };
-      });
-    for (const { id, amount } of collaterals) {
-      add(house.collaterals.get(id)?.underlying ?? 0, (amount * saleablePrice(house, id)) / WAD);
-    }
+        return [underlying, { charge, before: exposureOf(taker, house, underlying), moved: value }];
+      }),
+    );
   }
 
   /** What `part` of `whole` of the slice costs; `undefined` if more would be kept than is allowed. */
@@ -107,12 +100,18 @@ export class Load {
   }
 }
 
+function legOf(market: number, moved: bigint, { positions }: AccountState, house: HouseState): Leg {
+  const { underlying } = marketOf(house, market);
+  const before = positions.get(market)?.size ?? 0n;
+  return { market, underlying, price: priceOf(house, underlying).price, before, moved };
+}
+
 /** [wad USD] What an account gains if the price of an underlying doubles. */
 function exposureOf({ positions, collaterals }: AccountState, house: HouseState, underlying: number): bigint {
   let [units, value] = [0n, 0n];
   for (const [market, { size }] of positions) if (marketOf(house, market).underlying === underlying) units += size;
   for (const [id, balance] of collaterals) {
-    if (house.collaterals.get(id)?.underlying === underlying) value += (balance * saleablePrice(house, id)) / WAD;
+    if (collateralOf(house, id).underlying === underlying) value += (balance * saleablePrice(house, id)) / WAD;
   }
   return value + (units * priceOf(house, underlying).price) / WAD;
 }

@@ -29,7 +29,15 @@ const RISK = {
       },
     ],
   ]),
-  collaterals: new Map(),
+  collaterals: new Map([
+    [
+      0,
+      {
+        ...{ haircut: 0n, haircutInitial: 0n, tracking: 0n, trackingInitial: 0n },
+        ...{ depegThreshold: 0n, depegFactor: 0n },
+      },
+    ],
+  ]),
 };
 
 /** 10 ETH bought at 2,000, now at 1,945: MM 583.5, IM 972.5, and E what `cash` leaves of a loss of 550. */
@@ -113,6 +121,22 @@ describe("what the keeper takes", () => {
     // at 5 % of κ the risk of 13.4 is more than the gain
     const refused = decideOn({}, { inventoryRisk: 50_000n });
     expect(refused.action).to.equal("flag");
+  });
+
+  it("LIQ-5 counts the collateral of a slice as inventory of its underlying", () => {
+    // 10 bought at 2,150 and 1 WETH: E = 600 − 2,050 + 1,945 = 495, IM = 5 % of 11 · 1,945 = 1,069.75, MM = 641.85; a slice of
+    // 574.75 / 1,037.66 = 0.55389 brings 6.0928 units, of which 1 % of 3 % is 3.555
+    const account = accountOf(wad("600"), wad("10"), wad("2150"), WAD);
+    const candidate = { ...candidateOf({}), account, assessment: assessAccount(account, HOUSE) };
+    const riskFor = (taker: AccountState) => {
+      const decision = decide({ ...candidate, taker }, HOUSE, { ...POLICY, inventoryRisk: 10_000n });
+      if (decision.action !== "take") expect.fail(decision.reason);
+      return decision.slice.gain - decision.slice.profit;
+    };
+    expectNear(riskFor(emptyAccount({ cash: wad("100000") })), "3.555", "0.008");
+    expect(riskFor(accountOf(wad("100000"), wad("-20"), wad("1945"))), "short 20, it has less to fear").to.equal(0n);
+    // short 20 against 20 WETH nothing is at risk before, so all of the slice is new
+    expectNear(riskFor(accountOf(wad("100000"), wad("-20"), wad("1945"), wad("20"))), "3.555", "0.008");
   });
 
   it("LIQ-5 the part that brings most: what shrinks the taker's own position is no risk", () => {
