@@ -138,6 +138,8 @@ export class Sender {
   /** What `attempt` has returned of a lane. */
   readonly #reported = new WeakMap<Lane, string>();
   readonly #care = new WeakMap<Lane, Care>();
+  /** Lanes whose ends a database without room has not taken yet. */
+  readonly #unsaved = new Set<Lane>();
   #next = 0;
   #head: Head = { number: -1, hash: "", time: 0, baseFee: undefined };
   #priorityFee: { readonly asked: Promise<bigint>; readonly until: number } | undefined;
@@ -339,7 +341,15 @@ export class Sender {
     if (number >= last.number) await this.#reopen(count);
     const open = [...this.#lanes.values()].filter(isOpen);
     await Promise.all(open.map((lane) => (lane.nonce < count ? this.#resolve(lane) : this.#nurse(lane, isNew))));
+    for (const lane of this.#unsaved) await this.#save(lane);
     await this.#forget();
+  }
+
+  /** Writes down what has become of a lane, if not now, then at a later look. */
+  async #save(lane: Lane): Promise<void> {
+    this.#unsaved.add(lane);
+    await this.#outbox.update(lane);
+    this.#unsaved.delete(lane);
   }
 
   async #isCurrent({ number, hash }: Head): Promise<boolean> {
@@ -359,7 +369,7 @@ export class Sender {
     if (block.hash === mined.blockHash) {
       if (this.#depthOf(lane) < this.#confirmations) return;
       lane.final = true;
-      return this.#outbox.update(lane);
+      return this.#save(lane);
     }
     await this.#takeBack(lane);
   }
@@ -373,7 +383,7 @@ export class Sender {
     lane.mined = undefined;
     lane.settledAt = undefined;
     lane.final = false;
-    await this.#outbox.update(lane);
+    await this.#save(lane);
     this.#tell(lane);
   }
 
@@ -401,7 +411,7 @@ export class Sender {
       lane.final = true;
     }
     lane.settledAt = this.#head.time;
-    if (lane.sent.length > 0) await this.#outbox.update(lane);
+    if (lane.sent.length > 0) await this.#save(lane);
     this.#tell(lane);
   }
 
@@ -447,7 +457,7 @@ export class Sender {
   async #giveUp(lane: Lane, why: GivenUp): Promise<void> {
     if (lane.givenUp !== undefined || lane.mined !== undefined) return;
     lane.givenUp = why;
-    await this.#outbox.update(lane);
+    await this.#save(lane);
   }
 
   /** Sends what pays more than `last`: the same call, or a cancellation if that was given up. False if that may not be. */
