@@ -56,7 +56,7 @@ import type { UpkeepTerms } from "./upkeep.ts";
 import { Watch } from "./watch.ts";
 import type { Watched } from "./watch.ts";
 
-const LONGEST_PAUSE = 60_000; // [ms] after failures
+const LONGEST_PAUSE = 5_000; // [ms] after failures: what stops them may end at any time
 const MAX_SILENCE = 30_000; // [ms] for which a connection may announce no block
 const SLICES_PER_CALL = 8; // of small ones: some 900,000 gas
 /** What says of a batch that one of its calls may have failed, and nothing of the others. */

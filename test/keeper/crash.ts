@@ -12,6 +12,7 @@ import { audit } from "../../src/keeper/audit.ts";
 import { Outbox } from "../../src/keeper/outbox.ts";
 import type { Lane } from "../../src/keeper/outbox.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
+import { WAD } from "../../src/risk/fixed.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { approveCall, depositCall } from "../../src/sdk/calls.ts";
 import { IClearingHouse__factory } from "../../types/index.ts";
@@ -25,6 +26,7 @@ const SIZE = 3; // [ETH] of each account
 const POOREST = 330; // [USD] IM is 5 % of 6,000 and a little
 const SPREAD = 300; // [USD] that the richest has more
 const FILLS = 50; // of one transaction
+const SPECK = 5n * WAD; // [wad USD] an MM below it brings at most half of it, some 2 USD; gas costs 1 USD and more
 const PATIENCE = 60_000; // [ms]
 
 /** A keeper in a process of its own. */
@@ -163,11 +165,15 @@ export class Crash {
     return this.venue.anvil.provider.getTransactionCount(new Wallet(this.key).address, tag);
   }
 
-  /** Waits until no account is below MM and the keeper knows what has become of all that it has sent. */
+  /** Waits until no account is below MM that is worth taking, and the keeper knows what has become of all that it has sent. */
   async calm(): Promise<void> {
     await until(async () => (await this.sunk()).length === 0, "accounts are below MM still");
     await until(async () => (await this.sent("pending")) === (await this.sent("latest")), "a transaction is stuck");
-    await until(async () => (await this.#lanes()).every(({ mined }) => mined !== undefined), "a nonce is stuck");
+    const isFinal = async () => {
+      await this.venue.anvil.provider.send("evm_mine", []);
+      return (await this.#lanes()).every(({ final }) => final);
+    };
+    await until(isFinal, "a nonce is stuck");
   }
 
   /** Ends a keeper as an operator would. */
@@ -228,12 +234,13 @@ export class Crash {
     };
   }
 
-  /** The accounts that are below MM. */
+  /** The accounts that are below MM and worth taking. */
   async sunk(): Promise<bigint[]> {
     const { anvil, book } = this.venue;
     const house = IClearingHouse__factory.connect(book.contracts.clearingHouse, anvil.provider);
     const standing = await Promise.all(this.#accounts.map((account) => house.assess(account)));
-    return this.#accounts.filter((_, i) => standing[i]!.equity < standing[i]!.maintenanceMargin);
+    const isSunk = ({ equity, maintenanceMargin: least }: (typeof standing)[number]) => equity < least && least > SPECK;
+    return this.#accounts.filter((_, i) => isSunk(standing[i]!));
   }
 
   /** What the keeper wrote down, by nonce. */

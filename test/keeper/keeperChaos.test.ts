@@ -17,6 +17,7 @@ describe("keeper among failures", function () {
   let proxy: FaultyProxy;
   let old: unknown; // a block that was the latest a while ago
   let ageing: NodeJS.Timeout;
+  let requests = 0;
 
   before(async () => {
     venue = await Venue.open();
@@ -43,14 +44,17 @@ describe("keeper among failures", function () {
   /** A node that drops, delays, so that later ones overtake, answers 429 and lies about its head. */
   function faulty({ method, params }: Asked): Fault | undefined {
     const dice = Math.random();
-    if (dice < 0.02) return { drop: "request" };
-    if (dice < 0.04) return { drop: "answer" };
-    if (dice < 0.05) return { status: 500 };
-    if (dice < 0.06) return { status: 429, headers: { "retry-after": "0" } };
-    if (dice < 0.15) return { delay: Math.random() * 200 };
-    if (dice < 0.18 && method === "eth_call") return { error: { code: -32000, message: "header not found" } };
-    if (dice < 0.25 && method === "eth_blockNumber") return { result: toBeHex(10 ** 9) };
-    if (dice < 0.3 && method === "eth_getBlockByNumber" && params[0] === "latest") return { result: old };
+    if (proxy.requests !== requests) {
+      requests = proxy.requests; // what concerns a whole request is decided once for each
+      if (dice < 0.02) return { drop: "request" };
+      if (dice < 0.04) return { drop: "answer" };
+      if (dice < 0.05) return { status: 500 };
+      if (dice < 0.06) return { status: 429, headers: { "retry-after": "0" } };
+      if (dice < 0.15) return { delay: Math.random() * 200 };
+    }
+    if (dice < 0.03 && method === "eth_call") return { error: { code: -32000, message: "header not found" } };
+    if (dice < 0.1 && method === "eth_blockNumber") return { result: toBeHex(10 ** 9) };
+    if (dice < 0.15 && method === "eth_getBlockByNumber" && params[0] === "latest") return { result: old };
     return undefined;
   }
 
