@@ -25,6 +25,12 @@ describe("Synthetic crash", () => {
     });
   }
 
+  it("falls as deep as it is told, BTC three quarters of that", () => {
+    const { prices } = syntheticCrash(1, 101, 0.14);
+    expect(prices.ETH[65]).to.be.closeTo(1_720n * 10n ** 8n, 100n); // 2,000 · 0.86
+    expect(prices.BTC[65]).to.be.closeTo(26_880n * 10n ** 8n, 100n); // 30,000 · (1 − 0.14 · 26 / 35)
+  });
+
   it("is never without a price, however short", () => {
     const { prices } = syntheticCrash(3, 2);
     expect([...prices.ETH, ...prices.BTC].every((p) => p > 0n)).to.equal(true);
