@@ -95,6 +95,38 @@ for (const name of ["SQLite", "PostgreSQL"]) {
       expect(await one.take("short")).to.equal(false);
     });
 
+    it("LIQ-5 work keeps its lease for as long as it takes, and two pieces of it for as long as the longer one", async () => {
+      const [one, two] = [await open("one", LIFETIME), await open("two", LIFETIME)];
+      const work = (time: number) => one.hold("long", 1, () => sleep(time, {}));
+      const works = [work(LIFETIME / 5), work(2 * LIFETIME)];
+      await works[0];
+      for (const end = Date.now() + 1.5 * LIFETIME; Date.now() < end;) {
+        expect(await two.take("long", 1)).to.equal(false);
+        await sleep(10);
+      }
+      await works[1];
+      const before = Date.now();
+      await until(() => two.take("long", 1));
+      expect(Date.now() - before).to.be.lessThan(LIFETIME / 2); // given back, not lapsed
+    });
+
+    it("LIQ-5 work that has ended in a block is not done again by who has not read that", async () => {
+      const [one, two] = [await open("one", LONG), await open("two", LONG)];
+      expect(await one.hold("mined", 10, () => Promise.resolve({ block: 12 }))).to.deep.equal({ block: 12 });
+      await until(async () => (await expiryOf("mined")) <= (await now()));
+      expect(await two.hold("mined", 11, () => expect.fail("again"))).to.equal(undefined);
+      expect(await two.hold("mined", 12, () => Promise.resolve({}))).to.deep.equal({});
+    });
+
+    it("LIQ-5 work that fails gives its lease back", async () => {
+      const [one, two] = [await open("one", LONG), await open("two", LONG)];
+      const failure = await one
+        .hold("failed", 1, () => Promise.reject(new RangeError()))
+        .catch((error: unknown) => error);
+      expect(failure).to.be.instanceOf(RangeError);
+      await until(() => two.take("failed", 1));
+    });
+
     it("LIQ-5 a jump of a keeper's own clock ends nothing", async () => {
       const [one, two] = [await open("one", LONG), await open("two", LONG)];
       await one.take("clock");
