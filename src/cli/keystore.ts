@@ -1,17 +1,12 @@
-import { scryptSync as nativeScrypt } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-import { getAddress, hexlify, isAddress, isKeystoreJson, scryptSync, Wallet } from "ethers";
+import { getAddress, isAddress, isKeystoreJson, Wallet } from "ethers";
 
+import "../sdk/nativeScrypt.ts";
 import { FileUnusable, InvalidValue, KeystoreUnusable } from "./errors.ts";
 import type { Shell } from "./shell.ts";
 
 const MIN_PASSWORD = 8;
-
-// Node's own scrypt is several times faster than the one in JavaScript that ethers brings.
-scryptSync.register((password, salt, N, r, p, length) =>
-  hexlify(nativeScrypt(password, salt, length, { N, r, p, maxmem: 256 * N * r })),
-);
 
 /** The address that a keystore file names, without its password; `undefined` if it names none. */
 export function keystoreAddress(file: string): string | undefined {

@@ -2,6 +2,7 @@ import { keccak256 } from "ethers";
 
 import { marginRatio } from "../risk/account.ts";
 import type { Assessment } from "../risk/types.ts";
+import { hexOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { Call } from "../sdk/calls.ts";
 import { formatWad } from "../sdk/units.ts";
@@ -34,11 +35,7 @@ export interface Act {
 
 /** What an act is about, and no other one at the same time. */
 export function nameOfAct({ action, account }: Pick<Act, "action" | "account">, { data }: Call): string {
-  return `${action}:${account === undefined ? keccak256(data).slice(2, 18) : hex(account)}`;
-}
-
-export function hex(account: AccountId): string {
-  return `0x${account.toString(16)}`;
+  return `${action}:${account === undefined ? keccak256(data).slice(2, 18) : hexOf(account)}`;
 }
 
 /** An act as a log line holds it: human numbers. */
@@ -47,8 +44,8 @@ export function lineOf(line: Act): Record<string, unknown> {
   const ratio = assessment === undefined ? undefined : marginRatio(assessment);
   return {
     ...act,
-    ...(account !== undefined && { account: hex(account) }),
-    ...(accounts !== undefined && { accounts: accounts.map(hex) }),
+    ...(account !== undefined && { account: hexOf(account) }),
+    ...(accounts !== undefined && { accounts: accounts.map(hexOf) }),
     ...(assessment !== undefined && {
       E: formatWad(assessment.equity),
       MM: formatWad(assessment.maintenanceMargin),

@@ -1,3 +1,4 @@
+import { hexOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
@@ -118,7 +119,7 @@ export class Checkpoint {
 async function writeAccount(statements: Statements, id: AccountId, account: LedgerAccount): Promise<void> {
   const write =
     "INSERT INTO checkpoint_account (id, state) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state";
-  await statements.run(write, `0x${id.toString(16)}`, JSON.stringify(rowOf(account)));
+  await statements.run(write, hexOf(id), JSON.stringify(rowOf(account)));
 }
 
 function totalsOf({ insuranceFund, treasury, fees, tokens }: Header): Totals {

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { WebSocket } from "ws";
 import type { RawData } from "ws";
 import { z } from "zod";
 
 import type { BlockRef } from "./ledger.ts";
+import { pause } from "./pause.ts";
 
 const FIRST_PAUSE = 100; // [ms] before the next attempt to connect; it doubles
 const SUBSCRIBE = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_subscribe", params: ["newHeads"] });
@@ -139,9 +138,4 @@ function read(data: RawData) {
   } catch {
     return { success: false, data: undefined };
   }
-}
-
-/** Waits, not longer than until `signal` aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

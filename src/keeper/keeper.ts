@@ -1,4 +1,4 @@
-import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as immediate } from "node:timers/promises";
 
 import type { Logger } from "pino";
 
@@ -9,6 +9,7 @@ import { takeOver } from "../risk/liquidation.ts";
 import type { LiquidationPlan } from "../risk/liquidation.ts";
 import { saleablePrice } from "../risk/prices.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
+import { hexOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
@@ -21,7 +22,7 @@ import { readMarketTerms } from "../sdk/read.ts";
 import { formatWad } from "../sdk/units.ts";
 import { ActLog } from "./actLog.ts";
 import type { Moment } from "./actLog.ts";
-import { hex, nameOfAct } from "./acts.ts";
+import { nameOfAct } from "./acts.ts";
 import type { Act } from "./acts.ts";
 import { DEFAULT_POLICY } from "./config.ts";
 import type { KeeperPolicy } from "./config.ts";
@@ -55,6 +56,7 @@ import { dueUpkeep } from "./upkeep.ts";
 import type { UpkeepTerms } from "./upkeep.ts";
 import { Watch } from "./watch.ts";
 import type { Watched } from "./watch.ts";
+import { pause } from "./pause.ts";
 
 const LONGEST_PAUSE = 5_000; // [ms] after failures: what stops them may end at any time
 const MAX_SILENCE = 30_000; // [ms] for which a connection may announce no block
@@ -493,7 +495,10 @@ export class Keeper {
       }
       this.#called.set(id, true);
       this.metrics.marginCalls.inc();
-      logger.warn({ account: hex(id), lacks: formatWad(assessment.initialMargin - assessment.equity) }, "margin call");
+      logger.warn(
+        { account: hexOf(id), lacks: formatWad(assessment.initialMargin - assessment.equity) },
+        "margin call",
+      );
     });
   }
 
@@ -664,7 +669,7 @@ export class Keeper {
     if (this.#isBusy(name)) return;
     const { head } = this.mirror;
     const purpose = `${name}:${head}`;
-    const lease = act.account === undefined ? name : hex(act.account);
+    const lease = act.account === undefined ? name : hexOf(act.account);
     const work = this.#leased(lease, head, () => this.#attempt(act, call, { ...gas, purpose })).then((outcome) => {
       this.#end(name, outcome);
       this.#log.record(act, outcome, this.#now, purpose);
@@ -764,9 +769,4 @@ function hasAssets({ positions, collaterals }: AccountState, house: HouseState):
 /** What the call of a purpose is about: all but the block that it was decided at. */
 function nameIn(purpose: string): string {
   return purpose.slice(0, purpose.lastIndexOf(":"));
-}
-
-/** Waits, not longer than until `signal` aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import { discount } from "../risk/auction.ts";
 import { PPM, WAD } from "../risk/fixed.ts";
 import type { Assessment } from "../risk/types.ts";
-import { ownerOf } from "../sdk/accountId.ts";
+import { hexOf, ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
@@ -190,11 +190,11 @@ export class NoticeDesk {
     const channels = [...this.#channels.values()].filter(({ for: whose }) => concerns(whose, notice));
     return async (statements) => {
       const added = await (told === undefined
-        ? statements.run(BEGIN_EPISODE, hex(account), kind, shortfall.toString())
-        : statements.run(WORSEN_EPISODE, shortfall.toString(), hex(account), kind, told.toString()));
+        ? statements.run(BEGIN_EPISODE, hexOf(account), kind, shortfall.toString())
+        : statements.run(WORSEN_EPISODE, shortfall.toString(), hexOf(account), kind, told.toString()));
       if (added === 0) return;
       for (const { name } of channels) {
-        await statements.run(ADD_DELIVERY, `${notice.id}:${name}`, hex(account), name, JSON.stringify(notice));
+        await statements.run(ADD_DELIVERY, `${notice.id}:${name}`, hexOf(account), name, JSON.stringify(notice));
       }
     };
   }
@@ -301,15 +301,15 @@ const ADD_DELIVERY = `INSERT INTO notice_deliveries (id, account, channel, notic
 
 /** Forgets what was told of an account, and what was not delivered yet: it is not true any more. */
 async function endEpisode(database: Statements, account: AccountId): Promise<void> {
-  await database.run("DELETE FROM notice_episodes WHERE account = ?", hex(account));
-  await database.run("DELETE FROM notice_deliveries WHERE account = ?", hex(account));
+  await database.run("DELETE FROM notice_episodes WHERE account = ?", hexOf(account));
+  await database.run("DELETE FROM notice_deliveries WHERE account = ?", hexOf(account));
 }
 
 // ---------------------------------------------------------------- the words
 
 /** What the owner of an account below IM is told. */
 export function noticeOf(kind: NoticeKind, e: Explanation, book: AddressBook): Notice {
-  const account = hex(e.id);
+  const account = hexOf(e.id);
   const cure = cureText(e.cure ?? { deposits: [] }, book);
   const subject = `${SUBJECTS[kind]}: account ${account}`;
   return {
@@ -367,8 +367,4 @@ function otherwise({ auction, maintenanceMargin }: Explanation): string {
     "Otherwise: below maintenance margin anyone may take over as much of the account as brings it back to its initial " +
     `margin. The whole of it costs ${price}, a part in proportion.`
   );
-}
-
-function hex(id: AccountId): string {
-  return `0x${id.toString(16)}`;
 }

@@ -12,7 +12,7 @@ import { planCashCall, planLiquidation } from "../risk/liquidation.ts";
 import type { Deal } from "../risk/liquidation.ts";
 import { snapshotOf } from "../risk/portfolio.ts";
 import type { AccountState, Assessment, HouseState } from "../risk/types.ts";
-import { ownerOf } from "../sdk/accountId.ts";
+import { hexOf, ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { nameOf } from "../sdk/explain.ts";
@@ -221,7 +221,7 @@ export function reportJson(report: LiquidationReport, book: AddressBook): object
   const prices = [...inputs.house.prices].map(([underlying, { price }]): [number, bigint] => [underlying, price]);
   return {
     ...{ id, kind: cashCall ? "cash call" : "liquidation", block, time: Number(inputs.house.time), transaction },
-    ...{ account: `0x${account.toString(16)}`, owner: ownerOf(account), taker: `0x${taker.toString(16)}` },
+    ...{ account: hexOf(account), owner: ownerOf(account), taker: hexOf(taker) },
     ...{ flagger: flagger === ZeroAddress ? null : flagger, clock: Number(report.clock) },
     ...{ discount: formatWad(report.discount), ...named(Object.entries(amounts)), profit: formatWad(profit) },
     prices: named(prices, book.underlyings),

@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
 
+import { hexOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
-import { hex } from "./acts.ts";
 import type { Database, Row } from "./database.ts";
 import { formatWad } from "../sdk/units.ts";
 import { decodeReport, encodeReport } from "./report.ts";
@@ -84,7 +84,7 @@ export class LiquidationReports {
     const { id, account, block } = report;
     const insert =
       "INSERT INTO liquidations (id, account, block, block_hash, report) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING";
-    await this.#options.database.run(insert, id, hex(account), block, log.blockHash, encodeReport(report));
+    await this.#options.database.run(insert, id, hexOf(account), block, log.blockHash, encodeReport(report));
     return report;
   }
 
@@ -97,7 +97,7 @@ export class LiquidationReports {
 
   /** The newest reports, or those of an account, the newest first. */
   async newest(limit: number, account?: AccountId): Promise<LiquidationReport[]> {
-    const [where, values] = account === undefined ? ["", []] : ["WHERE account = ?", [hex(account)]];
+    const [where, values] = account === undefined ? ["", []] : ["WHERE account = ?", [hexOf(account)]];
     const query = `SELECT report FROM liquidations ${where} ORDER BY block DESC, id LIMIT ?`;
     return decodeAll(await this.#options.database.all(query, ...values, limit));
   }

@@ -1,4 +1,3 @@
-import { scryptSync as nativeScrypt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
@@ -8,7 +7,6 @@ import {
   getBytes,
   hexlify,
   isAddress,
-  scryptSync,
   Signature,
   toQuantity,
   Transaction,
@@ -20,14 +18,10 @@ import type { TypedDataDomain, TypedDataField } from "ethers";
 import secp256k1 from "secp256k1";
 import { z } from "zod";
 
+import "../sdk/nativeScrypt.ts";
 import type { UnsignedTransaction } from "./fees.ts";
 
 const REMOTE_TIMEOUT = 5000; // [ms]
-
-// Node's own scrypt is several times faster than the one in JavaScript that ethers brings.
-scryptSync.register((password, salt, N, r, p, length) =>
-  hexlify(nativeScrypt(password, salt, length, { N, r, p, maxmem: 256 * N * r })),
-);
 
 /** Fields of each type of an EIP-712 message. */
 type Types = Record<string, TypedDataField[]>;

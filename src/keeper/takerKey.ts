@@ -2,7 +2,7 @@ import { FunctionFragment, isError } from "ethers";
 import type { Provider } from "ethers";
 
 import { AccessManager__factory, IClearingHouse__factory } from "../../types/index.ts";
-import { accountParts } from "../sdk/accountId.ts";
+import { accountParts, hexOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import type { Call } from "../sdk/calls.ts";
@@ -23,7 +23,7 @@ export class UnusableTaker extends Error {
   readonly account: AccountId;
 
   constructor(account: AccountId, signer: string, problem = `name an account of ${signer} that is not isolated`) {
-    super(`account 0x${account.toString(16)} cannot take over slices: ${problem}`);
+    super(`account ${hexOf(account)} cannot take over slices: ${problem}`);
     this.name = "UnusableTaker";
     this.account = account;
   }

@@ -6,6 +6,7 @@ import { snapshotOf } from "../risk/portfolio.ts";
 import type { AccountState, Assessment, HouseState, MarginState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
+import { EMPTY_ACCOUNT } from "./ledger.ts";
 import { RegionIndex, snapshotsOf } from "./regionIndex.ts";
 import { safeRegions } from "./safeRegion.ts";
 import type { SafeRegions } from "./safeRegion.ts";
@@ -92,7 +93,9 @@ export class Watch {
 
   /** An account as it was last assessed; one that was never seen is empty. */
   get(id: AccountId): Watched {
-    return this.#byId.get(id) ?? { id, account: NOBODY, state: "healthy", assessment: undefined, degraded: false };
+    return (
+      this.#byId.get(id) ?? { id, account: EMPTY_ACCOUNT, state: "healthy", assessment: undefined, degraded: false }
+    );
   }
 
   /** Those below MM as they were last assessed, the worst ratio first. */
@@ -163,7 +166,7 @@ export class Watch {
     const known = this.#byId.get(id);
     if (known !== undefined) return known;
     const entry: Entry = {
-      ...{ id, account: NOBODY, state: "healthy", assessment: undefined, degraded: false },
+      ...{ id, account: EMPTY_ACCOUNT, state: "healthy", assessment: undefined, degraded: false },
       ...{ slot: this.#entries.length, version: 0 },
     };
     this.#counts.healthy += 1;
@@ -221,10 +224,6 @@ export class Watch {
     };
   }
 }
-
-const NOBODY: AccountState = {
-  ...{ cash: 0n, lentShares: 0n, debtShares: 0n, positions: new Map(), collaterals: new Map() },
-};
 
 function levelsOf(house: HouseState): Levels {
   const { markets, collaterals, lending, risk } = house;

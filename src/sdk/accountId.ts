@@ -106,6 +106,11 @@ export function accountParts(id: AccountId): AccountParts {
   };
 }
 
+/** An account id as texts and addresses of other programs hold it: 0x and hexadecimal digits. */
+export function hexOf(id: AccountId): string {
+  return `0x${id.toString(16)}`;
+}
+
 /**
  * The owner of an account.
  *

@@ -15,7 +15,7 @@ import type { LiquidationPrices } from "../risk/liquidationPrice.ts";
 import { snapshotOf } from "../risk/portfolio.ts";
 import type { Snapshot } from "../risk/portfolio.ts";
 import type { AccountState, Assessment, HouseState, MarginState } from "../risk/types.ts";
-import { ownerOf } from "./accountId.ts";
+import { hexOf, ownerOf } from "./accountId.ts";
 import type { AccountId } from "./accountId.ts";
 import type { AddressBook } from "./addressBook.ts";
 import { formatWad, WAD_DECIMALS } from "./units.ts";
@@ -188,7 +188,7 @@ export function stuckNote(e: Explanation, book: AddressBook): string | undefined
 /** An explanation as JSON: names of the address book, amounts as exact decimal texts, distances as shares of the price. */
 export function explanationJson(e: Explanation, book: AddressBook): object {
   return {
-    ...{ account: hex(e.id), owner: ownerOf(e.id), block: e.block, time: Number(e.time), verdict: verdictOf(e) },
+    ...{ account: hexOf(e.id), owner: ownerOf(e.id), block: e.block, time: Number(e.time), verdict: verdictOf(e) },
     ...{ state: e.state, equity: formatWad(e.equity), initialMargin: formatWad(e.initialMargin) },
     ...{ maintenanceMargin: formatWad(e.maintenanceMargin), marginRatio: decimal(e.ratio) },
     underlyings: e.underlyings.map((stake) => stakeJson(stake, e.maintenanceMargin, book)),
@@ -262,8 +262,4 @@ function tokenOf(book: AddressBook, collateral: number): { readonly symbol: stri
 
 function decimal(amount: bigint | undefined): string | null {
   return amount === undefined ? null : formatWad(amount);
-}
-
-function hex(id: AccountId): string {
-  return `0x${id.toString(16)}`;
 }

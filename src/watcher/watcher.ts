@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { formatEther, isCallException } from "ethers";
 import type { Log } from "ethers";
 
@@ -19,6 +17,7 @@ import { keysOf } from "../sdk/history.ts";
 import { readHouse } from "../sdk/read.ts";
 import { HOUR, hourlyPeak, sightingIn, WATCHED_TOPICS } from "./signals.ts";
 import type { Flow, Sighting, Signal, Watchlist } from "./signals.ts";
+import { pause } from "../keeper/pause.ts";
 
 const LOOK_BACK = 3600; // [blocks] before the start whose flows count
 const REREAD = 16; // [blocks] read again at every look: a reorganisation may have changed them
@@ -317,8 +316,3 @@ const urgent: Bidding = {
     maxPriorityFeePerGas: URGENCY * maxPriorityFeePerGas,
   }),
 };
-
-/** Waits, not longer than until `signal` aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
-}

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { WAD } from "../../risk/fixed.ts";
 import { distance } from "../../risk/liquidationPrice.ts";
 import type { LiquidationPrices } from "../../risk/liquidationPrice.ts";
-import { ownerOf } from "../../sdk/accountId.ts";
+import { hexOf, ownerOf } from "../../sdk/accountId.ts";
 import type { AddressBook } from "../../sdk/addressBook.ts";
 import { cureText, explain, explanationJson, stuckNote, verdictOf } from "../../sdk/explain.ts";
 import type { Explanation, LastDecision, UnderlyingStake } from "../../sdk/explain.ts";
@@ -39,7 +39,7 @@ async function why(session: Session, name: string, options: WhyOptions): Promise
   const [auction, terms, decision] = await Promise.all([
     readAuction(house, id, view.block),
     readMarketTerms(house, session.book, view.block),
-    options.keeper === undefined ? undefined : decisionOf(options.keeper, `0x${id.toString(16)}`),
+    options.keeper === undefined ? undefined : decisionOf(options.keeper, hexOf(id)),
   ]);
   const explanation = explain({ id, ...view, auction, terms }, decision);
   return { data: explanationJson(explanation, session.book), text: inWords(explanation, session) };
