@@ -170,7 +170,7 @@ export class Keeper {
   #purse: Purse | undefined;
   #terms: ReadonlyMap<number, MarketTerms> = new Map();
   #lastPass: number | undefined; // [ms]
-  /** Reports that are being written, and the block up to which they were. */
+  /** Reports that are being written, and the last block up to which they were, or were to be. */
   #reporting: Promise<void> | undefined;
   #reported = -1;
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
@@ -354,15 +354,11 @@ export class Keeper {
     const { head } = this.mirror;
     const isIdle = () => this.#underWay.size === 0;
     if (this.#reporting !== undefined || this.#reported === head || !isIdle()) return;
-    const follow = async () => {
-      await this.reports.follow(head, head - this.#policy.confirmations, isIdle);
-      this.#reported = head;
-      return {};
-    };
-    const { leases, logger } = this.#options;
-    this.#reporting = (leases === undefined ? follow() : leases.hold("reports", 0, follow))
+    this.#reported = head;
+    this.#reporting = this.reports
+      .follow(head, head - this.#policy.confirmations, isIdle)
       .catch((error: unknown) => {
-        logger.warn({ reason: shortMessage(error) }, "reports of liquidations wait");
+        this.#options.logger.warn({ reason: shortMessage(error) }, "reports of liquidations wait");
       })
       .then(() => (this.#reporting = undefined));
   }
