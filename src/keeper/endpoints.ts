@@ -16,6 +16,7 @@ const TRIES = 3; // of all endpoints for one answer, if none can give it now
 const FIRST_REST = 250; // [ms] after a failure; twice as long after each further one
 const LONGEST_REST = 30_000; // [ms]
 const RATE_REST = 1000; // [ms] after a 429 that does not say how long
+const LONGEST_RATE_REST = 60_000; // [ms] whatever a 429 says
 const UNABLE_NOW = -32005; // of JSON-RPC: limit exceeded
 const UNKNOWN_METHOD = -32601; // likewise: method not found
 const LARGEST_BATCH = 50; // requests in one; nodes refuse large ones
@@ -505,12 +506,13 @@ function headIn(payload: JsonRpcPayload | undefined, answer: Answer): number | u
   return data === undefined ? undefined : Number(data.number);
 }
 
-/** [ms] From `Retry-After`, which is in seconds or a date. */
+/** [ms] From `Retry-After`, which is in seconds or a date by the node's own clock. */
 function retryAfter(response: Response): number {
   const text = response.headers.get("retry-after");
   if (text === null) return RATE_REST;
-  const time = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isFinite(time) ? Math.max(time, 0) : RATE_REST;
+  const now = Date.parse(response.headers.get("date") ?? "");
+  const time = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isFinite(time) ? Math.min(Math.max(time, 0), LONGEST_RATE_REST) : RATE_REST;
 }
 
 function average(before: number | undefined, now: number): number {

@@ -5,8 +5,8 @@ export class GasRunway {
   readonly #now: () => number;
   #spent: { readonly at: number; readonly amount: bigint }[] = []; // [ms], [wei]
 
-  /** @param now [ms] */
-  constructor(now: () => number = Date.now) {
+  /** @param now [ms] of a clock that does not jump */
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 

@@ -170,6 +170,8 @@ export class Keeper {
   #purse: Purse | undefined;
   #terms: ReadonlyMap<number, MarketTerms> = new Map();
   #lastPass: number | undefined; // [ms]
+  /** The newest block, and since when it is known [ms]. */
+  #newest = { head: -1, since: 0 };
   /** Reports that are being written, and the last block up to which they were, or were to be. */
   #reporting: Promise<void> | undefined;
   #reported = -1;
@@ -254,6 +256,7 @@ export class Keeper {
     return {
       lastPass: this.#lastPass,
       headTime: Number(house.time),
+      headAge: (performance.now() - this.#newest.since) / 1000,
       unusablePrices: underlyings.filter(({ id }) => !house.prices.has(id)).map(({ name }) => name),
       unreconciled: this.#mismatch?.message,
       gasRunway: this.#log.runway.of(this.#balance),
@@ -419,6 +422,7 @@ export class Keeper {
       await this.#sender.look(); // what was taken back is not begun again
     }
     const { accounts, house, head } = this.mirror;
+    if (head !== this.#newest.head) this.#newest = { head, since: performance.now() };
     for (const [name, block] of this.#ended) if (block <= head) this.#ended.delete(name);
     const now = touched.map((id): [AccountId, AccountState] => [id, accounts.get(id) ?? EMPTY_ACCOUNT]);
     for (const each of this.watch.advance(house, now)) this.#note(each);

@@ -1,5 +1,6 @@
 import type { Database } from "./database.ts";
 
+const STEP = 1000; // [ms] what was taken later than that from now was taken before the clock was set back
 const DAY = 86_400_000; // [ms] after which a lease that has ended is forgotten
 
 /** Who takes leases, and for how long. */
@@ -28,7 +29,7 @@ export class Leases {
 
   static async open(database: Database, terms: LeaseTerms): Promise<Leases> {
     const table =
-      "leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, expires BIGINT NOT NULL, block BIGINT NOT NULL)"; // [ms]
+      "leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, taken BIGINT NOT NULL, expires BIGINT NOT NULL, block BIGINT NOT NULL)"; // [ms]
     // In a transaction, because PostgreSQL fails if two create it at once.
     await database.transaction((statements) => statements.run(`CREATE TABLE IF NOT EXISTS ${table}`));
     await database.run(`DELETE FROM leases WHERE expires < ${database.now} - ?`, DAY);
@@ -65,9 +66,10 @@ export class Leases {
     const { now } = this.#database;
     const { holder, lifetime } = this.#terms;
     const taken = await this.#database.run(
-      `INSERT INTO leases (name, holder, expires, block) VALUES (?, ?, ${now} + ?, ?)
-       ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires = excluded.expires
-       WHERE leases.holder = excluded.holder OR (leases.expires <= ${now} AND leases.block <= excluded.block)`,
+      `INSERT INTO leases (name, holder, taken, expires, block) VALUES (?, ?, ${now}, ${now} + ?, ?)
+       ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, taken = excluded.taken, expires = excluded.expires
+       WHERE leases.holder = excluded.holder OR (
+         (leases.expires <= ${now} OR leases.taken > ${now} + ${STEP}) AND leases.block <= excluded.block)`,
       ...[name, holder, lifetime, head],
     );
     return taken === 1;
@@ -92,7 +94,7 @@ export class Leases {
   async #prolong(): Promise<void> {
     const { now } = this.#database;
     const { holder, lifetime } = this.#terms;
-    const sql = `UPDATE leases SET expires = ${now} + ? WHERE holder = ? AND expires > ${now}`;
+    const sql = `UPDATE leases SET taken = ${now}, expires = ${now} + ? WHERE holder = ? AND expires > ${now}`;
     await this.#database.run(sql, lifetime, holder).catch(() => undefined); // the next time, or they lapse
   }
 }

@@ -203,7 +203,9 @@ export class NoticeDesk {
   async #deliverDue(): Promise<void> {
     const { database, metrics } = this.#options;
     const due = await database.all(
-      `SELECT * FROM notice_deliveries WHERE due <= ${database.now} ORDER BY due LIMIT ${MAX_DUE}`,
+      // What is due later than anything can be was written before the clock was set back.
+      `SELECT * FROM notice_deliveries WHERE due <= ${database.now} OR due > ${database.now} + ${LONGEST_PAUSE}
+       ORDER BY due LIMIT ${MAX_DUE}`,
     );
     metrics.noticesDue.set(due.length);
     for (const [name, rows] of Map.groupBy(due, ({ channel }) => String(channel))) {

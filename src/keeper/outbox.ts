@@ -87,10 +87,12 @@ export class Outbox {
   async lanes(): Promise<Lane[]> {
     const rows = await this.#database.all(`SELECT * FROM sender_lanes WHERE ${OWN} ORDER BY nonce`, ...this.#own);
     const lanes = new Map(rows.map((row) => [Number(row.nonce), laneOf(row)]));
-    const query = `SELECT * FROM sender_transactions WHERE ${OWN} ORDER BY nonce, time`;
+    const query = `SELECT * FROM sender_transactions WHERE ${OWN}`;
     for (const row of await this.#database.all(query, ...this.#own)) {
       lanes.get(Number(row.nonce))?.sent.push(sentOf(row));
     }
+    // In the order of their signing, by fees: each is dearer than the one before, and a clock may have been set back.
+    for (const { sent } of lanes.values()) sent.sort((a, b) => (a.maxFeePerGas < b.maxFeePerGas ? -1 : 1));
     return [...lanes.values()];
   }
 

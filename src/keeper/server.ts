@@ -17,6 +17,7 @@ import type { LiquidationReports } from "./reports.ts";
 import { shortMessage } from "./sender.ts";
 
 const REQUEST_TIMEOUT = 10_000; // [ms]
+const MAX_LEAD = 600; // [s] of a block over the clock here: no chain's is so far ahead
 const REPORTS_SHOWN = 100;
 const NO_ACCOUNT = { error: "give an account's full id: 0x and up to 64 hexadecimal digits" };
 
@@ -39,6 +40,8 @@ export interface KeeperStatus {
   readonly lastPass: number | undefined;
   /** [s] time of the newest block that it knows */
   readonly headTime: number | undefined;
+  /** [s] since that block has come, by a clock that does not jump */
+  readonly headAge: number;
   /** names of the underlyings without a usable price */
   readonly unusablePrices: readonly string[];
   /** where the mirror and the chain differ; `undefined` if they agree */
@@ -147,13 +150,20 @@ export class KeeperServer {
 
 /** What keeps a keeper from acting at `now` [ms], and what to do about it. */
 export function notReady(status: KeeperStatus, policy: ServerPolicy, now: number): string[] {
-  const { lastPass, headTime, unusablePrices, unreconciled, gasRunway } = status;
+  const { lastPass, headTime, headAge, unusablePrices, unreconciled, gasRunway } = status;
   const reasons: string[] = [];
-  const age = headTime === undefined ? Infinity : now / 1000 - headTime;
+  const age = now / 1000 - (headTime ?? 0); // [s]
   if (lastPass === undefined) reasons.push("no pass has ended yet: wait for the mirror");
-  if (age > policy.maxHeadAge) {
-    const old = headTime === undefined ? "no block is known" : `the newest block is ${Math.round(age)} s old`;
-    reasons.push(`${old}, at most ${policy.maxHeadAge} s are allowed: look at the node`);
+  if (headTime === undefined) reasons.push("no block is known: look at the node");
+  else if (headAge > policy.maxHeadAge) {
+    reasons.push(
+      `no new block for ${Math.round(headAge)} s, at most ${policy.maxHeadAge} s are allowed: look at the node`,
+    );
+  } else if (age > policy.maxHeadAge) {
+    const most = `at most ${policy.maxHeadAge} s are allowed`;
+    reasons.push(`the newest block is ${Math.round(age)} s old, ${most}: look at the node and at this machine's clock`);
+  } else if (-age > MAX_LEAD) {
+    reasons.push(`the newest block is ${Math.round(-age)} s ahead of this machine's clock: set the clock`);
   }
   if (unusablePrices.length !== 0) reasons.push(`no usable price of ${unusablePrices.join(", ")}: look at the feeds`);
   if (unreconciled !== undefined) reasons.push(`the mirror differs from the chain (${unreconciled}): run the audit`);

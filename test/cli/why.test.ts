@@ -71,7 +71,14 @@ describe("plimsoll why", () => {
       ...{ ...common, policy: serverPolicySchema.parse({ port: 0 }), metrics: createMetrics() },
       reports: await LiquidationReports.open({ ...common, provider: venue.anvil.provider, gasUnderlying: "ETH" }),
       status: () => ({
-        ...{ lastPass: undefined, headTime: undefined, unusablePrices: [], unreconciled: undefined, gasRunway: 0 },
+        ...{
+          lastPass: undefined,
+          headTime: undefined,
+          headAge: 0,
+          unusablePrices: [],
+          unreconciled: undefined,
+          gasRunway: 0,
+        },
       }),
       why: async (account) =>
         explain(

@@ -229,6 +229,17 @@ describe("notices", () => {
     expect(await metrics.registry.metrics()).to.include('plimsoll_keeper_notices_total{result="postponed"} 2');
   });
 
+  it("MM-6 what was to be sent before the clock was set back is sent at once", async () => {
+    receiver.status = 500;
+    const d = await open(hook());
+    d.see(ACCOUNT, call, () => call);
+    await until(() => receiver.requests.length === 1, "a first attempt");
+    receiver.status = 200;
+    await sleep(100);
+    await database.run("UPDATE notice_deliveries SET due = due + 3 * 3600 * 1000");
+    await until(() => receiver.requests.length === 2, "a second attempt");
+  });
+
   it("MM-6 is given up after twenty attempts", async () => {
     receiver.status = 500;
     const d = await open(hook());

@@ -23,7 +23,14 @@ const policy = serverPolicySchema.parse({ port: 0 });
 function wellStatus(): KeeperStatus {
   const now = Date.now();
   return {
-    ...{ lastPass: now, headTime: now / 1000, unusablePrices: [], unreconciled: undefined, gasRunway: 2 * DAY },
+    ...{
+      lastPass: now,
+      headTime: now / 1000,
+      headAge: 0,
+      unusablePrices: [],
+      unreconciled: undefined,
+      gasRunway: 2 * DAY,
+    },
   };
 }
 
@@ -84,7 +91,15 @@ describe("keeper server", () => {
     expect(reasons({})).to.deep.equal([]); // 60 s old, one day of gas: at the bounds
     expect(reasons({ gasRunway: DAY })).to.deep.equal([]);
     expect(reasons({ headTime: now / 1000 - 61 })).to.deep.equal([
-      "the newest block is 61 s old, at most 60 s are allowed: look at the node",
+      "the newest block is 61 s old, at most 60 s are allowed: look at the node and at this machine's clock",
+    ]);
+    expect(reasons({ headAge: 60 })).to.deep.equal([]);
+    expect(reasons({ headAge: 61 })).to.deep.equal([
+      "no new block for 61 s, at most 60 s are allowed: look at the node",
+    ]);
+    expect(reasons({ headTime: now / 1000 + 600 })).to.deep.equal([]);
+    expect(reasons({ headTime: now / 1000 + 601 })).to.deep.equal([
+      "the newest block is 601 s ahead of this machine's clock: set the clock",
     ]);
     expect(reasons({ headTime: undefined })[0]).to.match(/^no block is known/);
     expect(reasons({ lastPass: undefined })[0]).to.match(/^no pass has ended yet/);
