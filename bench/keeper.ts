@@ -52,9 +52,16 @@ else {
   } finally {
     rmSync(saved, { recursive: true, force: true });
   }
-  const { p50, p99, liquidations, memory: used } = await reactions(ON_CHAIN);
-  const what = `block with a price to submitted liquidation, anvil; ${liquidations} of them`;
-  table.push([what, count(ON_CHAIN), ms(p50), ms(p99), memory(used)]);
+  const { sent, taken, liquidations, memory: used } = await reactions(ON_CHAIN);
+  const what = `block with a price on anvil to the liquidation that it calls for: ${liquidations} of them`;
+  table.push([`${what}, sent`, count(ON_CHAIN), ms(sent.p50), ms(sent.p99), memory(used)]);
+  table.push([
+    "the same, until the node has answered that it has it",
+    count(ON_CHAIN),
+    ms(taken.p50),
+    ms(taken.p99),
+    "",
+  ]);
   console.log(table.toString());
   process.exit();
 }

@@ -51,7 +51,8 @@ const HOUSE: HouseState = {
   lending: lendingPool({ time: TIME }),
 };
 
-interface Quantiles {
+/** Of times [ms]. */
+export interface Quantiles {
   readonly p50: number;
   readonly p99: number;
 }

@@ -1,7 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Interface, Wallet } from "ethers";
-import type { JsonRpcPayload, JsonRpcResult } from "ethers";
 import pino from "pino";
 import secp256k1 from "secp256k1";
 import { WebSocket } from "ws";
@@ -9,6 +11,7 @@ import { WebSocket } from "ws";
 import { Endpoints } from "../../src/keeper/endpoints.ts";
 import { Keeper } from "../../src/keeper/keeper.ts";
 import { LocalSigner } from "../../src/keeper/signer.ts";
+import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { Signing } from "../../src/matcher/signing.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { approveCall, batchCall, depositCall, settleOrdersCall } from "../../src/sdk/calls.ts";
@@ -18,6 +21,7 @@ import type { Order, SignedOrder } from "../../src/sdk/orders.ts";
 import { parsePrice, parseWad } from "../../src/sdk/units.ts";
 import { Venue } from "../../test/matcher/venue.ts";
 import { quantiles } from "./million.ts";
+import type { Quantiles } from "./million.ts";
 
 const OWNERS = 20;
 const PER_BATCH = 100; // deposits or fills of one transaction
@@ -34,13 +38,16 @@ const MINT = new Interface(["function mint(address to, uint256 amount)"]);
 const ANSWER = new Interface(["function updateAnswer(int256 answer)"]);
 
 interface Reactions {
-  readonly p50: number;
-  readonly p99: number;
+  readonly sent: Quantiles;
+  readonly taken: Quantiles;
   readonly liquidations: number;
   readonly memory: number; // [bytes] of this process, the maker of the scene
 }
 
-/** Times [ms] from a block whose price makes accounts liquidatable to the first submission that it calls for. */
+/**
+ * Times [ms] from the announcement of a block whose price makes accounts liquidatable to the first transaction that it calls for: until
+ * it is sent, and until the node has answered that it has it.
+ */
 export async function reactions(count: number): Promise<Reactions> {
   const venue = await Venue.open();
   try {
@@ -53,15 +60,21 @@ export async function reactions(count: number): Promise<Reactions> {
   }
 }
 
-/** Notes when nodes had taken transactions [ms]. */
+function note(times: number[], events: readonly number[], began: number): void {
+  const event = events.find((time) => time >= began);
+  if (event !== undefined) times.push(event - began);
+}
+
+/** Notes when transactions were sent, and when a node had taken them [ms]. */
 class Timed extends Endpoints {
+  readonly sent: number[] = [];
   readonly taken: number[] = [];
 
-  override async _send(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<JsonRpcResult[]> {
-    const results = await super._send(payload);
-    const [first] = Array.isArray(payload) ? payload : [payload];
-    if (first?.method === "eth_sendRawTransaction") this.taken.push(performance.now());
-    return results;
+  override async send(method: string, params: unknown[]): Promise<unknown> {
+    if (method === "eth_sendRawTransaction") this.sent.push(performance.now());
+    const result = await super.send(method, params);
+    if (method === "eth_sendRawTransaction") this.taken.push(performance.now());
+    return result;
   }
 }
 
@@ -125,13 +138,17 @@ class Scene {
     const webSocketUrl = anvil.url.replace("http", "ws");
     const heads = new Map<number, number>();
     const socket = await listen(webSocketUrl, heads);
+    const folder = mkdtempSync(path.join(tmpdir(), "bench-"));
+    const database = new SqliteDatabase(path.join(folder, "keeper.sqlite"));
     const keeper = await Keeper.create({
+      database,
       ...{ provider, signer, addressBook: book, takerAccount: accountId(signer.address), webSocketUrl },
       config: { minProfit: 1n, callThreshold: LARGE, settleThreshold: LARGE },
       logger: pino({ level: "silent" }),
     });
     const running = keeper.run();
-    const times: number[] = [];
+    const sent: number[] = [];
+    const taken: number[] = [];
     const feed = book.underlyings[0]?.feed ?? "";
     for (let move = 0n; move <= MOVES; ++move) {
       const data = ANSWER.encodeFunctionData("updateAnswer", [FIRST - move * MOVE]);
@@ -140,14 +157,17 @@ class Scene {
       for (let waited = 0; keeper.watch.counts.liquidatable !== 0 && waited < SLOWEST; waited += QUIET)
         await sleep(QUIET);
       const began = heads.get(block) ?? Infinity;
-      const taken = provider.taken.find((time) => time >= began);
-      if (taken !== undefined) times.push(taken - began);
+      note(sent, provider.sent, began);
+      note(taken, provider.taken, began);
     }
     await keeper.stop();
     await running;
     socket.close();
     provider.destroy();
-    return { ...quantiles(times), liquidations: times.length, memory: process.resourceUsage().maxRSS * 1024 };
+    await database.close();
+    rmSync(folder, { recursive: true, force: true });
+    const memory = process.resourceUsage().maxRSS * 1024;
+    return { sent: quantiles(sent), taken: quantiles(taken), liquidations: sent.length, memory };
   }
 
   async #fund(key: string, accounts: readonly (readonly [bigint, string])[]): Promise<void> {

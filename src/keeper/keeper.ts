@@ -297,8 +297,8 @@ export class Keeper {
   async #tryPass(head: Head | undefined, signal: AbortSignal): Promise<boolean> {
     try {
       this.#log.drain();
-      this.#goesOn(this.#sender.look());
       await this.#pass(head);
+      this.#goesOn(this.#sender.look());
       if (this.#isCareDue) this.#goesOn(this.#care());
       for (let tries = 0; head !== undefined && head.number > this.mirror.head && tries < PATIENCE; ++tries) {
         await pause(BEHIND, signal);

@@ -25,6 +25,7 @@ const BLOCKS_PER_QUERY = 10_000;
 const NEAR = 64; // blocks behind the head from which the house is read too: every node still has its state then
 const TRIES = 8; // for a head that does not change while it is read
 const CONFIRMATIONS = 64;
+const FINALITY_LIFETIME = 5000; // [ms]
 
 /** A loss that waits for cash: for how long it was seen waiting [s], plus one, and when it was last seen [s]. */
 export interface WaitingLoss {
@@ -88,6 +89,7 @@ export class Mirror {
   #saved: BlockRef | undefined; // what the checkpoint holds, as far as known
   #final: { readonly block: BlockRef; readonly totals: Totals } | undefined; // what it can be brought up to
   #unsaved = new AccountMap<LedgerAccount>(); // as they stood then, those that have changed since
+  #finality: { readonly block: number | undefined; readonly asked: number } | undefined; // [ms]
   #parts: Parts | undefined; // of the house
   #stale = { terms: true, risk: true }; // parts that may be others by now
   #house: ObservedHouse | undefined;
@@ -199,7 +201,7 @@ export class Mirror {
       await this.#goBack(latest);
       if (latest.number < this.head) return this.#report(); // this node is behind another one
       if (latest.number - this.head > NEAR) await this.#readRange(latest.number);
-      else if (await this.#readHead(latest)) return this.#report();
+      else if (await this.#readHead(latest, latest === announced)) return this.#report();
     }
     throw new NodeIncomplete("head that stays the same while it is read");
   }
@@ -268,8 +270,17 @@ export class Mirror {
     return (await this.#provider.getBlock(number))?.hash === hash;
   }
 
-  /** Number of the last block that no reorganisation can drop any more, if the node tells. */
-  async #finalized(): Promise<number | undefined> {
+  /** Number of the last block that no reorganisation can drop any more, if the node tells; in a hurry the one of some seconds ago. */
+  async #finalized(isHurry = false): Promise<number | undefined> {
+    const now = performance.now();
+    const known = this.#finality;
+    if (isHurry && known !== undefined && now - known.asked < FINALITY_LIFETIME) return known.block;
+    const block = await this.#askFinalized();
+    this.#finality = { block, asked: now };
+    return block;
+  }
+
+  async #askFinalized(): Promise<number | undefined> {
     try {
       return (await this.#provider.getBlock("finalized"))?.number;
     } catch {
@@ -338,13 +349,13 @@ export class Mirror {
   // ---------------------------------------------------------------- the head
 
   /** Reads what is left up to the latest block and the house there; answers whether that block stood all the while. */
-  async #readHead(block: Head): Promise<boolean> {
+  async #readHead(block: Head, isHurry: boolean): Promise<boolean> {
     this.#parts ??= await this.#readParts(block.number); // which collateral assets have rates
     const [logs, quotes, stands, finalized] = await Promise.all([
       this.#logsUpTo(block),
       readQuotes(this.#contracts, this.#book, this.#parts.terms.collaterals, block.number),
       this.#isCurrent(block),
-      this.#finalized(),
+      this.#finalized(isHurry),
     ]);
     if (!stands) return false;
     if (this.head !== block.number) this.#apply(logs, block);

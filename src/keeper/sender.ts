@@ -142,7 +142,7 @@ export class Sender {
   readonly #unsaved = new Set<Lane>();
   #next = 0;
   #head: Head = { number: -1, hash: "", time: 0, baseFee: undefined };
-  #priorityFee: { readonly asked: Promise<bigint>; readonly until: number } | undefined;
+  #priorityFee: { readonly known: bigint; readonly asked: number } | undefined; // [wei], [ms]
   #looking: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -323,7 +323,7 @@ export class Sender {
   // ---------------------------------------------------------------- what has left
 
   async #look(): Promise<void> {
-    this.#askPriorityFee().catch(() => undefined); // the next call need not wait for it
+    void this.#askPriorityFee(); // the next call need not wait for it
     const block = await this.#provider.getBlock("latest");
     if (block === null || block.hash === null) throw new NodeIncomplete("latest block");
     const { hash, number, parentHash, timestamp: time, baseFeePerGas } = block;
@@ -528,17 +528,19 @@ export class Sender {
     return sum;
   }
 
-  /** By the last head that was looked at. @throws NoBaseFee, or whatever the node throws */
+  /** By the last head that was looked at. @throws NoBaseFee */
   async #advised(): Promise<Advice> {
-    return adviceOf(this.#head.baseFee, await this.#askPriorityFee());
+    return adviceOf(this.#head.baseFee, await (this.#priorityFee?.known ?? this.#askPriorityFee()));
   }
 
-  #askPriorityFee(): Promise<bigint> {
+  /** Asks anew now and then; until that is answered, the last answer holds. */
+  async #askPriorityFee(): Promise<bigint> {
     const now = performance.now();
-    if (this.#priorityFee === undefined || this.#priorityFee.until <= now) {
-      this.#priorityFee = { asked: askPriorityFee(this.#provider), until: now + ADVICE_LIFETIME };
-    }
-    return this.#priorityFee.asked;
+    if (this.#priorityFee !== undefined && now - this.#priorityFee.asked < ADVICE_LIFETIME)
+      return this.#priorityFee.known;
+    const known = await askPriorityFee(this.#provider);
+    this.#priorityFee = { known, asked: now };
+    return known;
   }
 
   // ---------------------------------------------------------------- parts
