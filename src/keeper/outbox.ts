@@ -60,7 +60,7 @@ const TABLES = [
   `CREATE TABLE IF NOT EXISTS sender_transactions (
     chain BIGINT NOT NULL, sender TEXT NOT NULL, nonce BIGINT NOT NULL, hash TEXT NOT NULL, raw TEXT NOT NULL, kind TEXT NOT NULL,
     max_fee TEXT NOT NULL, priority_fee TEXT NOT NULL, cost TEXT NOT NULL, time BIGINT NOT NULL,
-    PRIMARY KEY (chain, sender, hash))`,
+    PRIMARY KEY (chain, sender, nonce, hash))`,
 ];
 const FATE = ["given_up", "reason", "hash", "block", "block_hash", "succeeded", "gas_used", "gas_price", "cost"];
 const CHANGING = [...FATE, "final", "settled_at"];
