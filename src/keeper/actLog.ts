@@ -4,7 +4,7 @@ import { min, WAD } from "../risk/fixed.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { LastDecision } from "../sdk/explain.ts";
 import { lineOf } from "./acts.ts";
-import type { Act } from "./acts.ts";
+import type { Act, PlannedAct } from "./acts.ts";
 import { GasRunway } from "./gasRunway.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Outcome } from "./sender.ts";
@@ -20,7 +20,7 @@ export interface Moment {
 export type Fate = Pick<Act, "result" | "reason" | "hash" | "cost">;
 
 interface Entry {
-  readonly act: Omit<Act, "result">;
+  readonly act: PlannedAct;
   readonly fate: Fate;
   readonly at: Moment;
 }
@@ -50,7 +50,7 @@ export class ActLog {
   }
 
   /** @param purpose of what may have been sent for it */
-  record(act: Omit<Act, "result">, fate: Fate, at: Moment, purpose?: string): void {
+  record(act: PlannedAct, fate: Fate, at: Moment, purpose?: string): void {
     const entry = { act, fate, at };
     this.#count(entry);
     if (purpose !== undefined) this.#open.set(purpose, entry);

@@ -33,8 +33,11 @@ export interface Act {
   readonly cost?: bigint;
 }
 
+/** An act before anything has come of it. */
+export type PlannedAct = Omit<Act, "result">;
+
 /** What an act is about, and no other one at the same time. */
-export function nameOfAct({ action, account }: Pick<Act, "action" | "account">, { data }: Call): string {
+export function nameOfAct({ action, account }: PlannedAct, { data }: Call): string {
   return `${action}:${account === undefined ? keccak256(data).slice(2, 18) : hexOf(account)}`;
 }
 

@@ -21,12 +21,16 @@ function keyOf({ address }: { address: string }): KeeperSigner {
   }
 }
 
-async function keeperOf(house: Fixture, config: Partial<KeeperPolicy> = {}): Promise<Keeper> {
+async function keeperOf(
+  house: Fixture,
+  config: Partial<KeeperPolicy> = {},
+  { address } = house.keeper,
+): Promise<Keeper> {
   return Keeper.create({
     provider: house.ethers.provider,
-    signer: keyOf(house.keeper),
+    signer: keyOf({ address }),
     addressBook: house.addressBook,
-    takerAccount: accountId(house.keeper.address),
+    takerAccount: accountId(address),
     config,
     logger,
   });
@@ -272,6 +276,26 @@ describe("keeper", () => {
     const calls = await house.clearingHouse.queryFilter(house.clearingHouse.filters.MarginCall());
     expect(calls.map(({ args }) => args.account)).to.deep.equal([bob, bob]);
     expect(await keeper.metrics.registry.metrics()).to.include("plimsoll_keeper_margin_calls_total 2");
+  });
+
+  it("MM-6 leaves an account alone that another keeper has called, with a database of its own, until it has recovered", async () => {
+    const { house, bob } = await leveraged();
+    const [one, other] = [await keeperOf(house), await keeperOf(house, {}, house.dave)];
+    const actions = async (keeper: Keeper) =>
+      (await keeper.tick()).filter(({ account }) => account === bob).map(({ action, result }) => `${action} ${result}`);
+    const { MarginCall } = house.clearingHouse.filters;
+    // At 1,980 E = 890 is below IM = 990.26, at 2,050 E = 1,590 is above IM = 1,025.28. Who looks first calls.
+    for (const [first, second] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      await house.setPrice(ETH, "2050");
+      for (const keeper of [one, other]) expect(await actions(keeper)).to.deep.equal([]);
+      await house.setPrice(ETH, "1980");
+      expect(await actions(first)).to.deep.equal(["call done"]);
+      for (const keeper of [second, first]) expect(await actions(keeper)).to.deep.equal([]);
+    }
+    expect(await house.clearingHouse.queryFilter(MarginCall())).to.have.length(2);
   });
 
   it("observes prices and rates when the last good ones have grown old", async () => {
