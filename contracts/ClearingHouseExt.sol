@@ -11,6 +11,7 @@ import {Lending} from "./libraries/Lending.sol";
 import {Listing} from "./libraries/Listing.sol";
 import {Outflows} from "./libraries/Outflows.sol";
 import {Reports} from "./libraries/Reports.sol";
+import {Transient} from "./libraries/Transient.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {
     Assessment,
@@ -239,6 +240,15 @@ contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
     /// @inheritdoc IClearingHouseExt
     function exposure(AccountId id, uint256 underlying) external view returns (int256 held, uint256 cap) {
         return (Exposure.heldOf($, id, underlying), Exposure.capOf($, id, underlying));
+    }
+
+    // ---------------------------------------------------------------- preconditions
+
+    /// @inheritdoc IClearingHouseExt
+    function requireCash(AccountId id, uint256 cash) external view {
+        if (Transient.isBusy() || Transient.pendingCount() != 0) revert IClearingHouseCore.CheckPending();
+        uint256 held = $.accounts[id].cash;
+        if (held != cash) revert IClearingHouseCore.AccountChanged(id, held, cash);
     }
 
     // ---------------------------------------------------------------- what owners protect themselves by

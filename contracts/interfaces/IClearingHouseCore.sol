@@ -195,6 +195,8 @@ interface IClearingHouseCore {
     error CollateralCap(uint256 collateral, uint256 amount, uint256 cap);
     error Delisted(uint256 collateral, uint256 end);
     error InvalidBatchTarget(address target);
+    /// @dev Both [wad]: what the account has and what it was required to have.
+    error AccountChanged(AccountId account, uint256 cash, uint256 expected);
     error NotLiquidatable(AccountId account, int256 equity, uint256 maintenanceMargin);
     error SelfLiquidation(AccountId account, AccountId taker);
     error IsolatedTaker(AccountId taker);

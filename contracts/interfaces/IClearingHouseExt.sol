@@ -148,6 +148,13 @@ interface IClearingHouseExt {
     /// cap. Both [wad units of the underlying].
     function exposure(AccountId id, uint256 underlying) external view returns (int256 held, uint256 cap);
 
+    // ---------------------------------------------------------------- preconditions
+
+    /// @notice Reverts unless `id` has exactly `cash` [wad]; moves nothing and asks for no price. First in a batch with `liquidate` it makes
+    /// who comes second fail before the account is priced: every slice moves the account's cash. Open to anyone.
+    /// @dev In a batch before the first call that leaves a check to its end. Errors: `AccountChanged`, `CheckPending`.
+    function requireCash(AccountId id, uint256 cash) external view;
+
     // ---------------------------------------------------------------- what owners protect themselves by
 
     /// @notice Sets the caller's guard. What only tightens is in force at once; what loosens (a shorter delay, no list of payees, another

@@ -26,7 +26,7 @@ const DAY = 24 * HOUR; // [s] spending and purposes are remembered for so long
 /** What contracts say to a call that somebody else has made pointless. */
 const OUTRUN: readonly ContractErrorName[] = [
   ...(["NotLiquidatable", "NothingToSell", "NotAbsorbable", "NoCashCall", "NothingToClaim"] as const),
-  "OrderCancelledOrFilled",
+  ...(["AccountChanged", "OrderCancelledOrFilled"] as const),
 ];
 /** Codes of ethers for errors that the node itself has answered with. */
 const ANSWERS = ["INSUFFICIENT_FUNDS", "UNKNOWN_ERROR", "CALL_EXCEPTION"];

@@ -713,6 +713,28 @@ export function liquidateCall(
 }
 
 /**
+ * Lets a batch go on only while an account has exactly so much cash. Before {@link liquidateCall} it makes who comes second fail
+ * for little gas: every slice moves the account's cash.
+ *
+ * @param book where the house is deployed
+ * @param account that shall be as it was
+ * @param cash [wad] that it must have
+ * @returns the call, to be batched before those that move something
+ *
+ * @example
+ * ```ts
+ * await setPrice("ETH", "1030"); // Alice's 9,990 of equity on 10 ETH bought at 2,000 has sunk below her maintenance margin
+ * const liquidator = await Plimsoll.connect(addressBook, bob);
+ * const { cash } = await liquidator.clearingHouse.account(account);
+ * const slice = liquidateCall(addressBook, account, accountId(bob.address));
+ * await liquidator.batch([requireCashCall(addressBook, account, cash), slice]);
+ * ```
+ */
+export function requireCashCall(book: AddressBook, account: AccountId, cash: bigint): Call {
+  return toLedger(book, ledger.encodeFunctionData("requireCash", [account, cash]));
+}
+
+/**
  * Takes over a slice of an account whose loss has waited for cash for longer than 24 hours of observed time.
  *
  * @param book where the house is deployed

@@ -17,6 +17,7 @@ export const CONTRACT_ERRORS = [
   "error AccessManagerUnauthorizedCall(address caller, address target, bytes4 selector)",
   "error AccessManagerUnauthorizedCancel(address msgsender, address caller, address target, bytes4 selector)",
   "error AccessManagerUnauthorizedConsume(address target)",
+  "error AccountChanged(uint256 account, uint256 cash, uint256 expected)",
   "error AddressEmptyCode(address target)",
   "error AlreadySet()",
   "error CheckPending()",
@@ -254,6 +255,15 @@ export interface ContractErrorArgs {
   readonly AccessManagerUnauthorizedConsume: {
     /** address */
     readonly target: string;
+  };
+  /** Both [wad]: what the account has and what it was required to have. */
+  readonly AccountChanged: {
+    /** uint256 */
+    readonly account: bigint;
+    /** uint256 */
+    readonly cash: bigint;
+    /** uint256 */
+    readonly expected: bigint;
   };
   /** Address empty code. */
   readonly AddressEmptyCode: {

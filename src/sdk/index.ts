@@ -60,6 +60,7 @@ export {
   recallCall,
   removePayeeCall,
   requestExitCall,
+  requireCashCall,
   revokeAllCall,
   revokeAllForCall,
   revokeKeyCall,

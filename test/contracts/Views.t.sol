@@ -5,11 +5,13 @@ import {IClearingHouseCore} from "../../contracts/interfaces/IClearingHouseCore.
 import {AccountId} from "../../contracts/types/AccountId.sol";
 import {
     Assessment,
+    Call,
     CollateralParams,
     Cure,
     HealthReport,
     LendingParams,
     LendingPool,
+    LiquidationTerms,
     MarginState,
     MarketParams
 } from "../../contracts/types/LedgerTypes.sol";
@@ -146,6 +148,67 @@ contract ViewsTest is House {
         // E' = E − f · d · MM with d = 5 % at first sight
         int256 cost = int256((taken * expected.maintenanceMargin) / 20e18);
         checkNear(b.equity, expected.equity - cost, 16, "costs f d MM");
+    }
+
+    // ---------------------------------------------------------------- preconditions
+
+    function test_LIQ_6_RequireCash() public {
+        _long();
+        ch.requireCash(alice, 2_000e18);
+        _expectChanged(2_000e18, 2_000e18 + 1);
+        ch.requireCash(alice, 2_000e18 + 1);
+        _expectChanged(2_000e18, 0);
+        ch.requireCash(alice, 0);
+    }
+
+    function test_LIQ_6_RequireCashBeforeEverySlice() public {
+        _long();
+        setPrice(ETH, 1_820e18); // E = 190, MM = 546.13…: a tenth leaves it liquidatable
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 cash = cashOf(alice);
+            _takeGuarded(cash, 0.1e18);
+            uint256 left = cashOf(alice);
+            check(left != cash, "a slice moves cash");
+            _expectChanged(left, cash);
+            _takeGuarded(cash, 0.1e18);
+        }
+    }
+
+    /// @dev Not while a check is pending, whoever asks; so every precondition of a batch stands before what moves something.
+    function test_LIQ_6_RequireCashIsNoViewOfTheMiddle() public {
+        _long();
+        Call[] memory calls = new Call[](2);
+        calls[0] = _call(abi.encodeCall(ch.withdraw, (alice, address(usdc), 1e6, alice.ownerOf())));
+        calls[1] = _call(abi.encodeCall(ch.requireCash, (alice, 1_999e18)));
+        vm.prank(alice.ownerOf());
+        vm.expectRevert(IClearingHouseCore.CheckPending.selector);
+        ch.batch(calls);
+        (calls[0], calls[1]) = (_call(abi.encodeCall(ch.requireCash, (alice, 2_000e18))), calls[0]);
+        vm.prank(alice.ownerOf());
+        ch.batch(calls);
+        ch.requireCash(alice, 1_999e18);
+    }
+
+    function _expectChanged(uint256 cash, uint256 expected) private {
+        vm.expectRevert(abi.encodeWithSelector(IClearingHouseCore.AccountChanged.selector, alice, cash, expected));
+    }
+
+    function _takeGuarded(uint256 cash, uint256 fraction) private {
+        vm.prank(bob.ownerOf());
+        ch.batch(_guarded(cash, fraction));
+    }
+
+    /// @dev A slice of Alice's account for Bob, if she has `cash`.
+    function _guarded(uint256 cash, uint256 fraction) private view returns (Call[] memory calls) {
+        calls = new Call[](2);
+        calls[0] = _call(abi.encodeCall(ch.requireCash, (alice, cash)));
+        LiquidationTerms memory terms = anyTerms();
+        terms.maxFraction = fraction;
+        calls[1] = _call(abi.encodeCall(ch.liquidate, (alice, bob, terms)));
+    }
+
+    function _call(bytes memory data) private view returns (Call memory) {
+        return Call(address(ch), data);
     }
 
     // ---------------------------------------------------------------- the ledger's words

@@ -98,12 +98,38 @@ describe("batch", () => {
       ch.interface.encodeFunctionData("positionPnl", [id, ETH]),
       ch.interface.encodeFunctionData("collateralBalance", [id, WETH]),
       ch.interface.encodeFunctionData("totalFlaggedDeficit"),
+      ch.interface.encodeFunctionData("requireCash", [id, 0n]),
     ]) {
       await token.setCallback(ch, data);
       const tx = ch.connect(h.alice).batch([call(ch, deposit)]);
       await expect(tx).to.emit(token, "CalledBack").withArgs(false, pending);
       await expect(tx).to.emit(ch, "Deposited");
     }
+  });
+
+  it("LIQ-6 goes on only while an account has the cash that it must have, and fails for little gas if not", async () => {
+    const h = await freshHouse();
+    const ch = h.clearingHouse;
+    const id = await h.fund(h.alice, { cash: "1100" });
+    const taker = await h.fund(h.bob, { cash: "100000" });
+    await deal(h, [h.bob, h.alice], "10", "2000"); // fee 10
+    await h.setPrice(ETH, "1930"); // E = 390 < MM = 579.15; after a tenth about 387 and 521
+    const slice = call(
+      ch,
+      ch.interface.encodeFunctionData("liquidate", [id, taker, { ...ANY_TERMS, maxFraction: wad("0.1") }]),
+    );
+    const guarded = (cash: bigint) => [
+      call(ch, ch.interface.encodeFunctionData("requireCash", [id, cash])),
+      { ...slice },
+    ];
+    const take = (cash: bigint) => ch.connect(h.bob).batch(guarded(cash), { gasLimit: 500_000n });
+    await refused(h, () => take(wad("1099")), "AccountChanged", [id, wad("1100"), wad("1099")]);
+    await take(wad("1100"));
+    // Who comes second is late, although the account is liquidatable still.
+    const left = await cashOf(h, id);
+    expect(await ch.marginState(id)).to.equal(2n);
+    await refused(h, () => take(wad("1100")), "AccountChanged", [id, left, wad("1100")]);
+    await take(left);
   });
 
   it("CRA-3 knows one price per underlying, whatever its feed says in the middle", async () => {
