@@ -1,6 +1,16 @@
 import { CommanderError } from "commander";
 import { decodeBytes32String, isError, isHexString } from "ethers";
 
+import {
+  HistoryTooShort,
+  ParameterOutOfBounds,
+  ProposalChanged,
+  ProposalForAnotherHouse,
+  ProposalMalformed,
+  ProposalSignatureWrong,
+  UnderlyingNotListed,
+  WindowsOverlap,
+} from "../calibrate/errors.ts";
 import { InvalidKeeperConfig } from "../keeper/config.ts";
 import { NotDeployed } from "../keeper/endpoints.ts";
 import {
@@ -46,6 +56,8 @@ const USAGE = [
   ...[InvalidOrder, InvalidGrant, NoPermit, InvalidKeeperConfig, OptionInvalid, NotDeployed],
   ...[CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid],
   ...[UnknownAsset, AssetRepeated, NoCommonMinutes, RevocationUseless, WatcherLacksGas],
+  ...[HistoryTooShort, WindowsOverlap, UnderlyingNotListed, ParameterOutOfBounds],
+  ...[ProposalMalformed, ProposalChanged, ProposalSignatureWrong, ProposalForAnotherHouse],
 ];
 
 /** How ethers and Node say that nobody answers. */

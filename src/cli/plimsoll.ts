@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { accountCommands } from "./commands/account.ts";
 import { adminCommands } from "./commands/admin.ts";
 import { auditCommands } from "./commands/audit.ts";
+import { calibrateCommands } from "./commands/calibrate.ts";
 import { cancelCommands } from "./commands/cancel.ts";
 import { claimCommands } from "./commands/claim.ts";
 import { deadManCommands } from "./commands/deadMan.ts";
@@ -48,6 +49,7 @@ const GROUPS: readonly Group[] = [
     marketCommands,
     adminCommands,
     auditCommands,
+    calibrateCommands,
     drillCommands,
     intentCommands,
   ],

@@ -16,10 +16,11 @@ import type { Asset, PricePath } from "./path.ts";
 const COLUMNS = "timestamp,open,high,low,close,volume";
 const FEED_DECIMALS = 8;
 
-/** The close of one minute: `time` is the start of the minute [s], `close` in a feed's 8 decimals. */
+/** The close of one minute: `time` is its start [s], `close` in a feed's 8 decimals, `volume` what was traded [coins]. */
 export interface Candle {
   time: number;
   close: bigint;
+  volume: number;
 }
 
 /**
@@ -91,7 +92,7 @@ function parseCandle(line: string, file: string, number: number): Candle {
   if (fields.length !== columns.length) {
     throw new CandleInvalid(file, number, `${columns.length} columns expected, ${fields.length} found`);
   }
-  const [timestamp = "", , , , close = ""] = fields;
+  const [timestamp = "", , , , close = "", traded = ""] = fields;
   const time = Number(timestamp);
   if (!/^\d+$/.test(timestamp) || time % MINUTE !== 0) {
     throw new CandleInvalid(file, number, `"${timestamp}" is not the start of a minute in Unix seconds`);
@@ -102,7 +103,11 @@ function parseCandle(line: string, file: string, number: number): Candle {
       throw new CandleInvalid(file, number, `${column} must be a positive number, not "${price}"`);
     }
   }
-  return { time, close: toAnswer(close) };
+  const volume = Number(traded);
+  if (traded === "" || !Number.isFinite(volume) || volume < 0) {
+    throw new CandleInvalid(file, number, `volume must be a number, zero or more, not "${traded}"`);
+  }
+  return { time, close: toAnswer(close), volume };
 }
 
 /** A price in a feed's 8 decimals; further digits are dropped. */
@@ -111,7 +116,11 @@ function toAnswer(price: string): bigint {
   return BigInt(whole + fraction.slice(0, FEED_DECIMALS).padEnd(FEED_DECIMALS, "0"));
 }
 
-function assetOf(file: string): Asset {
+/**
+ * Whose prices a file holds, by its name.
+ * @throws UnknownAsset
+ */
+export function assetOf(file: string): Asset {
   const asset = ASSETS.find((a) => path.basename(file).toUpperCase().startsWith(`${a}-USD`));
   if (asset === undefined) throw new UnknownAsset(file, ASSETS);
   return asset;

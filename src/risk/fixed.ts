@@ -36,3 +36,11 @@ export function positive(a: bigint): bigint {
 export function clamp(a: bigint, low: bigint, high: bigint): bigint {
   return min(max(a, low), high);
 }
+
+/** ⌊√a⌋; 0 ≤ a < 2^110, where floating point is off by a few units at most. */
+export function sqrt(a: bigint): bigint {
+  let root = BigInt(Math.floor(Math.sqrt(Number(a))));
+  while (root * root > a) --root;
+  while ((root + 1n) * (root + 1n) <= a) ++root;
+  return root;
+}

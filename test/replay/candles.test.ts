@@ -40,9 +40,9 @@ describe("Candles", () => {
   it("reads closes exactly, to the feed's 8 decimals", () => {
     const text = `${HEADER}\n60,100,101,99,100.12345678,5\n120,100,101,99,100.123456789,5\r\n\n180,1,1,1,1,0\n`;
     expect(parseCandles(text, "x")).to.deep.equal([
-      { time: 60, close: 10_012_345_678n },
-      { time: 120, close: 10_012_345_678n },
-      { time: 180, close: 100_000_000n },
+      { time: 60, close: 10_012_345_678n, volume: 5 },
+      { time: 120, close: 10_012_345_678n, volume: 5 },
+      { time: 180, close: 100_000_000n, volume: 0 },
     ]);
   });
 
@@ -86,6 +86,8 @@ describe("Candles", () => {
     ["a price of zero", "60,1,1,1,0,0"],
     ["a negative price", "60,1,1,-1,10,0"],
     ["a missing price", "60,1,1,1,,0"],
+    ["a volume that is no number", "60,1,1,1,10,much"],
+    ["a negative volume", "60,1,1,1,10,-1"],
     ["a missing column", "60,1,1,1,10"],
     ["a time that is no number", "noon,1,1,1,10,0"],
     ["a time within a minute", "61,1,1,1,10,0"],

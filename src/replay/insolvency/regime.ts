@@ -4,7 +4,7 @@ import type { PriceSnapshot } from "../../risk/types.ts";
 import { MINUTE } from "../path.ts";
 import type { Asset } from "../path.ts";
 
-const YEAR = 365 * 86_400; // [s]
+export const YEAR = 365 * 86_400; // [s]
 
 /** How volatility moves requirements, as `IPriceOracle.Regime`. */
 export interface Regime {
@@ -23,18 +23,26 @@ export type Regimes = Readonly<Record<Asset, Regime | undefined>>;
  */
 export function regimeOf(closes: readonly bigint[], regime: Regime | undefined): PriceSnapshot[] {
   if (regime === undefined) return closes.map((price) => ({ price, initialFactor: PPM, maintenanceFactor: PPM }));
-  const { maxFactor, maxStep } = regime;
+  const { averaging, maxFactor, maxStep } = regime;
   const reference = Number(regime.referenceVolatility) / Number(PPM);
-  const weight = 1 - Math.exp(-MINUTE / Number(regime.averaging));
-  let variance = reference ** 2 / YEAR; // per second
+  const variances = variancesOf(closes.map(Number), averaging, reference ** 2 / YEAR);
   let state = { factor: PPM, target: PPM, time: 0n, heartbeat: BigInt(MINUTE), maxStep };
   return closes.map((price, minute) => {
     const time = BigInt(minute * MINUTE);
-    const change = Math.log(Number(price) / Number(closes[minute - 1] ?? price));
-    variance += weight * (change ** 2 / MINUTE - variance);
-    const ratio = Math.sqrt(variance * YEAR) / reference;
+    const ratio = Math.sqrt((variances[minute] ?? 0) * YEAR) / reference;
     const target = clamp(BigInt(Math.floor(ratio * Number(PPM))), PPM, maxFactor);
     state = { ...state, factor: snapshotAt(price, state, time).maintenanceFactor, target, time };
     return snapshotAt(price, state, time);
+  });
+}
+
+/** The oracle's exponential average of squared log returns [per second] after every minute, `first` after the first one. */
+export function variancesOf(closes: readonly number[], averaging: bigint, first: number): number[] {
+  const weight = 1 - Math.exp(-MINUTE / Number(averaging));
+  let variance = first;
+  return closes.map((price, minute) => {
+    const before = closes[minute - 1];
+    if (before !== undefined) variance += weight * (Math.log(price / before) ** 2 / MINUTE - variance);
+    return variance;
   });
 }
