@@ -1,6 +1,6 @@
 import { median, quantile } from "simple-statistics";
 
-import { clamp, divUp, max, PPM } from "../risk/fixed.ts";
+import { divUp, max, PPM } from "../risk/fixed.ts";
 import { PHI_UNIT } from "../risk/assess.ts";
 import type { CollateralRisk, UnderlyingRisk } from "../risk/types.ts";
 import { YEAR } from "../replay/insolvency/regime.ts";
@@ -8,7 +8,7 @@ import type { Regime } from "../replay/insolvency/regime.ts";
 import { MINUTE } from "../replay/path.ts";
 import { MIN_CHARGE, MIN_REFERENCE } from "./bounds.ts";
 import { latest, movesOf, volatilities } from "./sample.ts";
-import type { Sample } from "./sample.ts";
+import type { Move, Sample } from "./sample.ts";
 
 /** What of d · MM is left to the taker: the fund has 20 % of it and the flagger 10 %. */
 const TAKER_SHARE = 0.7;
@@ -64,33 +64,30 @@ export function fit(sample: Sample, present: Present, terms: Terms): Fitted {
   const referenceVolatility = max(ppm(median(volatilities(sample))), MIN_REFERENCE);
   const regime = { ...present.regime, referenceVolatility };
   const moves = movesOf(sample, "fit", horizon, regime);
-  const depth = quantile(volumesOf(moves), 1 - confidence);
-  const cost = ({ volatility, volume }: (typeof moves)[number]) =>
-    volatility * Math.sqrt((horizon * MINUTE) / YEAR) * Math.sqrt(depth / volume);
-  const slope = quantile(moves.map(cost), confidence) / TAKER_SHARE;
-  const shock = max(
-    ppm(
-      quantile(
-        moves.map(({ change, maintenance }) => Math.abs(change) / maintenance),
-        confidence,
-      ),
-    ),
-    leastShock(present.risk),
-  );
-  const risk = { ...present.risk, shock };
-  const sold = quantile(volumesOf(movesOf(sample, "fit", sale, regime)), 1 - confidence);
+  const worst = (lossOf: (move: Move) => number) => quantile(moves.map(lossOf), confidence);
+  const least = (over: readonly Move[]) => quantile(over.map(volumeOf), 1 - confidence);
+
+  const depth = least(moves);
+  const slope = worst((move) => costOf(move, depth, horizon)) / TAKER_SHARE;
+  const shock = max(ppm(worst(({ change, maintenance }) => Math.abs(change) / maintenance)), leastShock(present.risk));
+  const sold = least(movesOf(sample, "fit", sale, regime));
   const { price } = latest(sample);
   return {
     regime: { referenceVolatility },
     risk: { shock, slope: ppm(slope), depth: whole(depth) },
-    haircuts: haircutsOf(sample, { risk, regime }, terms, slope / 4),
+    haircuts: haircutsOf(sample, { risk: { ...present.risk, shock }, regime }, terms, slope / 4),
     collateral: { accountCap: whole(depth / price), cap: whole(sold / price) },
     market: { softCap: whole(sold) / 2n, hardCap: whole(sold) },
   };
 }
 
-function volumesOf(moves: readonly { readonly volume: number }[]): number[] {
-  return moves.map(({ volume }) => volume);
+function volumeOf({ volume }: Move): number {
+  return volume;
+}
+
+/** What selling `usd` in a move of `minutes` costs of it: the square-root law of market impact, σ · √time · √(size / traded). */
+function costOf({ volatility, volume }: Move, usd: number, minutes: number): number {
+  return volatility * Math.sqrt((minutes * MINUTE) / YEAR) * Math.sqrt(usd / volume);
 }
 
 /** κ that the charges of a hedge need: β + τ ≤ 2κ and β_i + τ_i ≤ 2φκ, and κ wider than any price band. */
@@ -99,17 +96,20 @@ function leastShock({ basis, basisInitial, maxTracking, maxTrackingInitial, init
   return max(max(divUp(basis + maxTracking, 2n), initial), MIN_CHARGE);
 }
 
+/** @param selling what the size charge leaves out of the cost of selling, as a share */
 function haircutsOf(sample: Sample, { risk, regime }: Present, { confidence, sale }: Terms, selling: number) {
   const shock = Number(risk.shock) / Number(PPM);
   const phi = Number(risk.initialFactor) / Number(PHI_UNIT);
-  const beyond = (minutes: number, covered: (move: { initial: number; maintenance: number }) => number) =>
-    quantile(
-      movesOf(sample, "fit", minutes, regime).map((move) => Math.max(0, -move.change - covered(move))),
+  const beyond = (minutes: number, coveredOf: (move: Move) => number) => {
+    const falls = movesOf(sample, "fit", minutes, regime);
+    return quantile(
+      falls.map((move) => Math.max(0, -move.change - coveredOf(move))),
       confidence,
     );
+  };
   const haircut = ppm(beyond(sale, ({ maintenance }) => shock * maintenance) + selling);
-  const initial = ppm(beyond(initialMinutes(sale, risk), (move) => phi * shock * move.initial) + selling);
-  return { haircut, haircutInitial: clamp(initial, max(haircut, 1n), PPM) };
+  const ofInitial = ppm(beyond(initialMinutes(sale, risk), ({ initial }) => phi * shock * initial) + selling);
+  return { haircut, haircutInitial: max(ofInitial, max(haircut, 1n)) };
 }
 
 /** A share in parts per million, rounded up; what floating point adds is none. */

@@ -16,6 +16,7 @@ import { cut } from "../../src/calibrate/sample.ts";
 const HEADER = "timestamp,open,high,low,close,volume";
 const AVERAGING = 600n; // [s]: the first ten minutes start the average
 const STEP = 0.01; // every minute's log return, up or down: σ never changes, and μ = 1
+const STEPS: Record<string, number> = { U: STEP, D: -STEP, u: 2 * STEP, d: -2 * STEP };
 const START = 1_767_225_600; // [s]
 const COINS = 1000; // traded a minute
 
@@ -28,12 +29,12 @@ const PRESENT: Present = {
   regime: { referenceVolatility: 800_000n, averaging: AVERAGING, maxFactor: 3_000_000n, maxStep: 250_000n },
 };
 
-/** Prices from 100 USD that go up and down as letters say: U up, D down. */
+/** Prices from 100 USD that go up and down as letters say: U and D by a step, u and d by two. */
 function window(...parts: string[]): Window {
   let exponent = 0;
   const ways = parts.join("");
   const closes = Array.from({ length: ways.length }, (_, i) => {
-    exponent += ways.charAt(i) === "U" ? STEP : -STEP;
+    exponent += STEPS[ways.charAt(i)] ?? 0;
     return BigInt(Math.round(100e8 * Math.exp(exponent)));
   });
   const volumes = closes.map((close) => (COINS * Number(close)) / 1e8);
@@ -115,6 +116,19 @@ describe("Calibration", () => {
       const charge = (Number(risk.slope) * share + Number(haircuts.haircut)) / 1e6; // A and H, of the size
       expect(cost, `${share}`).to.be.at.most(0.7 * charge);
     }
+  });
+
+  it("MM-6 what μ(t) has raised is not asked for twice: a move of twice the size in twice the volatility counts once", () => {
+    // 400 minutes at σ_ref and 399 at twice that. μ(t) has come to 2 an hour later, with nine tenths of all moves behind or before it.
+    const regime = { ...PRESENT.regime, maxStep: 1_000_000n };
+    const path = window("UD".repeat(205), "ud".repeat(200), "UD".repeat(15));
+    const sample = cut([path], AVERAGING, 799 / 830, 20);
+    const terms: Terms = { confidence: 0.9, horizon: 5, sale: 7, fit: 0.5 };
+    const { shock } = fit(sample, { ...PRESENT, regime }, terms).risk;
+    // (e^0.02 − 1) / 2 = 1.010067 %, where μ is not quite 2 some ppm more
+    expect(Number(shock)).to.be.within(10_101, 10_111);
+    const without = fit(sample, { ...PRESENT, regime: { ...regime, maxFactor: 1_000_000n } }, terms).risk;
+    expect(without.shock).to.equal(20_202n); // e^0.02 − 1 = 2.020134 %
   });
 
   it("MBS-4 a shock is never less than hedges need, and a reference never less than the oracle takes", () => {

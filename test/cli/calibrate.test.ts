@@ -11,6 +11,7 @@ import { ParameterOutOfBounds } from "../../src/calibrate/errors.ts";
 import { readProposal, seal } from "../../src/calibrate/proposal.ts";
 import type { Change } from "../../src/calibrate/proposal.ts";
 import { Mirror } from "../../src/keeper/mirror.ts";
+import { variancesOf } from "../../src/replay/insolvency/regime.ts";
 import { targetFactor } from "../../src/risk/regime.ts";
 import type { MarginState } from "../../src/risk/types.ts";
 import type { Call } from "../../src/sdk/calls.ts";
@@ -51,10 +52,10 @@ describe("plimsoll calibrate", () => {
   let proposal: string;
   let snapshot: string;
 
-  /** 660 minutes of ETH that goes up and down by the same step, at a volatility of `sigma` a year. */
-  function candlesOf(name: string, sigma: number): string {
-    const step = sigma / Math.sqrt(YEAR_MINUTES);
+  /** 660 minutes of ETH that goes up and down by the same step, at a volatility of `sigma` a year; the last 210 at one of `later`. */
+  function candlesOf(name: string, sigma: number, later = sigma): string {
     const rows = Array.from({ length: 660 }, (_, i) => {
+      const step = (i < 450 ? sigma : later) / Math.sqrt(YEAR_MINUTES);
       const close = (2000 * Math.exp(i % 2 === 0 ? 0 : step)).toFixed(8);
       return `${1_767_225_600 + 60 * i},1,1,1,${close},100000`;
     });
@@ -164,6 +165,14 @@ describe("plimsoll calibrate", () => {
       .and.match(/^when μ\(t\) has settled +1 +20,000\.00 +1 +20,000\.00$/m)
       .and.match(/^ETH +20 % +×1\.00 +×1\.00 +×1\.00 +×1\.00$/m)
       .and.match(/signed by +nobody/);
+  });
+
+  it("MBS-3 says which margins do not hold out of sample", async () => {
+    // Steps of 2.76 % are more than κ·μ(t) = 1.8 % · (1 + 0.25 an hour) for two hours of the three and a half that are tested.
+    const sudden = candlesOf("ETH-USD_sudden.csv", 0.2, 20);
+    const text = await tell(venue, ["calibrate", "propose", "--prices", sudden, "--horizon", "9m"]);
+    expect(text).to.match(/^Does not hold out of sample \(p < 0\.05\): maintenance shock of ETH/m);
+    expect(await tell(venue, ["calibrate", "check", proposal])).not.to.include("Does not hold");
   });
 
   it("HC-5 the hash is that of the canonical JSON, and the signature is over it", async () => {
@@ -277,6 +286,23 @@ describe("plimsoll calibrate", () => {
       };
       await same(mine, oracle.setRegime.staticCall(ETH, changed));
     }
+  });
+
+  it("MM-1 MM-6 σ is what the oracle estimates from the same prices", async () => {
+    const { provider } = venue.anvil;
+    const oracle = PriceOracle__factory.connect(venue.book.contracts.priceOracle, admin);
+    const prices = [2000, 2010, 1995, 1995, 2040, 1900, 1910];
+    const { timestamp } = (await provider.getBlock("latest"))!;
+    const variances: number[] = [];
+    for (const [minute, price] of prices.entries()) {
+      await provider.send("evm_setNextBlockTimestamp", [timestamp + 60 * (minute + 1)]);
+      await setAnswer(venue.anvil, venue.book.underlyings[ETH]!.feed, BigInt(price) * 10n ** 8n);
+      await (await oracle.observe(ETH, 10)).wait();
+      variances.push(Number((await oracle.volatilityOf(ETH)).variance) / 1e18);
+    }
+    const { averaging } = await oracle.regimeOf(ETH);
+    const own = variancesOf(prices, averaging, variances[0]!);
+    own.forEach((variance, i) => expect(Math.abs(variance / variances[i]! - 1), `${i}`).to.be.lessThan(1e-6));
   });
 
   it("refuses terms that make no sense", async () => {
