@@ -137,7 +137,7 @@ export class Keeper {
     this.reports = reports;
     const { provider, addressBook, takerAccount, signer, logger, desk, venue = new NoHedge() } = options;
     const shared = { provider, mirror, dispatcher, addressBook, takerAccount, policy, venue, logger };
-    this.#liquidator = new Liquidator(shared);
+    this.#liquidator = new Liquidator({ ...shared, signer: signer.address });
     this.#hedger = new Hedger(shared);
     this.#funds = new OwnFunds({ ...shared, owner: signer.address });
     const { watch, metrics } = this;

@@ -17,6 +17,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { HedgeVenue } from "./hedge.ts";
 import { EMPTY_ACCOUNT } from "./ledger.ts";
 import type { Mirror } from "./mirror.ts";
+import { Races } from "./races.ts";
 import type { Outcome } from "./sender.ts";
 import { SliceGas } from "./sliceGas.ts";
 import type { Watched } from "./watch.ts";
@@ -40,6 +41,8 @@ export interface LiquidatorOptions {
   readonly addressBook: AddressBook;
   /** The account that takes over slices. */
   readonly takerAccount: AccountId;
+  /** Address that sends. */
+  readonly signer: string;
   readonly policy: KeeperPolicy;
   /** What the taker would get rid of its inventory at. */
   readonly venue: HedgeVenue;
@@ -53,11 +56,13 @@ export class Liquidator {
   /** Slices that are on their way to the taker. */
   readonly #coming = new AccountMap<LiquidationPlan>();
   readonly #gas = new SliceGas();
+  readonly #races: Races;
   /** Slices that are to be taken together. */
   #small: Take[] = [];
 
   constructor(options: LiquidatorOptions) {
     this.#options = options;
+    this.#races = new Races(options);
   }
 
   /** Whether slices are on their way to the taker. */
@@ -80,8 +85,7 @@ export class Liquidator {
   #attend({ id, account, assessment, degraded }: Watched): void {
     const { mirror, dispatcher, addressBook, policy } = this.#options;
     if (assessment === undefined || this.#coming.has(id)) return;
-    const seen = mirror.head - (this.#since.get(id) ?? mirror.head);
-    if (seen < policy.backupBlocks) return;
+    if (mirror.head - this.#sinceOf(id) < policy.backupBlocks) return;
     if (!degraded && !hasAssets(account, mirror.house)) {
       dispatcher.begin({ action: "absorb", account: id, assessment }, absorbCall(addressBook, id));
       return;
@@ -90,6 +94,10 @@ export class Liquidator {
     const decision = decide(candidate, mirror.house, policy);
     if (decision.action === "take") this.#take(candidate, decision.slice);
     else this.#observe(candidate, decision);
+  }
+
+  #sinceOf(id: AccountId): number {
+    return this.#since.get(id) ?? this.#options.mirror.head;
   }
 
   #candidate(id: AccountId, account: AccountState, assessment: Assessment): Candidate {
@@ -130,14 +138,19 @@ export class Liquidator {
 
   #takeAlone({ candidate, act, call }: Take): void {
     const { mirror, dispatcher, policy } = this.#options;
+    const { id } = candidate;
+    const since = this.#sinceOf(id);
+    const guard = this.#races.guardOf(candidate, since);
     const after = (outcome: Outcome) => {
       const { result } = outcome;
-      this.#coming.delete(candidate.id);
+      this.#coming.delete(id);
       this.#gas.learn(candidate, outcome);
+      this.#races.learn(outcome);
+      if (guard !== undefined && result === "outcompeted") this.#races.doubt(id, since);
       const isToBeSold = (result === "refused" || result === "declined") && outcome !== ANOTHER_KEEPER;
       if (isToBeSold) this.#observe(candidate, observe(candidate, mirror.house, policy, result));
     };
-    dispatcher.begin(act, call, after, this.#gas.of(candidate));
+    dispatcher.begin(act, this.#guarded([guard], [call]), after, this.#gas.of(candidate));
   }
 
   /** Takes the small slices, several in one transaction. */
@@ -154,7 +167,7 @@ export class Liquidator {
 
   /** Takes several slices in one transaction, or each by itself if one of them does not go through. */
   #takeTogether(takes: readonly Take[]): void {
-    const { dispatcher, addressBook } = this.#options;
+    const { dispatcher } = this.#options;
     const sum = (of: (slice: Slice) => bigint) => takes.reduce((total, { slice }) => total + of(slice), 0n);
     const together = {
       action: "take" as const,
@@ -162,8 +175,10 @@ export class Liquidator {
       ...{ expectedGain: sum(({ gain }) => gain), expectedProfit: sum(({ profit }) => profit) },
       reason: `${takes.length} small slices in one transaction`,
     };
+    const guards = takes.map(({ candidate }) => this.#races.guardOf(candidate, this.#sinceOf(candidate.id)));
     const calls = takes.map(({ call }) => call);
-    dispatcher.begin(together, batchCall(addressBook, calls), (outcome) => {
+    dispatcher.begin(together, this.#guarded(guards, calls), (outcome) => {
+      this.#races.learn(outcome);
       for (const take of takes) {
         if (ONE_BY_ONE.includes(outcome.result)) this.#takeAlone(take);
         else {
@@ -172,6 +187,13 @@ export class Liquidator {
         }
       }
     });
+  }
+
+  /** One call of several, what guards them before what they move. */
+  #guarded(guards: readonly (Call | undefined)[], calls: readonly Call[]): Call {
+    const all = [...guards.filter((guard) => guard !== undefined), ...calls];
+    const [only] = all;
+    return only !== undefined && all.length === 1 ? only : batchCall(this.#options.addressBook, all);
   }
 
   /** Flags an account that is not taken, or lets it be. */

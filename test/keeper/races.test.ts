@@ -19,20 +19,24 @@ import { Keeper } from "../../src/keeper/keeper.ts";
 import type { KeeperOptions } from "../../src/keeper/keeper.ts";
 import { Leases } from "../../src/keeper/leases.ts";
 import { openDatabase } from "../../src/keeper/openDatabase.ts";
+import { Races } from "../../src/keeper/races.ts";
 import { verifyReport } from "../../src/keeper/report.ts";
 import { readAccount } from "../../src/sdk/read.ts";
 import { parseWad } from "../../src/sdk/units.ts";
+import { IClearingHouse__factory, MockERC20__factory } from "../../types/index.ts";
 import { setAnswer } from "../helpers/anvil.ts";
 import { startPostgres } from "../helpers/postgres.ts";
 import type { Postgres } from "../helpers/postgres.ts";
 import { Venue } from "../matcher/venue.ts";
 import type { Trader } from "../matcher/venue.ts";
 
+const house = IClearingHouse__factory.createInterface();
 const ETH = 0;
 const VICTIMS = 3;
 const LIFETIME = 3000; // [ms] of a lease
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/keeper.ts");
 const EARLY_REVERT = 80_000n; // most gas that a lost race may cost
+const GUARDED_REVERT = 45_000n; // most gas that one may cost whose slice was guarded
 
 /** A keeper with a key, an account and a node connection of its own. */
 interface Racer {
@@ -152,10 +156,35 @@ class Track {
 
   /** Somebody who is no keeper takes the slice of an account. */
   async takeByHand(account: bigint): Promise<void> {
+    await (await this.#sendByHand(account, { maxFraction: parseWad("1") })).wait();
+  }
+
+  async #sendByHand(account: bigint, terms: { maxFraction: bigint }, fees: { gasPrice?: bigint } = {}) {
     const { account: taker, house } = this.#opponent;
-    const terms = { maxFraction: parseWad("1"), maxPayment: parseWad("100000"), minGain: 0n, acceptClaims: false };
+    const any = { maxPayment: parseWad("100000"), minGain: 0n, acceptClaims: false };
     // In the second of the last price an estimate is too low for the next one.
-    await (await house.clearingHouse.liquidate(account, taker, terms, { gasLimit: 1_000_000n })).wait();
+    return house.clearingHouse.liquidate(account, taker, { ...any, ...terms }, { gasLimit: 1_000_000n, ...fees });
+  }
+
+  /** One pass of a keeper in whose block somebody who pays more for gas is first with each victim, and takes so much. */
+  async overtake({ keeper }: Racer, maxFraction: bigint): Promise<readonly Act[]> {
+    await this.automine(false);
+    const acts = keeper.tick();
+    await until(async () => (await this.waiting()) === VICTIMS);
+    const { provider } = this.venue.anvil;
+    for (const { account } of this.victims)
+      await this.#sendByHand(account, { maxFraction }, { gasPrice: 5n * 10n ** 9n });
+    await provider.send("evm_mine", []);
+    await this.automine(true);
+    return acts;
+  }
+
+  /** By what calls keepers have taken slices, or tried to, since a block. */
+  async takenBy(since: number): Promise<Set<string>> {
+    const { provider } = this.venue.anvil;
+    const sent = (await this.receipts(since)).map(async ({ hash }) => (await provider.getTransaction(hash))!.data);
+    const calls = (await Promise.all(sent)).map((data) => house.parseTransaction({ data })?.name ?? "");
+    return new Set(calls.filter((name) => name === "liquidate" || name === "batch"));
   }
 
   /** The accounts that slices were taken of since a block. */
@@ -278,6 +307,56 @@ describe("keepers on one chain", function () {
       expect(equity * 1000n <= initialMargin * 1001n).to.equal(true);
     }
     await track.expectBooksRight();
+  });
+
+  it("LIQ-6 after a lost race slices are guarded: of accounts with collateral and of parts, too, who loses pays for a look at the cash", async () => {
+    const racer = await track.enter({ config: { settleThreshold: parseWad("1000000"), minProfit: 0n } });
+    const { keeper } = racer;
+    const names = (acts: readonly Act[]) =>
+      acts.filter(({ action }) => action === "take").map(({ result, hash }) => `${result} ${hash !== undefined}`);
+    const all = (name: string) => Array<string>(VICTIMS).fill(name);
+    await track.rest();
+    const drop = await track.setPrice(1945n);
+    expect(names(await track.overtake(racer, parseWad("1")))).to.deep.equal(all("outcompeted true"));
+    expect(await track.takenBy(drop)).to.deep.equal(new Set(["liquidate"]));
+
+    const [rich] = track.victims;
+    const weth = track.venue.book.collaterals.find(({ symbol }) => symbol === "WETH")!.token;
+    await (await MockERC20__factory.connect(weth, rich!.wallet).mint(rich!.wallet.address, parseWad("0.05"))).wait();
+    await rich!.house.deposit(rich!.account, "WETH", "0.05");
+    await track.rest();
+    const second = await track.setPrice(1875n);
+    expect(names(await track.overtake(racer, parseWad("0.1")))).to.deep.equal(all("outcompeted true"));
+    expect(await track.takenBy(second)).to.deep.equal(new Set(["batch"]));
+    const lost = await track.receipts(second);
+    expect(lost.map(({ status }) => status)).to.deep.equal(Array<number>(VICTIMS).fill(0));
+    for (const { gasUsed } of lost) expect(gasUsed < GUARDED_REVERT, `${gasUsed} gas`).to.equal(true);
+
+    // All are below MM still: if it was not a slice that has moved their cash, a guard would fail again.
+    const third = await track.venue.anvil.provider.getBlockNumber();
+    expect(names(await keeper.tick())).to.deep.equal(all("done true"));
+    expect(await track.takenBy(third)).to.deep.equal(new Set(["liquidate"]));
+    const fourth = await track.setPrice(1825n);
+    expect(names(await keeper.tick())).to.deep.equal(all("done true"));
+    expect(await track.takenBy(fourth)).to.deep.equal(new Set(["batch"]));
+
+    await track.venue.anvil.provider.send("evm_increaseTime", [3600]);
+    const fifth = await track.setPrice(1775n);
+    expect(names(await keeper.tick())).to.deep.equal(all("done true"));
+    expect(await track.takenBy(fifth)).to.deep.equal(new Set(["liquidate"]));
+    await track.expectBooksRight();
+  });
+
+  it("AUTH-7 slices for another owner are never guarded: his key needs no right for that", async () => {
+    const { keeper, trader } = await track.enter();
+    const options = { mirror: keeper.mirror, addressBook: track.venue.book, takerAccount: trader.account };
+    const [victim] = track.victims;
+    const account = keeper.mirror.accounts.get(victim!.account)!;
+    for (const [{ wallet }, isGuarded] of [[trader, true] as const, [victim!, false] as const]) {
+      const races = new Races({ ...options, signer: wallet.address });
+      races.learn({ result: "outcompeted", hash: "0x" });
+      expect(races.guardOf({ id: victim!.account, account }, 1) !== undefined).to.equal(isGuarded);
+    }
   });
 
   it("LIQ-5 a stand-by acts on what is below MM still after its blocks, not before", async () => {
