@@ -18,6 +18,7 @@ import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
 import { DEFAULT_POLICY } from "../keeper/config.ts";
+import { adviceOf, askPriorityFee } from "../keeper/fees.ts";
 import { EMPTY_ACCOUNT } from "../keeper/ledger.ts";
 import { Mirror } from "../keeper/mirror.ts";
 
@@ -132,13 +133,18 @@ export class Observer {
 
   /** Looks at the end of the latest block. */
   async see(): Promise<void> {
-    const asked = this.#options.provider.send("eth_gasPrice", []) as Promise<string>;
-    const [gasPrice] = await Promise.all([asked, this.#mirror.sync()]);
+    const { provider } = this.#options;
+    const [priorityFee, block] = await Promise.all([
+      askPriorityFee(provider),
+      provider.getBlock("latest"),
+      this.#mirror.sync(),
+    ]);
+    const { gasPrice } = adviceOf(block?.baseFeePerGas ?? undefined, priorityFee);
     this.#looks += 1;
     const { head } = this.#mirror;
     if (this.#block >= 0) await this.#readTakes(this.#block + 1, head);
     this.#block = head;
-    for (const [id, account] of this.#mirror.accounts) this.#look(id, account, BigInt(gasPrice));
+    for (const [id, account] of this.#mirror.accounts) this.#look(id, account, gasPrice);
   }
 
   /** Number of the block last looked at. */

@@ -217,18 +217,15 @@ export class Sender {
 
   // ---------------------------------------------------------------- a call
 
-  async #attempt(call: Call, terms: Terms): Promise<Outcome> {
+  async #attempt(call: Call, terms: Terms, told: Pick<Terms, "gas" | "gasLimit"> = terms): Promise<Outcome> {
     const known = this.#purposes.get(terms.purpose);
     if (known !== undefined && !isFree(known)) return this.#settled(known);
-    const gas = terms.gas ?? terms.gasLimit ?? (await this.#simulate(call));
+    const gas = told.gas ?? told.gasLimit ?? (await this.#simulate(call));
     if (typeof gas !== "bigint") return gas;
-    const advice = await this.#advised();
-    const fees = capped(this.#bidding.fees(advice, terms.expectedGain, gas), this.#policy.maxGasPrice);
-    if (fees.maxFeePerGas < advice.gasPrice) return declined(`a unit of gas costs ${advice.gasPrice} wei, too much`);
-    const unsigned = this.#unsigned(call, this.#next, gas, fees);
-    const cost = await this.#gas.cost({ ...unsigned, maxFeePerGas: priceOf(fees, advice) });
-    if (!((await terms.accept?.(cost)) ?? true)) return declined("gas costs more than it brings");
-    const gasLimit = terms.gasLimit ?? gas + gas / 4n;
+    const fees = await this.#offer(call, terms, gas);
+    // What is too dear by the gas that it is likely to use may pay by what it takes now.
+    if ("result" in fees) return told.gas === undefined ? fees : this.#attempt(call, terms, {});
+    const gasLimit = told.gasLimit ?? gas + gas / 4n;
     let lane: Lane | Outcome;
     try {
       lane = await this.#inTurn(() => this.#open(call, { ...terms, gasLimit }, fees));
@@ -239,6 +236,16 @@ export class Sender {
     await this.#leave(lane);
     terms.onSent?.();
     return this.#settled(lane);
+  }
+
+  /** What to offer for a call, or why it is not worth that. */
+  async #offer(call: Call, { expectedGain, accept }: Terms, gas: bigint): Promise<Fees | Outcome> {
+    const advice = await this.#advised();
+    const fees = capped(this.#bidding.fees(advice, expectedGain, gas), this.#policy.maxGasPrice);
+    if (fees.maxFeePerGas < advice.gasPrice) return declined(`a unit of gas costs ${advice.gasPrice} wei, too much`);
+    const unsigned = this.#unsigned(call, this.#next, gas, fees);
+    const cost = await this.#gas.cost({ ...unsigned, maxFeePerGas: priceOf(fees, advice) });
+    return ((await accept?.(cost)) ?? true) ? fees : declined("gas costs more than it brings");
   }
 
   /** The gas that a call takes on the latest block, or why it is not to be sent. */

@@ -478,6 +478,7 @@ describe("sender on a chain whose mining is paused", () => {
     await sent();
     await mine();
     for (const { result } of await Promise.all(outcomes)) expect(result).to.equal("done");
+    await sender.look(); // now it has seen the block that they are in
     const blocksAsked = async () => {
       await mine();
       const before = proxy.count("eth_getBlockByNumber");
@@ -528,6 +529,20 @@ describe("sender on a chain whose mining is paused", () => {
     expect((await sender.attempt(next().call, poor)).result).to.equal("declined");
     const advice = { gasPrice: 10n, maxFeePerGas: 18n, maxPriorityFeePerGas: 2n };
     expect(bidding.fees(advice, undefined, MINT_GAS), "for upkeep").to.equal(advice);
+  });
+
+  it("LIQ-5 simulates after all what is too dear only by the gas that it was told of", async () => {
+    const sender = await open();
+    const gasPrice = await unitPrice();
+    const accept = (cost: bigint) => cost <= MINT_GAS * gasPrice; // a mint takes less
+    const told = { gas: 3n * MINT_GAS, gasLimit: 6n * MINT_GAS };
+    const outcome = sender.attempt(next().call, { purpose: "told", ...told, accept });
+    const { gas } = await sent();
+    await mine();
+    expect((await outcome).result).to.equal("done");
+    expect(BigInt(gas) < told.gas).to.equal(true);
+    const refused = await sender.attempt(next().call, { purpose: "dear", ...told, accept: () => false });
+    expect(refused.result).to.equal("declined");
   });
 
   it("LIQ-5 never outbids beyond what a call brings", async () => {
