@@ -34,6 +34,7 @@ const house = IClearingHouse__factory.createInterface();
 const ETH = 0;
 const VICTIMS = 3;
 const LIFETIME = 3000; // [ms] of a lease
+const STILL = 1000; // [ms] without another transaction, after which no more are to come
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/keeper.ts");
 const EARLY_REVERT = 80_000n; // most gas that a lost race may cost
 const GUARDED_REVERT = 45_000n; // most gas that one may cost whose slice was guarded
@@ -110,9 +111,15 @@ class Track {
     await this.venue.anvil.provider.send("evm_setAutomine", [on]);
   }
 
-  /** One pass of every keeper at once; the first block is mined when `sent` transactions wait for it, later ones when any do. */
+  /**
+   * One pass of every keeper at once, on the same block. The first one after it is mined when `sent` transactions wait for it, or when
+   * no more come: who simulates late finds what the others have sent, and sends nothing. Later ones are when any wait.
+   */
   async lap(sent: number): Promise<Act[]> {
     await this.automine(false);
+    const { provider } = this.venue.anvil;
+    const head = await provider.getBlockNumber();
+    const haveLooked = () => this.racers.every(({ keeper }) => keeper.mirror.head >= head);
     let running = this.racers.length;
     const laps = this.racers.map(async ({ keeper }) => {
       try {
@@ -121,10 +128,14 @@ class Track {
         running -= 1;
       }
     });
-    for (let needed = sent; running > 0;) {
+    let [needed, waiting, since] = [sent, 0, performance.now()];
+    while (running > 0) {
       await sleep(20);
-      if ((await this.waiting()) < needed) continue;
-      await this.venue.anvil.provider.send("evm_mine", []);
+      const now = await this.waiting();
+      if (now !== waiting || !haveLooked()) [waiting, since] = [now, performance.now()];
+      const isStill = now > 0 && performance.now() - since > STILL;
+      if (!haveLooked() || (now < needed && !isStill)) continue;
+      await provider.send("evm_mine", []);
       needed = 1;
     }
     await this.automine(true);
@@ -245,15 +256,17 @@ describe("keepers on one chain", function () {
       const drop = await track.setPrice(1945n);
       const acts = await track.lap(count * VICTIMS);
       expect(acts.map(({ action }) => action)).to.deep.equal(Array<string>(count * VICTIMS).fill("take"));
+      const results = acts.map(({ result }) => result).toSorted();
       const lost = Array<string>((count - 1) * VICTIMS).fill("outcompeted");
-      expect(acts.map(({ result }) => result).toSorted()).to.deep.equal([
-        ...Array<string>(VICTIMS).fill("done"),
-        ...lost,
-      ]);
-      // Who loses sends nothing but what he has lost with.
+      expect(results).to.deep.equal([...Array<string>(VICTIMS).fill("done"), ...lost]);
+      // Who loses has sent nothing but what he has lost with, and not even that if his simulation has told him.
+      const losers = acts.filter(({ result }) => result === "outcompeted");
+      const reverted = losers.filter(({ hash }) => hash !== undefined);
+      for (const { hash, reason } of losers)
+        expect(reason).to.match(hash === undefined ? /^NotLiquidatable\(/ : /^reverted when it was mined$/);
       const receipts = await track.receipts(drop);
       expect(receipts.map(({ status }) => status).toSorted()).to.deep.equal([
-        ...lost.map(() => 0),
+        ...reverted.map(() => 0),
         ...Array<number>(VICTIMS).fill(1),
       ]);
       for (const { status, gasUsed } of receipts)
