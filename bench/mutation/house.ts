@@ -69,9 +69,10 @@ export function runMocha(folder: string, id: number, files: readonly string[], l
   );
 }
 
-/** Runs the Solidity tests of the copy that match `contracts`, likewise. */
-export function runForge(folder: string, id: number, contracts: string, limit: number): Promise<Outcome> {
-  const args = ["test", "--offline", "--fail-fast", "--match-contract", contracts, "--no-match-test", "Gas"];
+/** Runs the Solidity tests of the copy that match `contracts` and `tests`, likewise. */
+export function runForge(folder: string, id: number, contracts: string, limit: number, tests = "."): Promise<Outcome> {
+  const names = ["--match-contract", contracts, "--match-test", tests, "--no-match-test", "Gas"];
+  const args = ["test", "--offline", "--fail-fast", ...names];
   const coinbase = `0x${id.toString(16).padStart(40, "0")}`;
   const settings = { FOUNDRY_BLOCK_COINBASE: coinbase, FOUNDRY_FUZZ_RUNS: "64", FOUNDRY_INVARIANT_RUNS: "4" };
   return run(folder, "forge", args, settings, limit, (output) => {
