@@ -182,7 +182,7 @@ export const DEFENCES: readonly Defence[] = [
     "LendingAttacksTest.test_ATTACK_17_SplittingAClaim",
     library("Upkeep"),
     "$.losses[market].badDebt -= amount - paid;",
-    "",
+    "$.losses[market].badDebt -= amount;",
   ),
   defence(
     "flags-hold-back-what-they-record",
