@@ -93,6 +93,7 @@ describe("endpoints", () => {
   });
 
   it("LIQ-5 reads at once what is read together, and asks the next endpoint for no more than what is missing", async () => {
+    proxies[1]!.fault = on("eth_blockNumber", { delay: 300 }); // so that the other one is asked first
     const both = over(2);
     await both.check();
     proxies[0]!.fault = on("eth_getBalance", { error: { code: -32000, message: "header not found" } });
