@@ -12,7 +12,7 @@ const table = new Table({ head: ["", "property", "engine", "result", "seconds", 
 let failures = 0;
 for (const [i, property] of PROPERTIES.entries()) {
   const { name, file, engine, bug } = property;
-  const row: (string | number)[] = [`P${i + 1}`, name, engine];
+  const row: (string | number)[] = [`F${i + 1}`, name, engine];
   for (const [edit, expected] of [
     [undefined, "proved"],
     [bug, "refuted"],
