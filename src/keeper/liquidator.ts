@@ -55,6 +55,8 @@ export class Liquidator {
   readonly #since = new AccountMap<number>();
   /** Slices that are on their way to the taker. */
   readonly #coming = new AccountMap<LiquidationPlan>();
+  /** The taker's account with all that is on its way. */
+  #taker: AccountState = EMPTY_ACCOUNT;
   readonly #gas = new SliceGas();
   readonly #races: Races;
   /** Slices that are to be taken together. */
@@ -78,6 +80,9 @@ export class Liquidator {
 
   /** Takes slices of accounts below MM, moves their auctions on, or lets them be. */
   attend(watched: readonly Watched[]): void {
+    const { mirror, takerAccount } = this.#options;
+    this.#taker = mirror.accounts.get(takerAccount) ?? EMPTY_ACCOUNT;
+    for (const plan of this.#coming.values()) this.#taker = takeOver(this.#taker, plan);
     for (const each of watched) this.#attend(each);
     this.#takeSmall();
   }
@@ -102,11 +107,9 @@ export class Liquidator {
 
   #candidate(id: AccountId, account: AccountState, assessment: Assessment): Candidate {
     const { mirror, takerAccount, venue } = this.#options;
-    const { insuranceFund, accounts, auctions } = mirror;
-    let taker: AccountState = accounts.get(takerAccount) ?? EMPTY_ACCOUNT;
-    for (const plan of this.#coming.values()) taker = takeOver(taker, plan);
+    const { insuranceFund: fund, auctions } = mirror;
     const auction = auctions.get(id);
-    return { id, account, assessment, auction, takerId: takerAccount, taker, fund: insuranceFund, venue };
+    return { id, account, assessment, auction, takerId: takerAccount, taker: this.#taker, fund, venue };
   }
 
   // ---------------------------------------------------------------- slices
@@ -122,6 +125,7 @@ export class Liquidator {
     if (this.#options.dispatcher.isBusy(act, call)) return;
     const take = { candidate, slice, act, call };
     this.#coming.set(id, plan);
+    this.#taker = takeOver(this.#taker, plan);
     if (batchBelow !== undefined && profit < batchBelow) this.#small.push(take);
     else this.#takeAlone(take);
   }
