@@ -7,6 +7,7 @@ import type { Database, Row, Statements, Value } from "./database.ts";
 
 const IN_MEMORY = ":memory:";
 const RETRY = 5; // [ms] between two tries while another process writes
+const TIDY_INTERVAL = 5000; // [ms] between two times that what was written is moved from the log into the file
 
 const BUSY = 5; // SQLITE_BUSY
 /** By SQLite's result codes; the primary one counts where there is none for the extended one. */
@@ -23,6 +24,7 @@ export class SqliteDatabase implements Database {
   readonly #path: string;
   readonly #connection: Connection;
   #turn: Promise<unknown> = Promise.resolve();
+  #tidying: NodeJS.Timeout | undefined;
 
   /** @throws DatabaseCorrupt, DatabaseLocked, DatabaseUnreachable */
   constructor(path: string) {
@@ -30,11 +32,13 @@ export class SqliteDatabase implements Database {
     this.#connection = new Connection(path, () => {
       const file = new DatabaseSync(path, { timeout: PATIENCE }); // later ones wait without holding up the process
       file.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0");
+      file.exec("PRAGMA wal_autocheckpoint = 0"); // it would hold up now and then a commit for 30 ms
       return file;
     });
   }
 
   run(sql: string, ...values: readonly Value[]): Promise<number> {
+    this.#tidySoon();
     return this.#inTurn(() => this.#patiently(() => this.#connection.run(sql, ...values)));
   }
 
@@ -58,6 +62,7 @@ export class SqliteDatabase implements Database {
   }
 
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
+    this.#tidySoon();
     return this.#inTurn(async () => {
       await this.#patiently(() => this.#connection.run("BEGIN IMMEDIATE"));
       try {
@@ -72,10 +77,20 @@ export class SqliteDatabase implements Database {
   }
 
   close(): Promise<void> {
+    clearTimeout(this.#tidying);
     return this.#inTurn(() => {
       this.#connection.close();
       return Promise.resolve();
     });
+  }
+
+  /** Moves what is written into the file, a little later; what fails or is not done before the end is done the next time. */
+  #tidySoon(): void {
+    if (this.#path === IN_MEMORY || this.#tidying !== undefined) return;
+    this.#tidying = setTimeout(() => {
+      this.#tidying = undefined;
+      this.#inTurn(() => this.#connection.all("PRAGMA wal_checkpoint(PASSIVE)")).catch(() => undefined);
+    }, TIDY_INTERVAL).unref();
   }
 
   /** Runs `work` when all that was asked for before is over. */

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -22,6 +22,7 @@ import {
 } from "../../src/keeper/database.ts";
 import type { Database } from "../../src/keeper/database.ts";
 import { openDatabase } from "../../src/keeper/openDatabase.ts";
+import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { startPostgres } from "../helpers/postgres.ts";
 
 const CHILD = path.join(import.meta.dirname, "databaseChild.ts");
@@ -239,6 +240,17 @@ describe("database that cannot be used", () => {
     await database.all("PRAGMA max_page_count = 1000");
     await flood(10);
     expect(await database.all("SELECT count(*) AS n FROM item")).to.deep.equal([{ n: 11 }]);
+    await database.close();
+  });
+
+  it("MAM-6 moves what was written from its log into the file, a few seconds after", async () => {
+    const file = path.join(folder, "tidied.sqlite");
+    const database = new SqliteDatabase(file);
+    await database.run("CREATE TABLE big (text TEXT)");
+    await database.run("INSERT INTO big VALUES (?)", "x".repeat(1_000_000));
+    expect(statSync(file).size).to.be.lessThan(100_000); // all is in the log
+    await sleep(5500);
+    expect(statSync(file).size).to.be.greaterThan(1_000_000);
     await database.close();
   });
 
