@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { JsonRpcProvider } from "ethers";
-import type { TransactionReceipt, TransactionRequest } from "ethers";
+import type { TransactionReceipt } from "ethers";
 
 import { MockV3Aggregator__factory } from "../../types/index.ts";
 
@@ -12,14 +12,6 @@ export interface Anvil {
   url: string;
   provider: JsonRpcProvider;
   stop: () => Promise<void>;
-}
-
-/** Leaves room for what a transaction has to do besides if it is mined in a later second than it was estimated in. */
-class Provider extends JsonRpcProvider {
-  override async estimateGas(transaction: TransactionRequest): Promise<bigint> {
-    const estimate = await super.estimateGas(transaction);
-    return estimate + estimate / 4n;
-  }
 }
 
 /** Starts anvil on a free port, or on the given one, and waits until it answers. */
@@ -32,7 +24,7 @@ export async function startAnvil(port?: number): Promise<Anvil> {
       resolve();
     }),
   );
-  const provider = new Provider(url, 31337, { staticNetwork: true, pollingInterval: 20, cacheTimeout: -1 });
+  const provider = new JsonRpcProvider(url, 31337, { staticNetwork: true, pollingInterval: 20, cacheTimeout: -1 });
   for (let tries = 0; !(await answers(url)); ++tries) {
     if (tries === 100) throw new Error(`anvil did not answer at ${url}`);
     await sleep(100);
