@@ -120,7 +120,7 @@ describe("plimsoll calibrate", () => {
     const before = await statesOnChain();
     expect(before.size).to.equal(told.accounts);
     for (const { call } of told.parameters)
-      await (await admin.sendTransaction({ to: call.target, data: call.data })).wait();
+      await (await admin.sendTransaction({ to: call.target, data: call.data, gasLimit: 1_000_000n })).wait();
     for (const [id, state] of await statesOnChain()) expect(state).to.equal(listed.get(id)?.atOnce ?? before.get(id));
     for (const { id, deposit } of told.affected) {
       const { equity, initialMargin } = await maker!.house.healthOnChain(BigInt(id));
@@ -139,7 +139,7 @@ describe("plimsoll calibrate", () => {
   it("MM-6 HC-5 what it proposes is what the contracts hold afterwards", async () => {
     const told = await ask<Told>(venue, ["calibrate", "check", proposal]);
     for (const { call } of told.parameters)
-      await (await admin.sendTransaction({ to: call.target, data: call.data })).wait();
+      await (await admin.sendTransaction({ to: call.target, data: call.data, gasLimit: 1_000_000n })).wait();
     const { riskEngine, priceOracle, clearingHouse } = maker!.house;
     const { shock, depth, basis, basisInitial, initialFactor } = await riskEngine.underlyingRisk(ETH);
     expect(shock).to.equal(18_000n);
