@@ -107,8 +107,9 @@ describe("keeper with a key that may only liquidate", () => {
     await house.setPrice(ETH, "1945");
     await manager.revokeRole(KEEPERS, signer.address);
     const acts = await keeper.tick();
-    expect(acts.filter(({ hash }) => hash !== undefined)).to.deep.equal([]);
-    expect(acts.find(({ action }) => action === "take")).to.include({ result: "refused" });
+    const forTaker = acts.filter(({ account }) => account !== undefined); // prices may be observed, by whomever
+    expect(forTaker.filter(({ hash }) => hash !== undefined)).to.deep.equal([]);
+    expect(forTaker.find(({ action }) => action === "take")).to.include({ result: "refused" });
     expect(await refusal(house, account)).to.be.instanceOf(UnusableTaker);
   });
 
