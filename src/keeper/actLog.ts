@@ -5,7 +5,6 @@ import { AccountMap } from "../sdk/accountMap.ts";
 import type { LastDecision } from "../sdk/explain.ts";
 import { lineOf } from "./acts.ts";
 import type { Act, PlannedAct } from "./acts.ts";
-import { GasRunway } from "./gasRunway.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Outcome } from "./sender.ts";
 
@@ -28,7 +27,6 @@ interface Entry {
 /** What a keeper has done: a line in its log, its metrics, its last decisions. What a reorganisation takes back is taken back there. */
 export class ActLog {
   readonly metrics: Metrics;
-  readonly runway = new GasRunway();
   readonly decisions = new AccountMap<LastDecision>();
   readonly #logger: Logger;
   #acts: Act[] = [];
@@ -74,10 +72,9 @@ export class ActLog {
   #count(entry: Entry): void {
     const act = { ...entry.act, ...partOf(entry.fate) };
     const { account, accounts = account === undefined ? [] : [account], action, result, reason, cost = 0n } = act;
-    const { metrics, runway } = this;
+    const { metrics } = this;
     this.#acts.push(act);
     metrics.actions.inc({ action, result });
-    if (cost !== 0n) runway.spend(cost);
     const counted = min(this.#credit, cost);
     this.#credit -= counted;
     metrics.gasSpent.inc(Number(cost - counted));
@@ -91,7 +88,6 @@ export class ActLog {
   #discount(entry: Entry): void {
     const { cost = 0n } = entry.fate;
     this.#credit += cost;
-    if (cost !== 0n) this.runway.spend(-cost);
     this.metrics.profit.dec(profitOf(entry));
   }
 }

@@ -167,6 +167,11 @@ export class Dispatcher {
     for (const [name, block] of this.#ended) if (block <= head) this.#ended.delete(name);
   }
 
+  /** [wei] What the last day's transactions have cost, and what open ones may cost. */
+  get spentInADay(): bigint {
+    return this.#sender.spent("day");
+  }
+
   /** Has the log forget what nothing can take back any more. */
   settle(): void {
     this.#options.log.settle(this.#sender.unsettled);

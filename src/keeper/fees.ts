@@ -4,6 +4,7 @@ import type { Provider } from "ethers";
 import { divUp, max, min, positive, WAD } from "../risk/fixed.ts";
 import type { NodeProvider } from "./endpoints.ts";
 
+const DAY = 86_400; // [s]
 const BUMP = 1125n; // [‰ of the last fees] nodes replace a transaction by one that pays an eighth more
 const USUAL_PRIORITY_FEE = 10n ** 9n; // [wei] where a node advises none
 const ORACLE = "0x420000000000000000000000000000000000000F"; // GasPriceOracle, the same on every OP-stack chain
@@ -126,6 +127,12 @@ export function dearer(last: Fees, now: Fees): Fees {
     maxFeePerGas: raise(last.maxFeePerGas, now.maxFeePerGas),
     maxPriorityFeePerGas: raise(last.maxPriorityFeePerGas, now.maxPriorityFeePerGas),
   };
+}
+
+/** [s] For how long a balance [wei] lasts at what a day costs [wei]; infinite if nothing is spent and there is something to spend. */
+export function runwayOf(balance: bigint, perDay: bigint): number {
+  if (perDay === 0n) return balance > 0n ? Infinity : 0;
+  return (Number(balance) / Number(perDay)) * DAY;
 }
 
 /** What to offer above a base fee [wei], as ethers advises: the next blocks may double it. @throws NoBaseFee */

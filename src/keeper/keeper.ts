@@ -19,6 +19,7 @@ import type { Database } from "./database.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Endpoints, verifyDeployment } from "./endpoints.ts";
 import type { NodeProvider } from "./endpoints.ts";
+import { runwayOf } from "./fees.ts";
 import { Heads } from "./follow.ts";
 import type { Head } from "./follow.ts";
 import { NoHedge } from "./hedge.ts";
@@ -118,6 +119,7 @@ export class Keeper {
   #cared = -Infinity; // [ms]
   #mismatch: MirrorMismatch | undefined;
   #balance = 0n; // [wei] of the signer
+  #runway = 0; // [s] for which it lasts
   #terms: ReadonlyMap<number, MarketTerms> = new Map();
   #lastPass: number | undefined; // [ms]
   /** The newest block, and since when it is known [ms]. */
@@ -207,7 +209,7 @@ export class Keeper {
       headAge: (performance.now() - this.#newest.since) / 1000,
       unusablePrices: underlyings.filter(({ id }) => !house.prices.has(id)).map(({ name }) => name),
       unreconciled: this.#mismatch?.message,
-      gasRunway: this.#log.runway.of(this.#balance),
+      gasRunway: this.#runway,
     };
   }
 
@@ -355,6 +357,7 @@ export class Keeper {
       ...addressBook.underlyings.map((underlying) => this.#measureFeed(underlying)),
     ]);
     [this.#balance, this.#terms] = [balance, terms];
+    this.#runway = runwayOf(balance, this.#dispatcher.spentInADay);
     this.metrics.mirrorLag.set(Math.max(0, head - this.mirror.head));
     this.#dispatcher.settle();
     if (this.#mismatch === undefined) await this.mirror.save();
@@ -410,6 +413,6 @@ export class Keeper {
     metrics.block.set(mirror.head);
     metrics.lag.set(Math.max(0, mirror.lag));
     metrics.gasBalance.set(Number(this.#balance));
-    metrics.gasRunway.set(this.#log.runway.of(this.#balance));
+    metrics.gasRunway.set(this.#runway);
   }
 }

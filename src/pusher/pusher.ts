@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 
 import type { Database } from "../keeper/database.ts";
 import type { NodeProvider } from "../keeper/endpoints.ts";
-import { GasRunway } from "../keeper/gasRunway.ts";
+import { runwayOf } from "../keeper/fees.ts";
 import { Sender, shortMessage } from "../keeper/sender.ts";
 import type { Outcome, SenderOptions, SenderPolicy } from "../keeper/sender.ts";
 import type { KeeperSigner } from "../keeper/signer.ts";
@@ -82,7 +82,6 @@ export class Pusher {
   readonly metrics: PusherMetrics;
   readonly #options: PusherOptions;
   readonly #sender: Sender;
-  readonly #runway: GasRunway;
   readonly #now: () => number;
   readonly #feeds: readonly (readonly [Feed, Aggregator])[];
   #reports: readonly FeedReport[] = [];
@@ -93,7 +92,6 @@ export class Pusher {
     this.#options = options;
     this.#sender = sender;
     this.#now = options.now ?? Date.now;
-    this.#runway = new GasRunway(this.#now);
     this.metrics = options.metrics ?? createPusherMetrics();
     this.#feeds = options.feeds.map((feed) => [feed, new Aggregator(feed.aggregator, options.provider)]);
   }
@@ -120,7 +118,7 @@ export class Pusher {
     this.#reports = await Promise.all(this.#feeds.map(([feed, aggregator]) => this.#look(feed, aggregator)));
     this.#lastLook = this.#now();
     this.metrics.gasBalance.set(Number(this.#balance));
-    this.metrics.gasRunway.set(this.#runway.of(this.#balance));
+    this.metrics.gasRunway.set(this.#gasRunway);
     return this.#reports;
   }
 
@@ -139,8 +137,12 @@ export class Pusher {
     return {
       lastLook: this.#lastLook,
       problems: new Map(wrong.map(({ pair, result, reason }) => [pair, reason ?? result])),
-      gasRunway: this.#runway.of(this.#balance),
+      gasRunway: this.#gasRunway,
     };
+  }
+
+  get #gasRunway(): number {
+    return runwayOf(this.#balance, this.#sender.spent("day"));
   }
 
   async #look(feed: Feed, aggregator: Aggregator): Promise<FeedReport> {
@@ -170,10 +172,9 @@ export class Pusher {
     if (median === undefined) return { result: "noQuorum", reason: whyNot(feed, judgement) };
     if (!state.eligible) return { result: "waiting", median };
     if (!state.isOpen && !isDue(median, state.last, feed, now)) return { result: "unchanged", median };
-    const { result, reason, hash, cost } = await this.#sender.attempt(aggregator.submitCall(state.round, median), {
+    const { result, reason, hash } = await this.#sender.attempt(aggregator.submitCall(state.round, median), {
       purpose: `push:${aggregator.address}:${state.round}`,
     });
-    if (cost !== undefined) this.#runway.spend(cost);
     return { result, median, ...(reason !== undefined && { reason }), ...(hash !== undefined && { hash }) };
   }
 

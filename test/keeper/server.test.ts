@@ -5,7 +5,7 @@ import path from "node:path";
 import { expect } from "chai";
 import pino from "pino";
 
-import { GasRunway } from "../../src/keeper/gasRunway.ts";
+import { runwayOf } from "../../src/keeper/fees.ts";
 import { createMetrics } from "../../src/keeper/metrics.ts";
 import { LiquidationReports } from "../../src/keeper/reports.ts";
 import { KeeperServer, notReady, serverPolicySchema } from "../../src/keeper/server.ts";
@@ -148,15 +148,8 @@ describe("keeper server", () => {
 
 describe("gas runway", () => {
   it("LIQ-5 is the balance over what the last day has cost", () => {
-    let now = 0; // [ms]
-    const runway = new GasRunway(() => now);
-    expect(runway.of(1n)).to.equal(Infinity);
-    expect(runway.of(0n)).to.equal(0);
-    runway.spend(10n ** 17n);
-    now = 12 * 3_600_000;
-    runway.spend(3n * 10n ** 17n);
-    expect(runway.of(10n ** 18n)).to.equal(2.5 * DAY); // 1 / 0.4
-    now = 24 * 3_600_000; // the first is a day old
-    expect(Math.round(runway.of(9n * 10n ** 17n))).to.equal(3 * DAY);
+    expect(runwayOf(1n, 0n)).to.equal(Infinity);
+    expect(runwayOf(0n, 0n)).to.equal(0);
+    expect(runwayOf(10n ** 18n, 4n * 10n ** 17n)).to.equal(2.5 * DAY); // 1 / 0.4
   });
 });
