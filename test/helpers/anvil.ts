@@ -8,6 +8,8 @@ import type { TransactionReceipt } from "ethers";
 
 import { MockV3Aggregator__factory } from "../../types/index.ts";
 
+const KEPT_STATES = "100"; // blocks; without a limit anvil writes the state of every block to the disk
+
 export interface Anvil {
   url: string;
   provider: JsonRpcProvider;
@@ -18,7 +20,8 @@ export interface Anvil {
 export async function startAnvil(port?: number): Promise<Anvil> {
   const at = port ?? (await freePort());
   const url = `http://127.0.0.1:${at}`;
-  const child = spawn("anvil", ["--port", String(at), "--silent"], { stdio: "ignore", detached: true });
+  const options = ["--port", String(at), "--silent", "--prune-history", KEPT_STATES];
+  const child = spawn("anvil", options, { stdio: "ignore", detached: true });
   const gone = new Promise<void>((resolve) =>
     child.once("exit", () => {
       resolve();
