@@ -5,8 +5,8 @@ import { AccountMap } from "../sdk/accountMap.ts";
 import type { LastDecision } from "../sdk/explain.ts";
 import { lineOf } from "./acts.ts";
 import type { Act, PlannedAct } from "./acts.ts";
+import type { Outcome } from "./lane.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Outcome } from "./sender.ts";
 
 /** When an act was recorded. */
 export interface Moment {

@@ -6,7 +6,7 @@ import { hexOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import type { Call } from "../sdk/calls.ts";
 import { formatWad } from "../sdk/units.ts";
-import type { Outcome } from "./sender.ts";
+import type { Outcome } from "./lane.ts";
 import type { Job } from "./upkeep.ts";
 
 /** One thing a keeper did or decided not to do. Amounts are [wad]. */

@@ -11,10 +11,11 @@ import type { PlannedAct } from "./acts.ts";
 import type { KeeperPolicy } from "./config.ts";
 import type { Database } from "./database.ts";
 import type { NodeProvider } from "./endpoints.ts";
+import type { Outcome } from "./lane.ts";
 import type { Leases } from "./leases.ts";
 import type { Mirror } from "./mirror.ts";
 import { Sender, shortMessage } from "./sender.ts";
-import type { Outcome, SenderOptions, Terms } from "./sender.ts";
+import type { SenderOptions, Terms } from "./sender.ts";
 import type { KeeperSigner } from "./signer.ts";
 import { openTakerKey } from "./takerKey.ts";
 

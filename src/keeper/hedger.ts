@@ -6,10 +6,10 @@ import type { KeeperPolicy } from "./config.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { excessesOf } from "./hedge.ts";
 import type { Excess, HedgeVenue } from "./hedge.ts";
+import type { Outcome } from "./lane.ts";
 import { EMPTY_ACCOUNT } from "./ledger.ts";
 import type { Mirror } from "./mirror.ts";
 import { shortMessage } from "./sender.ts";
-import type { Outcome } from "./sender.ts";
 
 /** What a hedger needs. */
 export interface HedgerOptions {

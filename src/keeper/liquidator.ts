@@ -15,10 +15,10 @@ import type { Candidate, Observation, Slice } from "./decide.ts";
 import { ANOTHER_KEEPER } from "./dispatcher.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HedgeVenue } from "./hedge.ts";
+import type { Outcome } from "./lane.ts";
 import { EMPTY_ACCOUNT } from "./ledger.ts";
 import type { Mirror } from "./mirror.ts";
 import { Races } from "./races.ts";
-import type { Outcome } from "./sender.ts";
 import { SliceGas } from "./sliceGas.ts";
 import type { Watched } from "./watch.ts";
 

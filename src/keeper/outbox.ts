@@ -1,55 +1,5 @@
-import type { Call } from "../sdk/calls.ts";
 import type { Database, Row, Statements } from "./database.ts";
-import type { Fees } from "./fees.ts";
-
-/** A signed transaction, written down before it leaves. */
-export interface SentTransaction extends Fees {
-  readonly hash: string;
-  readonly raw: string;
-  /** cancel: sends nothing to its own sender, only to use up the nonce. */
-  readonly kind: "call" | "cancel";
-  /** [wei] Most that it can cost. */
-  readonly cost: bigint;
-  /** [ms since 1970] When it was signed. */
-  readonly time: number;
-}
-
-/** The block that a transaction of a lane is in, and what it took. */
-export interface Mined {
-  readonly hash: string;
-  readonly block: number;
-  readonly blockHash: string;
-  readonly succeeded: boolean;
-  readonly gasUsed: bigint;
-  /** [wei] */
-  readonly gasPrice: bigint;
-  /** [wei] */
-  readonly cost: bigint;
-}
-
-/** Why a lane's call is to have no effect any more. */
-export interface GivenUp {
-  readonly result: "outcompeted" | "failed" | "dropped";
-  readonly reason: string;
-}
-
-/** A nonce and what is sent with it: a call, dearer ones in its place, a cancellation. At most one of them is ever mined. */
-export interface Lane {
-  readonly nonce: number;
-  /** Empty for a nonce that somebody else has used, or that has to be used up. */
-  readonly purpose: string;
-  readonly call: Call;
-  readonly gasLimit: bigint;
-  /** [wei] What the call brings before gas. */
-  readonly expectedGain: bigint | undefined;
-  readonly sent: SentTransaction[];
-  givenUp: GivenUp | undefined;
-  mined: Mined | undefined;
-  /** Nothing will change any more. */
-  final: boolean;
-  /** [s] The chain's time when the nonce was seen to be used up. */
-  settledAt: number | undefined;
-}
+import type { GivenUp, Lane, Mined, SentTransaction } from "./lane.ts";
 
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS sender_lanes (

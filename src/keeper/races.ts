@@ -5,8 +5,8 @@ import type { AddressBook } from "../sdk/addressBook.ts";
 import { requireCashCall } from "../sdk/calls.ts";
 import type { Call } from "../sdk/calls.ts";
 import type { Candidate } from "./decide.ts";
+import type { Outcome } from "./lane.ts";
 import type { Mirror } from "./mirror.ts";
-import type { Outcome } from "./sender.ts";
 
 const CONTEST = 3600n; // [s] for which others are expected to be at it after a race was lost
 

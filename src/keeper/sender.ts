@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { isCallException, keccak256, MaxUint256 } from "ethers";
-import type { TransactionReceipt } from "ethers";
+import { isCallException, keccak256 } from "ethers";
 
 import { max, min } from "../risk/fixed.ts";
 import type { Call } from "../sdk/calls.ts";
@@ -12,15 +11,15 @@ import type { Database } from "./database.ts";
 import type { NodeProvider } from "./endpoints.ts";
 import { adviceOf, AdvisedBidding, askPriorityFee, capped, dearer, PlainGas, priceOf } from "./fees.ts";
 import type { Advice, Bidding, Fees, GasModel, UnsignedTransaction } from "./fees.ts";
+import { CANCEL_GAS, committed, isFree, isOpen, minedOf, newLane, outcomeOf, signature, worth } from "./lane.ts";
+import type { GivenUp, Lane, Outcome, SentTransaction } from "./lane.ts";
 import { Outbox } from "./outbox.ts";
-import type { GivenUp, Lane, SentTransaction } from "./outbox.ts";
 import type { KeeperSigner } from "./signer.ts";
 
 const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
 const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on the priority fee is taken
 const CONFIRMATIONS = 12; // unless the policy says otherwise
-const CANCEL_GAS = 21_000n;
 const HOUR = 3600; // [s]
 const DAY = 24 * HOUR; // [s] spending and purposes are remembered for so long
 /** What contracts say to a call that somebody else has made pointless. */
@@ -30,25 +29,6 @@ const OUTRUN: readonly ContractErrorName[] = [
 ];
 /** Codes of ethers for errors that the node itself has answered with. */
 const ANSWERS = ["INSUFFICIENT_FUNDS", "UNKNOWN_ERROR", "CALL_EXCEPTION"];
-
-/** What became of a call. */
-export interface Outcome {
-  /**
-   * done: mined. refused: the simulation reverted. declined: too dear, or over the spending limit. outcompeted: somebody else was
-   * first, seen in the simulation or by a revert on the chain. failed: it could not be sent. dropped: not mined in time, its nonce is
-   * used up by a cancellation.
-   */
-  readonly result: "done" | "refused" | "declined" | "outcompeted" | "failed" | "dropped";
-  readonly reason?: string;
-  readonly hash?: string;
-  /** Number of the block that it was mined in. */
-  readonly block?: number;
-  readonly gasUsed?: bigint;
-  /** [wei] of a unit of gas */
-  readonly gasPrice?: bigint;
-  /** [wei] All that was paid, the fee for data included. */
-  readonly cost?: bigint;
-}
 
 /** When the sender waits, how long, and what it may spend. */
 export interface SenderPolicy {
@@ -598,69 +578,6 @@ export class Sender {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
-}
-
-function newLane(
-  nonce: number,
-  of: Pick<Lane, "purpose" | "call" | "gasLimit"> & { expectedGain?: bigint | undefined },
-): Lane {
-  const { expectedGain, ...rest } = of;
-  return {
-    nonce,
-    ...rest,
-    expectedGain,
-    sent: [],
-    givenUp: undefined,
-    mined: undefined,
-    final: false,
-    settledAt: undefined,
-  };
-}
-
-function isOpen({ mined, final }: Lane): boolean {
-  return mined === undefined && !final;
-}
-
-/** Whether the purpose of a lane may be tried again: nothing that was sent for it has an effect, or can have one. */
-function isFree(lane: Lane): boolean {
-  return !isOpen(lane) && outcomeOf(lane)?.result !== "done";
-}
-
-/** [wei] Most that a lane can cost. */
-function committed({ sent }: Lane): bigint {
-  return sent.reduce((most, { cost }) => max(most, cost), 0n);
-}
-
-/** [wei] Most that a unit of gas may cost for a call to bring more than it costs. */
-function worth({ expectedGain, gasLimit, sent }: Lane): bigint {
-  const last = sent.at(-1);
-  if (expectedGain === undefined || last === undefined) return MaxUint256;
-  const dataFee = last.cost - gasLimit * last.maxFeePerGas;
-  return (expectedGain - dataFee) / gasLimit;
-}
-
-/** What became of a lane; `undefined` while its nonce is not used up. */
-function outcomeOf({ mined, final, givenUp, sent }: Lane): Outcome | undefined {
-  if (mined === undefined) return final ? givenUp : undefined;
-  const { hash, block, gasUsed, gasPrice, cost } = mined;
-  const spent = { hash, block, gasUsed, gasPrice, cost };
-  const isCall = sent.find((one) => one.hash === hash)?.kind === "call";
-  if (isCall && mined.succeeded) return { result: "done", ...spent };
-  if (isCall) return { result: "outcompeted", reason: "reverted when it was mined", ...spent };
-  return { ...(givenUp ?? { result: "dropped", reason: "cancelled" }), ...spent };
-}
-
-function minedOf(receipt: TransactionReceipt, { sent, gasLimit }: Lane) {
-  const { hash, blockNumber: block, blockHash, status, gasUsed, gasPrice } = receipt;
-  const one = sent.find((each) => each.hash === hash);
-  const limit = one?.kind === "cancel" ? CANCEL_GAS : gasLimit;
-  const dataFee = one === undefined ? 0n : one.cost - limit * one.maxFeePerGas;
-  return { hash, block, blockHash, succeeded: status === 1, gasUsed, gasPrice, cost: gasUsed * gasPrice + dataFee };
-}
-
-/** What tells one outcome from another. */
-function signature(outcome: Outcome | undefined): string {
-  return outcome === undefined ? "" : `${outcome.result} ${outcome.hash ?? ""}`;
 }
 
 function declined(reason: string): Outcome {

@@ -3,7 +3,7 @@ import type { AccountState } from "../risk/types.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { Candidate } from "./decide.ts";
 import type { KnownGas } from "./dispatcher.ts";
-import type { Outcome } from "./sender.ts";
+import type { Outcome } from "./lane.ts";
 
 const MARGIN = 2n; // times what the last slices have used
 

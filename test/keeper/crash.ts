@@ -9,8 +9,8 @@ import { Wallet } from "ethers";
 import type { TransactionReceipt } from "ethers";
 
 import { audit } from "../../src/keeper/audit.ts";
+import type { Lane } from "../../src/keeper/lane.ts";
 import { Outbox } from "../../src/keeper/outbox.ts";
-import type { Lane } from "../../src/keeper/outbox.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { WAD } from "../../src/risk/fixed.ts";
 import { accountId } from "../../src/sdk/accountId.ts";

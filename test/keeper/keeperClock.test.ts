@@ -2,8 +2,8 @@ import path from "node:path";
 
 import { expect } from "chai";
 
+import type { Lane, SentTransaction } from "../../src/keeper/lane.ts";
 import { Outbox } from "../../src/keeper/outbox.ts";
-import type { Lane, SentTransaction } from "../../src/keeper/outbox.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { freePort } from "../helpers/anvil.ts";
 import { Venue } from "../matcher/venue.ts";

@@ -7,8 +7,9 @@ import { expect } from "chai";
 import { getBytes, JsonRpcProvider, toBeHex, Transaction, Wallet, zeroPadValue } from "ethers";
 
 import { AdvisedBidding, NoBaseFee, OpStackGas, ShareBidding } from "../../src/keeper/fees.ts";
+import type { Outcome } from "../../src/keeper/lane.ts";
 import { Sender } from "../../src/keeper/sender.ts";
-import type { Outcome, SenderOptions, SenderPolicy } from "../../src/keeper/sender.ts";
+import type { SenderOptions, SenderPolicy } from "../../src/keeper/sender.ts";
 import { LocalSigner } from "../../src/keeper/signer.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { MockERC20__factory } from "../../types/index.ts";
