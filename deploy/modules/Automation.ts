@@ -3,7 +3,7 @@ import { buildModule } from "@nomicfoundation/ignition-core";
 import type { AutomationParameters } from "../config.ts";
 import type { plimsollModule } from "./Plimsoll.ts";
 
-/** The house with what Chainlink Automation calls to keep it up, to be registered there with `checkData` as the README says. */
+/** The house with what Chainlink Automation calls to keep it up, to be registered there with `checkData` as docs/automation.md says. */
 export function automationModule(house: ReturnType<typeof plimsollModule>, automation: AutomationParameters) {
   const { observeInterval, accrueInterval, sweepThreshold, callInterval, settleThreshold, beneficiary } = automation;
   return buildModule("Automation", (m) => {

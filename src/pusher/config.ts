@@ -51,7 +51,7 @@ const settings = z.object({
     .default("http://127.0.0.1:8545")
     .transform((text) => text.split(","))
     .pipe(urls),
-  FEEDS: z.string("give the file that describes the feeds, see the README").min(1),
+  FEEDS: z.string("give the file that describes the feeds, see docs/pusher.md").min(1),
   ...{ PRIVATE_KEY: secret, KEYSTORE: secret, KEYSTORE_PASSWORD: secret, KEYSTORE_PASSWORD_FILE: secret },
   ...{ SIGNER_URL: secret, SIGNER_ADDRESS: secret },
   DATABASE: z.string().min(1, "give a file or postgres://…").default("pusher.sqlite"),
