@@ -111,7 +111,10 @@ export class Sender {
   readonly #onChange: NonNullable<SenderOptions["onChange"]>;
   readonly #outbox: Outbox;
   readonly #chainId: number;
+  /** By nonce: those of a day, and what is behind one that is not final. */
   readonly #lanes = new Map<number, Lane>();
+  /** Those that are not final. */
+  readonly #active = new Set<Lane>();
   /** The newest lane of each purpose. */
   readonly #purposes = new Map<string, Lane>();
   readonly #attempts = new Map<string, Promise<Outcome>>();
@@ -157,18 +160,17 @@ export class Sender {
 
   /** [wei] What the transactions of the last hour or day have cost, and what the open ones may cost. */
   spent(window: "hour" | "day"): bigint {
-    return this.#spent(window === "hour" ? HOUR : DAY);
+    return this.#spending()[window];
   }
 
   /** Purposes whose transactions are not final yet. */
   get unsettled(): readonly string[] {
-    const lanes = [...this.#lanes.values()];
-    return lanes.filter(({ final, purpose }) => !final && purpose !== "").map(({ purpose }) => purpose);
+    return [...this.#active].map(({ purpose }) => purpose).filter((purpose) => purpose !== "");
   }
 
   /** What becomes of what is under way: right after `open`, of what was sent before and has not ended. By purpose. */
   underWay(): Map<string, Promise<Outcome>> {
-    const open = [...this.#lanes.values()].filter((lane) => isOpen(lane) && lane.purpose !== "");
+    const open = [...this.#active].filter((lane) => isOpen(lane) && lane.purpose !== "");
     return new Map(open.map((lane) => [lane.purpose, this.#settled(lane)]));
   }
 
@@ -320,13 +322,13 @@ export class Sender {
     this.#head = { number, hash, time, baseFee: baseFeePerGas ?? undefined };
     const count = await this.#provider.getTransactionCount(this.#signer.address, "latest"); // after the block: see #judge
     this.#countOn(count);
-    const mined = [...this.#lanes.values()].filter((lane) => lane.mined !== undefined && !lane.final);
+    const mined = [...this.#active].filter((lane) => lane.mined !== undefined);
     // Where the last head is in the chain still, only what came after it and what may be final by now has to be asked for.
     const isDue = (lane: Lane) => this.#depthOf(lane) >= this.#confirmations || (lane.mined?.block ?? 0) > last.number;
     const due = follows ? mined.filter(isDue) : mined;
     await Promise.all(due.map((lane) => this.#confirm(lane)));
     if (number >= last.number) await this.#reopen(count);
-    const open = [...this.#lanes.values()].filter(isOpen);
+    const open = [...this.#active].filter(isOpen);
     await Promise.all(open.map((lane) => (lane.nonce < count ? this.#resolve(lane) : this.#nurse(lane, isNew))));
     for (const lane of this.#unsaved) await this.#save(lane);
     await this.#forget();
@@ -355,7 +357,7 @@ export class Sender {
     if (block === null) return; // this node has not read so far
     if (block.hash === mined.blockHash) {
       if (this.#depthOf(lane) < this.#confirmations) return;
-      lane.final = true;
+      this.#close(lane);
       return this.#save(lane);
     }
     await this.#takeBack(lane);
@@ -370,8 +372,14 @@ export class Sender {
     lane.mined = undefined;
     lane.settledAt = undefined;
     lane.final = false;
+    this.#active.add(lane);
     await this.#save(lane);
     this.#tell(lane);
+  }
+
+  #close(lane: Lane): void {
+    lane.final = true;
+    this.#active.delete(lane);
   }
 
   /** A nonce that comes again after it was used up: a deep reorganisation. One that nobody knows of has to be used up. */
@@ -395,7 +403,7 @@ export class Sender {
       care.missing ??= this.#head.number;
       if (this.#head.number - care.missing < this.#confirmations) return;
       lane.givenUp = { result: "failed", reason: "somebody else has used its nonce: use the key for this keeper only" };
-      lane.final = true;
+      this.#close(lane);
     }
     lane.settledAt = this.#head.time;
     if (lane.sent.length > 0) await this.#save(lane);
@@ -472,10 +480,10 @@ export class Sender {
     return true;
   }
 
-  /** Forgets what can neither change nor count any more. */
+  /** Forgets what can neither change nor count any more, up to the first lane that can. */
   async #forget(): Promise<void> {
     for (const lane of this.#lanes.values()) {
-      if (!lane.final || (lane.settledAt ?? 0) > this.#head.time - DAY) continue;
+      if (!lane.final || (lane.settledAt ?? 0) > this.#head.time - DAY) return;
       await this.#outbox.forget(lane);
       this.#lanes.delete(lane.nonce);
       if (this.#purposes.get(lane.purpose) === lane) this.#purposes.delete(lane.purpose);
@@ -497,22 +505,25 @@ export class Sender {
   /** Which limit one more transaction would exceed, or a replacement in a lane. */
   #excess(cost: bigint, lane?: Lane): string | undefined {
     const { hourlyLimit, dailyLimit } = this.#policy;
+    if (hourlyLimit === undefined && dailyLimit === undefined) return undefined;
     const before = lane === undefined ? 0n : committed(lane);
     const more = max(cost - before, 0n);
-    if (hourlyLimit !== undefined && this.#spent(HOUR) + more > hourlyLimit)
-      return "over the spending limit of an hour";
-    if (dailyLimit !== undefined && this.#spent(DAY) + more > dailyLimit) return "over the spending limit of a day";
+    const { hour, day } = this.#spending();
+    if (hourlyLimit !== undefined && hour + more > hourlyLimit) return "over the spending limit of an hour";
+    if (dailyLimit !== undefined && day + more > dailyLimit) return "over the spending limit of a day";
     return undefined;
   }
 
-  /** By the chain's time, which no clock that jumps can change. */
-  #spent(window: number): bigint {
-    let sum = 0n;
+  /** [wei] By the chain's time, which no clock that jumps can change. */
+  #spending(): { hour: bigint; day: bigint } {
+    let [hour, day] = [0n, 0n];
     for (const lane of this.#lanes.values()) {
-      if (lane.settledAt === undefined) sum += committed(lane);
-      else if (lane.settledAt > this.#head.time - window) sum += lane.mined?.cost ?? committed(lane);
+      const cost = lane.mined?.cost ?? committed(lane);
+      const since = this.#head.time - (lane.settledAt ?? this.#head.time);
+      if (since < HOUR) hour += cost;
+      if (since < DAY) day += cost;
     }
-    return sum;
+    return { hour, day };
   }
 
   /** By the last head that was looked at. @throws NoBaseFee */
@@ -559,6 +570,7 @@ export class Sender {
 
   #keep(lane: Lane): void {
     this.#lanes.set(lane.nonce, lane);
+    if (!lane.final) this.#active.add(lane);
     this.#next = Math.max(this.#next, lane.nonce + 1);
     if (lane.purpose !== "") this.#purposes.set(lane.purpose, lane);
   }

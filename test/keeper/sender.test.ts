@@ -314,9 +314,33 @@ describe("sender on a chain whose mining is paused", () => {
     await mine();
     await anvil.provider.send("anvil_reorg", [2, []]);
     await sender.look();
+    expect(sender.unsettled).to.deep.equal(["deep:0", "deep:1"]);
     await waiting(({ length }) => length === 2);
     await mine();
     expect([await one.minted(), await two.minted()]).to.deep.equal([1n, 1n]);
+  });
+
+  it("LIQ-5 forgets what is final when it is a day old, and not before", async () => {
+    const sender = await open({ confirmations: 2 });
+    const spend = async (purpose: string) => {
+      const outcome = sender.attempt(next().call, { purpose });
+      await sent();
+      await mine();
+      expect((await outcome).result).to.equal("done");
+    };
+    const pass = async (seconds: number) => {
+      await anvil.provider.send("evm_increaseTime", [seconds]);
+      await mine();
+      await sender.look();
+      const rows = await databases[0]!.all("SELECT nonce FROM sender_lanes ORDER BY nonce");
+      return rows.map(({ nonce }) => Number(nonce));
+    };
+    await spend("first");
+    expect(await pass(80_000)).to.deep.equal([0]);
+    await spend("second");
+    expect(await pass(6000)).to.deep.equal([0, 1]); // 86,000 s after the first
+    expect(await pass(1000)).to.deep.equal([1]); // 87,000 s after the first, 7000 s after the second
+    expect(await pass(80_000)).to.deep.equal([]);
   });
 
   it("LIQ-5 does no purpose twice: not at once, not later, not after a restart", async () => {
