@@ -1,7 +1,3 @@
-import type { AddressInfo } from "node:net";
-
-import Fastify from "fastify";
-import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { z } from "zod";
 
@@ -15,8 +11,8 @@ import type { Metrics } from "./metrics.ts";
 import { encodeReport, reportJson, REPORT_NAME } from "./report.ts";
 import type { LiquidationReports } from "./reports.ts";
 import { shortMessage } from "./sender.ts";
+import { gasReason, StatusServer } from "./statusServer.ts";
 
-const REQUEST_TIMEOUT = 10_000; // [ms]
 const MAX_LEAD = 600; // [s] of a block over the clock here: no chain's is so far ahead
 const REPORTS_SHOWN = 100;
 const NO_ACCOUNT = { error: "give an account's full id: 0x and up to 64 hexadecimal digits" };
@@ -66,42 +62,27 @@ export interface KeeperServerOptions {
  * `/metrics`, `/health`, `/ready`, `/why/<account>`, `/reports` (of one account with `?account=`) and `/reports/<id or transaction>` of
  * a running keeper.
  */
-export class KeeperServer {
+export class KeeperServer extends StatusServer {
   readonly #options: KeeperServerOptions;
-  readonly #http: FastifyInstance;
 
   constructor(options: KeeperServerOptions) {
+    const { policy, metrics, status } = options;
+    super({
+      ...{ policy, metrics },
+      times: () => ({ lastPass: status().lastPass }),
+      reasons: () => reasonsOf(options),
+    });
     this.#options = options;
-    this.#http = Fastify({ requestTimeout: REQUEST_TIMEOUT, forceCloseConnections: true, logger: false });
-    this.#route();
+    this.http.setErrorHandler((error, request, reply) => {
+      options.logger.error({ url: request.url, reason: shortMessage(error) }, "request failed");
+      return reply.code(500).send({ error: "see the keeper's log" });
+    });
+    this.#routeAccounts();
+    this.#routeReports();
   }
 
-  /** Listens; returns the port. */
-  async listen(): Promise<number> {
-    const { host, port } = this.#options.policy;
-    await this.#http.listen({ host, port });
-    return (this.#http.server.address() as AddressInfo).port;
-  }
-
-  async close(): Promise<void> {
-    await this.#http.close();
-  }
-
-  #route(): void {
-    const { metrics, status } = this.#options;
-    this.#http.get("/metrics", async (_request, reply) => {
-      await this.#reasons(); // sets the metric of readiness
-      return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
-    });
-    this.#http.get("/health", () => {
-      const { lastPass } = status();
-      return { alive: true, lastPass: lastPass === undefined ? null : new Date(lastPass).toISOString() };
-    });
-    this.#http.get("/ready", async (_request, reply) => {
-      const reasons = await this.#reasons();
-      return reply.code(reasons.length === 0 ? 200 : 503).send({ ready: reasons.length === 0, reasons });
-    });
-    this.#http.get<{ Params: { account: string } }>("/why/:account", async ({ params }, reply) => {
+  #routeAccounts(): void {
+    this.http.get<{ Params: { account: string } }>("/why/:account", async ({ params }, reply) => {
       const id = parseId(params.account);
       if (id === undefined) {
         return reply.code(400).send(NO_ACCOUNT);
@@ -113,22 +94,17 @@ export class KeeperServer {
         throw error;
       }
     });
-    this.#routeReports();
-    this.#http.setErrorHandler((error, request, reply) => {
-      this.#options.logger.error({ url: request.url, reason: shortMessage(error) }, "request failed");
-      return reply.code(500).send({ error: "see the keeper's log" });
-    });
   }
 
   #routeReports(): void {
     const { reports, addressBook } = this.#options;
-    this.#http.get<{ Querystring: { account?: string } }>("/reports", async ({ query: { account } }, reply) => {
+    this.http.get<{ Querystring: { account?: string } }>("/reports", async ({ query: { account } }, reply) => {
       const id = account === undefined ? undefined : parseId(account);
       if (account !== undefined && id === undefined) return reply.code(400).send(NO_ACCOUNT);
       const found = await reports.newest(REPORTS_SHOWN, id);
       return { reports: found.map((report) => reportJson(report, addressBook)) };
     });
-    this.#http.get<{ Params: { name: string } }>("/reports/:name", async ({ params: { name } }, reply) => {
+    this.http.get<{ Params: { name: string } }>("/reports/:name", async ({ params: { name } }, reply) => {
       const found = REPORT_NAME.test(name) ? await reports.find(name.toLowerCase()) : [];
       if (found.length === 0) {
         return reply
@@ -138,14 +114,12 @@ export class KeeperServer {
       return reply.type("application/json").send(`{"reports":[${found.map(encodeReport).join(",")}]}`); // whole: they can be verified
     });
   }
+}
 
-  async #reasons(): Promise<string[]> {
-    const { status, policy, database, metrics } = this.#options;
-    const reasons = notReady(status(), policy, Date.now());
-    if (!(await isWritable(database))) reasons.push("the database cannot be written: look at its disk and connection");
-    metrics.ready.set(reasons.length === 0 ? 1 : 0);
-    return reasons;
-  }
+async function reasonsOf({ status, policy, database }: KeeperServerOptions): Promise<string[]> {
+  const reasons = notReady(status(), policy, Date.now());
+  if (!(await isWritable(database))) reasons.push("the database cannot be written: look at its disk and connection");
+  return reasons;
 }
 
 /** What keeps a keeper from acting at `now` [ms], and what to do about it. */
@@ -167,11 +141,7 @@ export function notReady(status: KeeperStatus, policy: ServerPolicy, now: number
   }
   if (unusablePrices.length !== 0) reasons.push(`no usable price of ${unusablePrices.join(", ")}: look at the feeds`);
   if (unreconciled !== undefined) reasons.push(`the mirror differs from the chain (${unreconciled}): run the audit`);
-  if (gasRunway < policy.minGasRunway) {
-    const hours = (seconds: number) => (seconds / 3600).toFixed(1);
-    const needed = hours(policy.minGasRunway);
-    reasons.push(`the signer's gas lasts ${hours(gasRunway)} h, ${needed} h are wanted: send it more`);
-  }
+  if (gasRunway < policy.minGasRunway) reasons.push(gasReason(gasRunway, policy.minGasRunway));
   return reasons;
 }
 
