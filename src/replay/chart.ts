@@ -7,6 +7,7 @@ export interface Line {
   values: readonly number[];
   dashed?: boolean;
   filled?: boolean; // whether the area below it is tinted
+  group?: string; // id of the checkbox that shows and hides it
 }
 
 /** What a chart shows. */
@@ -20,10 +21,11 @@ export interface ChartOptions {
   axis: string; // what the vertical axis measures
   marks?: readonly Mark[];
   fromZero?: boolean;
+  zooms?: boolean; // whether the page's script stretches the vertical axis to the lines that are shown
 }
 
 /** How numbers are written. */
-export type Unit = "usd" | "percent" | "factor";
+export type Unit = "usd" | "percent" | "share" | "factor" | "count"; // percent of a change, share of a whole
 
 /** A point in time worth a mark: a slice that was sold. */
 export interface Mark {
@@ -47,6 +49,7 @@ interface Scale {
 const MARGIN = { left: 58, right: 14, top: 22, bottom: 24 };
 const HOUR = 3600;
 const DAY = 24 * HOUR;
+const ZOOMS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]; // of an axis whose ticks stay round
 const TIME_STEPS = [300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY] as const;
 
 /** Lines over time as SVG, with what the page's script needs to read values off it. */
@@ -61,7 +64,8 @@ export function lineChart(options: ChartOptions): string {
   const first = lines[0];
   const points = first === undefined ? "" : marks.map((m) => drawMark(m, first, times, x, y)).join("");
   const body = gridY(ticks, y, frame, unit) + gridX(times, x, frame) + drawn + points;
-  return figure(options, frame, body, readings(options, frame));
+  const zooms = options.zooms === true ? zoomsOf(ticks, y, frame, unit) : undefined;
+  return figure(options, frame, body, { ...readings(options, frame), ...zooms });
 }
 
 /** Bars over time: how many of `events` fall into each `bucket` [s]. */
@@ -97,7 +101,10 @@ export function barChart(
 // ---------------------------------------------------------------- parts
 
 function figure({ title, axis }: { title: string; axis: string }, frame: Frame, body: string, data: unknown): string {
-  const json = data === undefined ? "" : `<script type="application/json">${JSON.stringify(data)}</script>`;
+  const json =
+    data === undefined
+      ? ""
+      : `<script type="application/json">${JSON.stringify(data).replaceAll("<", "\\u003c")}</script>`;
   const cursor = data === undefined ? "" : `<line class="cursor" y1="${frame.top}" y2="${frame.bottom}"/>`;
   return [
     `<figure class="chart"><svg viewBox="0 0 ${frame.width} ${frame.height}" role="img" aria-label="${escape(title)}">`,
@@ -107,9 +114,10 @@ function figure({ title, axis }: { title: string; axis: string }, frame: Frame, 
 
 function drawLine(line: Line, times: readonly number[], x: Scale, y: Scale, frame: Frame): string {
   const points = thin(line.values, Math.round((frame.right - frame.left) * 1.2));
-  const at = (i: number) => `${fixed(x(times[i] ?? 0))} ${fixed(y(line.values[i] ?? 0))}`;
+  const at = (i: number) => `${fixed(x(times[i] ?? 0))} ${fixed(y(line.values[i] ?? 0), 3)}`;
   const path = `M${points.map(at).join("L")}`;
-  const stroke = `<path class="line${line.dashed === true ? " dashed" : ""}" style="stroke:var(${line.color})" d="${path}"/>`;
+  const names = ["line", line.dashed === true ? "dashed" : "", line.group ?? ""].filter((name) => name !== "");
+  const stroke = `<path class="${names.join(" ")}" style="stroke:var(${line.color})" d="${path}"/>`;
   if (line.filled !== true) return stroke;
   const floor = fixed(frame.bottom);
   const ends = `L${fixed(x(times.at(-1) ?? 0))} ${floor}L${fixed(x(times[0] ?? 0))} ${floor}Z`;
@@ -130,7 +138,7 @@ function gridY(ticks: readonly number[], y: Scale, frame: Frame, unit: Unit | un
     .map((tick) => {
       const at = fixed(y(tick));
       const grid = `<line class="grid" x1="${frame.left}" x2="${frame.right}" y1="${at}" y2="${at}"/>`;
-      return `${grid}<text class="tick" x="${frame.left - 7}" y="${at}" dy="0.32em" text-anchor="end">${tickLabel(tick, unit)}</text>`;
+      return `${grid}<text class="tick y" x="${frame.left - 7}" y="${at}" dy="0.32em" text-anchor="end">${tickLabel(tick, unit)}</text>`;
     })
     .join("");
 }
@@ -151,7 +159,7 @@ function gridX(times: readonly number[], x: Scale, frame: Frame): string {
 }
 
 /** Values at about every second pixel, for the reader's cursor. */
-function readings({ times, lines, unit }: ChartOptions, frame: Frame): unknown {
+function readings({ times, lines, unit }: ChartOptions, frame: Frame): object {
   const count = Math.min(times.length, Math.round((frame.right - frame.left) / 2));
   const at = Array.from({ length: count }, (_, i) => Math.round((i * (times.length - 1)) / Math.max(1, count - 1)));
   return {
@@ -159,11 +167,20 @@ function readings({ times, lines, unit }: ChartOptions, frame: Frame): unknown {
     right: frame.right,
     unit,
     times: at.map((i) => times[i] ?? 0),
-    lines: lines.map(({ name, color, values }) => ({
-      name,
-      color,
+    lines: lines.map(({ name, color, group, values }) => ({
+      ...{ name, color, group },
+      ...{ low: values.reduce((a, b) => Math.min(a, b), 0), high: values.reduce((a, b) => Math.max(a, b), 0) },
       values: at.map((i) => Number((values[i] ?? 0).toFixed(2))),
     })),
+  };
+}
+
+/** How far the vertical axis can be stretched about zero, what its ticks say then, and what it holds unstretched. */
+function zoomsOf(ticks: readonly number[], y: Scale, frame: Frame, unit: Unit): object {
+  const perPixel = (y(0) - y(1)) ** -1;
+  return {
+    ...{ zero: y(0), least: (y(0) - frame.bottom) * perPixel, most: (y(0) - frame.top) * perPixel },
+    zooms: ZOOMS.map((factor) => ({ factor, labels: ticks.map((tick) => tickLabel(tick / factor, unit)) })),
   };
 }
 
@@ -206,9 +223,9 @@ function niceTicks(low: number, high: number, count: number): number[] {
   return ticks;
 }
 
-/** Indices of at most `most` values: of each stretch its first, lowest, highest and last. */
+/** Indices of at most `most` values and the last one: of each stretch its first, lowest and highest. */
 function thin(values: readonly number[], most: number): number[] {
-  const stretch = Math.max(1, Math.ceil((values.length * 2) / most));
+  const stretch = Math.max(1, Math.ceil((values.length * 3) / most));
   const kept = new Set<number>();
   for (let from = 0; from < values.length; from += stretch) {
     const to = Math.min(values.length, from + stretch);
@@ -225,6 +242,7 @@ function thin(values: readonly number[], most: number): number[] {
 
 function tickLabel(value: number, unit: Unit | undefined): string {
   if (unit === "percent") return `${value > 0 ? "+" : ""}${trim(value)} %`;
+  if (unit === "share") return `${trim(value)} %`;
   if (unit === "factor") return `${trim(value)} ×`;
   const size = Math.abs(value);
   const text = size >= 1e6 ? `${trim(value / 1e6)} M` : size >= 1e4 ? `${trim(value / 1e3)} k` : trim(value);
@@ -235,8 +253,8 @@ function trim(value: number): string {
   return Number(value.toFixed(3)).toLocaleString("en-US", { maximumFractionDigits: 3 });
 }
 
-function fixed(value: number): string {
-  return Number(value.toFixed(1)).toString();
+function fixed(value: number, digits = 1): string {
+  return Number(value.toFixed(digits)).toString();
 }
 
 /** Text that is safe inside HTML. */

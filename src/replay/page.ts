@@ -1,7 +1,7 @@
 import { barChart, escape, lineChart } from "./chart.ts";
 import type { Mark } from "./chart.ts";
 import { answerToNumber, toNumber, usd, utc, wholeUsd } from "./format.ts";
-import { SCRIPT, STYLE } from "./pageAssets.ts";
+import { header, htmlPage, section } from "./pageAssets.ts";
 import { ASSETS } from "./path.ts";
 import type { Asset } from "./path.ts";
 import { stateOf, totalsOf } from "./report.ts";
@@ -31,44 +31,18 @@ const STORIES: Readonly<Record<string, string>> = {
 
 /** A replay as one HTML page that needs nothing but itself. */
 export function page(replay: Replay): string {
-  const title = "Plimsoll replay";
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}: ${escape(replay.path.source)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-${header(replay)}
-${cards(replay)}
-${overview(replay)}
-${tracks(replay)}
-${invariants(replay)}
-${totals(replay)}
-${accounts(replay)}
-</main>
-<div id="tip" hidden></div>
-<script>${SCRIPT}</script>
-</body>
-</html>
-`;
+  const parts = [top, cards, overview, tracks, invariants, totals, accounts].map((part) => part(replay));
+  return htmlPage(`Plimsoll replay: ${replay.path.source}`, parts.join("\n"));
 }
 
-function header({ path, fates, findings, blocks }: Replay): string {
+function top({ path, fates, findings, blocks }: Replay): string {
   const from = utc(path.times[0] ?? 0);
   const to = utc(path.times.at(-1) ?? 0);
   const broken = findings.filter((f) => !f.holds).length;
+  const facts = `${path.source} · ${from} to ${to} UTC · ${path.times.length.toLocaleString("en-US")} minutes · ${fates.length} accounts · ${blocks.toLocaleString("en-US")} blocks`;
   const verdict =
-    broken === 0
-      ? `<span class="verdict good">all ${findings.length} invariants hold</span>`
-      : `<span class="verdict bad">${broken} of ${findings.length} invariants broken</span>`;
-  const mark =
-    '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="9.5"/><path d="M2 16H30"/></svg>';
-  return `<header>${mark}<div><h1>Plimsoll replay</h1>
-<p>${escape(path.source)} · ${from} to ${to} UTC · ${path.times.length.toLocaleString("en-US")} minutes · ${fates.length} accounts · ${blocks.toLocaleString("en-US")} blocks</p></div>${verdict}</header>`;
+    broken === 0 ? `all ${findings.length} invariants hold` : `${broken} of ${findings.length} invariants broken`;
+  return header("Plimsoll replay", facts, broken === 0, verdict);
 }
 
 function cards(replay: Replay): string {
@@ -243,11 +217,6 @@ function accounts({ fates }: Replay): string {
     "",
     `<div class="scroll"><table><thead><tr>${cells}</tr></thead><tbody>${rows.join("")}</tbody></table></div>`,
   );
-}
-
-function section(title: string, keys: string, body: string, note = ""): string {
-  const text = note === "" ? "" : `<p class="note">${note}</p>`;
-  return `<section><div class="head"><h2>${title}</h2>${keys}</div>${text}${body}</section>`;
 }
 
 function legend(entries: readonly (readonly [string, string])[]): string {

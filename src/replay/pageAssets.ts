@@ -1,5 +1,42 @@
+import { escape } from "./chart.ts";
+
+/** One HTML page that needs nothing but itself; `style` goes beyond what all pages share. */
+export function htmlPage(title: string, body: string, style = ""): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escape(title)}</title>
+<style>${STYLE}${style}</style>
+</head>
+<body>
+<main>
+${body}
+</main>
+<div id="tip" hidden></div>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+/** The top of a page: what it is, what it is about, and in a word how it came out. */
+export function header(title: string, facts: string, holds: boolean, verdict: string): string {
+  const mark =
+    '<svg class="logo" viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="9.5"/><path d="M2 16H30"/></svg>';
+  const pill = `<span class="verdict ${holds ? "good" : "bad"}">${escape(verdict)}</span>`;
+  return `<header>${mark}<div><h1>${escape(title)}</h1>\n<p>${escape(facts)}</p></div>${pill}</header>`;
+}
+
+/** A part of a page under a title; `keys` stand beside the title, the note below it. */
+export function section(title: string, keys: string, body: string, note = ""): string {
+  const text = note === "" ? "" : `<p class="note">${note}</p>`;
+  return `<section><div class="head"><h2>${title}</h2>${keys}</div>${text}${body}</section>`;
+}
+
 /** Colours, type and layout of the page, light and dark. */
-export const STYLE = `
+const STYLE = `
 :root{color-scheme:light dark;--bg:#f5f6f8;--panel:#fff;--ink:#14202e;--soft:#5b6878;--rule:#e2e6eb;--grid:#eceff3;
 --eth:#4457d6;--btc:#d97706;--bar:#c2410c;--fund:#0f766e;--equity:#1d6fb8;--line:#dc2626;--mark:#7c2d12;--good:#15803d;--goodbg:#dcfce7;--bad:#b91c1c;--badbg:#fee2e2;--warn:#92400e;--warnbg:#fef3c7}
 @media (prefers-color-scheme:dark){:root{--bg:#0d141c;--panel:#151f2a;--ink:#e6edf5;--soft:#93a1b2;--rule:#263341;--grid:#202c39;
@@ -35,7 +72,7 @@ h3 em{font-style:normal;font-weight:400;color:var(--soft)}
 .grid{stroke:var(--grid);stroke-width:1}.grid.day{stroke:var(--rule);stroke-width:1.5}
 text{fill:var(--soft);font-size:11px;font-variant-numeric:tabular-nums}
 text.axis{font-size:11.5px}text.day{fill:var(--ink);font-weight:600}
-.line{fill:none;stroke-width:1.6;stroke-linejoin:round}.dashed{stroke-dasharray:5 4}
+.line{fill:none;stroke-width:1.6;stroke-linejoin:round;vector-effect:non-scaling-stroke}.dashed{stroke-dasharray:5 4}
 .area{opacity:.13}
 .bar{fill:var(--bar)}
 .mark{fill:var(--panel);stroke:var(--mark);stroke-width:1.6}
@@ -59,17 +96,18 @@ dl div{display:flex;justify-content:space-between;gap:16px;border-bottom:1px sol
 dt{color:var(--soft)}dd{margin:0;font-variant-numeric:tabular-nums;text-align:right}
 `;
 
-/** Shows the values under the reader's cursor. */
-export const SCRIPT = `
+/** Shows the values under the reader's cursor, and stretches axes to the lines that the reader has left. */
+const SCRIPT = `
 const tip = document.getElementById("tip");
-const write = { usd: (v) => "$" + v.toLocaleString("en-US", { maximumFractionDigits: 2 }), percent: (v) => v.toFixed(2) + " %", factor: (v) => v.toFixed(2) + " ×" };
+const write = { usd: (v) => "$" + v.toLocaleString("en-US", { maximumFractionDigits: 2 }), percent: (v) => v.toFixed(2) + " %", share: (v) => v.toFixed(2) + " %", count: (v) => v.toLocaleString("en-US"), factor: (v) => v.toFixed(2) + " ×" };
+const shown = ({ group }) => document.getElementById(group)?.checked ?? true;
 for (const figure of document.querySelectorAll(".chart")) {
   const source = figure.querySelector("script");
   if (!source) continue;
   const data = JSON.parse(source.textContent);
   const svg = figure.querySelector("svg");
   const cursor = figure.querySelector(".cursor");
-  svg.addEventListener("pointermove", (event) => {
+  const read = (event) => {
     const box = svg.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
     const share = (x - data.left) / (data.right - data.left);
@@ -79,14 +117,25 @@ for (const figure of document.querySelectorAll(".chart")) {
     cursor.setAttribute("x1", at);
     cursor.setAttribute("x2", at);
     cursor.style.visibility = "visible";
-    tip.replaceChildren(head(data.times[i]), ...data.lines.map((line) => row(line, line.values[i], data.unit)));
+    tip.replaceChildren(head(data.times[i]), ...data.lines.filter(shown).map((line) => row(line, line.values[i], data.unit)));
     tip.hidden = false;
     const left = event.clientX + 16;
     tip.style.left = (left + tip.offsetWidth > innerWidth ? event.clientX - 16 - tip.offsetWidth : left) + "px";
     tip.style.top = Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 4) + "px";
-  });
+  };
   const leave = () => { tip.hidden = true; cursor.style.visibility = "hidden"; };
+  svg.addEventListener("pointerdown", read);
+  svg.addEventListener("pointermove", read);
   svg.addEventListener("pointerleave", leave);
+  if (data.zooms) addEventListener("change", () => stretch(svg, data));
+}
+function stretch(svg, { zooms, zero, least, most, lines }) {
+  const left = lines.filter((line) => shown(line) && (line.low < 0 || line.high > 0));
+  const fits = ({ factor }) => left.every(({ low, high }) => low * factor >= least && high * factor <= most);
+  const { factor, labels } = (left.length > 0 && zooms.findLast(fits)) || zooms[0];
+  const move = "translate(0 " + zero * (1 - factor) + ") scale(1 " + factor + ")";
+  for (const path of svg.querySelectorAll(".line")) path.setAttribute("transform", move);
+  svg.querySelectorAll(".tick.y").forEach((tick, i) => { tick.textContent = labels[i]; });
 }
 function head(time) {
   const b = document.createElement("b");
