@@ -149,21 +149,12 @@ export function beyondFund({ socialised, fromLenders, badDebt }: Totals): number
 export function verdict({ runs }: Comparison): string {
   const reached = runs.filter(({ totals }) => beyondFund(totals) > 0);
   if (reached.length > 0) {
-    return `${reached.length} of ${runs.length} runs reached beyond the insurance fund: ${reached.map(excess).join("; ")}.`;
+    const amounts = reached.map(({ name, totals }) => `${name} by ${money(beyondFund(totals))}`);
+    return `${reached.length} of ${runs.length} runs reached beyond the insurance fund: ${amounts.join("; ")}.`;
   }
   if (runs.every(({ totals }) => totals.deficits === 0)) return "No account went bankrupt in any run.";
   const most = runs.reduce((a, b) => (b.totals.fromFund > a.totals.fromFund ? b : a));
   return `No run reached beyond the insurance fund: it paid at most ${money(most.totals.fromFund)} (${most.name}).`;
-}
-
-function excess({ name, totals }: RunResult): string {
-  const parts = [
-    [totals.socialised, "socialised"],
-    [totals.fromLenders, "borne by lenders"],
-    [totals.badDebt, "bad debt"],
-  ] as const;
-  const shares = parts.filter(([amount]) => amount > 0).map(([amount, what]) => `${money(amount)} ${what}`);
-  return `${name} by ${money(beyondFund(totals))} (${shares.join(", ")})`;
 }
 
 // ---------------------------------------------------------------- measures

@@ -90,7 +90,7 @@ function overTime(runs: readonly RunResult[]): string {
     "Over time",
     "",
     `<fieldset class="runs"><legend class="spoken">Runs that the plots show</legend>${ticks.join("")}</fieldset><div class="plots">${plots(runs)}</div>`,
-    "Untick a run to hide it; axes that begin at zero stretch to what is left. Lines are thinned: of each stretch of minutes they keep the first, the lowest and the highest value. JSON and CSV hold every minute.",
+    "Untick a run to hide it; axes that begin at zero stretch to what is left. Lines are thinned: of each stretch of minutes they keep the first, the lowest and the highest value, and the cursor reads values some minutes apart. JSON and CSV hold every minute.",
   );
 }
 

@@ -44,7 +44,7 @@ const PLOTS: readonly Plot[] = [
   ...ASSETS.map(priceOf),
   { title: "Accounts below MM", unit: "count", values: ({ series }) => series.belowMaintenance, fromZero: true },
   {
-    title: "Liquidated notional so far (dashed: the minimum that was enough)",
+    title: "Liquidated notional so far (dashed: the minimum)",
     unit: "usd",
     values: ({ series }) => series.liquidatedNotional,
     beside: { name: "minimum", values: ({ series, totals }) => series.time.map(() => totals.minimumNotional) },
