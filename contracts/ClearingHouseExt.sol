@@ -10,6 +10,7 @@ import {Guards} from "./libraries/Guards.sol";
 import {Lending} from "./libraries/Lending.sol";
 import {Listing} from "./libraries/Listing.sol";
 import {Outflows} from "./libraries/Outflows.sol";
+import {Pause} from "./libraries/Pause.sol";
 import {Reports} from "./libraries/Reports.sol";
 import {Transient} from "./libraries/Transient.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
@@ -132,6 +133,11 @@ contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
     }
 
     /// @inheritdoc IClearingHouseExt
+    function portfolio(AccountId id) external view settled returns (uint256[] memory words, bool flat) {
+        return Reports.portfolio($, id);
+    }
+
+    /// @inheritdoc IClearingHouseExt
     function liquidationPrices(
         AccountId id,
         uint256 underlying
@@ -209,6 +215,11 @@ contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
     /// @inheritdoc IClearingHouseExt
     function treasury() external view returns (address) {
         return $.treasury;
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function pausedUntil() external view returns (uint256) {
+        return $.pausedUntil;
     }
 
     /// @inheritdoc IClearingHouseExt
@@ -291,6 +302,18 @@ contract ClearingHouseExt is IClearingHouseExt, ClearingHouseBase {
     /// @inheritdoc IClearingHouseExt
     function setExposureCap(AccountId id, uint256 underlying, uint256 cap) external nonReentrant {
         Exposure.setCap($, id, underlying, cap);
+    }
+
+    // ---------------------------------------------------------------- pause
+
+    /// @inheritdoc IClearingHouseExt
+    function pauseNewRisk() external restricted {
+        Pause.start($);
+    }
+
+    /// @inheritdoc IClearingHouseExt
+    function endPause() external restricted {
+        Pause.end($);
     }
 
     // ---------------------------------------------------------------- listing and wiring

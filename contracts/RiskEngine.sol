@@ -58,8 +58,8 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256 delisted; // Σ V·r [wad · ppm], charged at the clamp
     }
 
-    mapping(uint256 underlying => UnderlyingRisk) private _underlyings;
-    mapping(uint256 collateral => CollateralRisk) private _collaterals;
+    mapping(uint256 underlying => UnderlyingRisk) internal _underlyings;
+    mapping(uint256 collateral => CollateralRisk) internal _collaterals;
 
     constructor(address authority) AccessManaged(authority) {}
 

@@ -158,6 +158,8 @@ interface IClearingHouseCore {
     event ExposureCapSet(AccountId indexed account, uint256 indexed underlying, uint256 cap);
     event InsuranceFundSet(address insuranceFund);
     event TreasurySet(address treasury);
+    /// @notice New risk is paused until `until` [s], or, if that is now, no longer.
+    event NewRiskPauseSet(uint256 until);
 
     // ---------------------------------------------------------------- errors
 
@@ -219,6 +221,11 @@ interface IClearingHouseCore {
     /// @dev Net outflow of the token would pass its cap, and the account has no exit request that is good for it. Both [wad units].
     error OutflowLimited(address token, uint256 available, uint256 required);
     error NotFlat(AccountId account);
+    /// @dev The guardian has paused what would raise open interest or debt, until this time [s].
+    error NewRiskPaused(uint256 until);
+    /// @dev The next pause can begin at this time [s].
+    error PauseTooEarly(uint256 from);
+    error NotPaused();
     /// @dev Not a failure: what a simulation found. `result` is what the simulated function returned, `assessment` the account afterwards.
     error Simulated(bytes result, Assessment assessment);
     error ParameterOutOfBounds(bytes32 name, uint256 value, uint256 min, uint256 max);

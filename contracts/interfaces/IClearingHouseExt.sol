@@ -79,6 +79,9 @@ interface IClearingHouseExt {
     /// @notice State, E, IM, MM, ratio and free collateral of an account in one answer.
     function health(AccountId id) external view returns (HealthReport memory);
 
+    /// @notice An account as the risk engine judges it, packed as `types/Portfolio.sol` says; `flat`: it needs no margin.
+    function portfolio(AccountId id) external view returns (uint256[] memory words, bool flat);
+
     /// @notice The prices [wad] of `underlying` below and above which the account is liquidatable, all else fixed, to about 1e-12:
     /// 0 and `type(uint256).max` where there is none, the current price twice if it is liquidatable now.
     function liquidationPrices(AccountId id, uint256 underlying) external view returns (uint256 down, uint256 up);
@@ -127,6 +130,9 @@ interface IClearingHouseExt {
     /// @notice The owner of the main account that receives the protocol's share of fees.
     function treasury() external view returns (address);
 
+    /// @notice End [s] of the pause of new risk; in the past or zero if there is none.
+    function pausedUntil() external view returns (uint256);
+
     /// @notice The guard of `owner` that is in force, and the one that waits: `pending.time` is zero if there is none, and in the past if it
     /// is the one in force.
     function guardOf(address owner) external view returns (Guard memory guard, PendingGuard memory pending);
@@ -134,7 +140,8 @@ interface IClearingHouseExt {
     /// @notice Time [s] from which `payee` can be paid by `owner`; zero if he is not on the list.
     function payeeSince(address owner, address payee) external view returns (uint256);
 
-    /// @notice How much more of `token` has left than come in lately, and the most that it may be, both [wad units]; zero: no limit.
+    /// @notice How much more of `token` has left than come in lately, and the most that it may be, both [wad units]; zero: no limit. A pause
+    /// of new risk makes a quarter of it count.
     function outflow(address token) external view returns (int256 level, uint256 cap);
 
     /// @notice Cash [wad] that may leave `id` beyond the limit on outflow, and from when until when [s]; all zero if there is no request.
@@ -201,6 +208,18 @@ interface IClearingHouseExt {
     /// @param cap [wad units of the underlying]; the largest number: no cap
     /// @dev Emits `ExposureCapSet`. Errors: `NotOwner`, `ParameterOutOfBounds`, `LockedDown`.
     function setExposureCap(AccountId account, uint256 underlying, uint256 cap) external;
+
+    // ---------------------------------------------------------------- pause, all restricted
+
+    /// @notice For three days no fill raises a market's open interest, nobody borrows of his own choice, and net outflows may reach a quarter
+    /// of their caps only. Deposits, fills that do not raise open interest, settlement, liquidation, repayment and announced exits go on. It
+    /// ends by itself; the next one can begin seven days after its end.
+    /// @dev Emits `NewRiskPauseSet`. Errors: `PauseTooEarly`.
+    function pauseNewRisk() external;
+
+    /// @notice Ends the pause now.
+    /// @dev Emits `NewRiskPauseSet`. Errors: `NotPaused`.
+    function endPause() external;
 
     // ---------------------------------------------------------------- listing and wiring, all restricted
 

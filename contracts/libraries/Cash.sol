@@ -24,10 +24,11 @@ library Cash {
         amount += lent;
     }
 
-    /// @notice Takes `amount` out of an account, or reverts.
-    function debit(Ledger.State storage $, AccountId id, uint256 amount) internal {
+    /// @notice Takes `amount` out of an account, or reverts; `short` if it had less cash.
+    function debit(Ledger.State storage $, AccountId id, uint256 amount) internal returns (bool short) {
         uint256 cash = $.accounts[id].cash;
-        if (cash < amount) {
+        short = cash < amount;
+        if (short) {
             uint256 raised = Lending.raise($, id, amount - cash, true);
             if (cash + raised < amount) revert IClearingHouseCore.InsufficientCash(id, cash + raised, amount);
         }

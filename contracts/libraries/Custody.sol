@@ -12,6 +12,7 @@ import {Guards} from "./Guards.sol";
 import {Ledger} from "./Ledger.sol";
 import {Margin} from "./Margin.sol";
 import {Outflows} from "./Outflows.sol";
+import {Pause} from "./Pause.sol";
 import {Prices} from "./Prices.sol";
 import {TokenUnits} from "./TokenUnits.sol";
 import {Transient} from "./Transient.sol";
@@ -123,8 +124,7 @@ library Custody {
         AccountId to,
         uint256 amount
     ) internal {
-        bool short = $.accounts[from].cash < amount;
-        Cash.debit($, from, amount);
+        bool short = _debit($, from, amount);
         Transient.mark(from, short ? Transient.FEE_OUT | Transient.BORROWED : Transient.FEE_OUT);
         _creditCash($, to, amount);
         emit IClearingHouseCore.Transferred(from, to, tokens.cash, amount);
@@ -153,9 +153,18 @@ library Custody {
     }
 
     function _debitCash(Ledger.State storage $, AccountId id, uint256 amount) private {
-        Cash.debit($, id, amount);
+        _debit($, id, amount);
         Transient.mark(id, Transient.CASH_OUT);
         Flows.count($, id, -int256(amount));
+    }
+
+    /// @dev Takes cash at its owner's will; `short` if there was less of it. Who has debt then has borrowed now: nobody has debt and cash or
+    /// lent cash at once.
+    function _debit(Ledger.State storage $, AccountId id, uint256 amount) private returns (bool short) {
+        short = Cash.debit($, id, amount);
+        if (!short) return false;
+        (, uint256 debtShares) = Ledger.readLoans($, id, false);
+        if (debtShares != 0) Pause.requireOff($);
     }
 
     /// @dev Brings collateral into an account.

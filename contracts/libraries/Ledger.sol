@@ -64,6 +64,7 @@ library Ledger {
         IRiskEngine riskEngine;
         IPriceOracle priceOracle;
         address exchange;
+        uint40 pausedUntil; // [s] end of the pause of new risk; beside `exchange`, which a trade reads anyway: 160 + 40 bits
         address insuranceFund;
         address treasury;
         mapping(address owner => Guard) guards;

@@ -10,10 +10,11 @@ import {Cash} from "./Cash.sol";
 import {Fixed} from "./Fixed.sol";
 import {Ledger} from "./Ledger.sol";
 import {Margin} from "./Margin.sol";
+import {Pause} from "./Pause.sol";
 
 /// @notice The brake on what leaves the house: per token, what has left less what has come in, decaying e-fold in 24 hours, may not
 /// pass a cap. Money that goes in and out again leaves the level where it was. A flat account that has announced its exit is
-/// held up by at most `EXIT_DELAY`.
+/// held up by at most `EXIT_DELAY`. During a pause of new risk a quarter of the cap counts.
 library Outflows {
     using SafeCast for int256;
     using SafeCast for uint256;
@@ -32,12 +33,14 @@ library Outflows {
     function debit(Ledger.State storage $, AccountId id, address token, uint256 amount, bool isCash) internal {
         Outflow memory o = $.outflows[token];
         if (o.cap == 0) return;
-        int256 before = level(o);
+        int256 afterwards = level(o) + int256(amount);
         int256 cap = int256(o.cap * WAD);
-        if (before + int256(amount) > cap && msg.sender != $.insuranceFund && !_isAnnounced($, id, amount, isCash)) {
-            revert IClearingHouseCore.OutflowLimited(token, Fixed.positive(cap - before), amount);
+        // Whether there is a pause matters only to what would be too much in one.
+        if (afterwards > cap / Pause.OUTFLOW_DIVISOR && Pause.isOn($)) cap /= Pause.OUTFLOW_DIVISOR;
+        if (afterwards > cap && msg.sender != $.insuranceFund && !_isAnnounced($, id, amount, isCash)) {
+            revert IClearingHouseCore.OutflowLimited(token, Fixed.positive(cap + int256(amount) - afterwards), amount);
         }
-        _store($, token, o, before + int256(amount));
+        _store($, token, o, afterwards);
     }
 
     /// @notice Net outflow now [wad units], rounded up.

@@ -57,6 +57,12 @@ library Reports {
         r.freeCollateral = _freeCollateral($, id, s, a);
     }
 
+    /// @notice An account as the risk engine judges it, and whether it is flat and so needs no margin.
+    function portfolio(Ledger.State storage $, AccountId id) external view returns (uint256[] memory, bool) {
+        Margin.Snapshot memory s = Margin.gather($, id, false, Margin.ALL, Prices.STRICT);
+        return (s.words, s.flat);
+    }
+
     function stateOf(Assessment memory a) internal pure returns (MarginState) {
         if (a.equity < 0) return MarginState.Bankrupt;
         if (a.equity < int256(a.maintenanceMargin)) return MarginState.Liquidatable;

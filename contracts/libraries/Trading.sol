@@ -22,6 +22,7 @@ import {PriceSnapshot} from "../types/Portfolio.sol";
 import {Fixed} from "./Fixed.sol";
 import {Funding} from "./Funding.sol";
 import {Ledger} from "./Ledger.sol";
+import {Pause} from "./Pause.sol";
 import {Positions} from "./Positions.sol";
 import {Prices} from "./Prices.sol";
 import {Transient} from "./Transient.sol";
@@ -112,7 +113,7 @@ library Trading {
         unchecked {
             rate.fees = (rate.fees + (maker.fee + taker.fee) / FEE_UNIT).toUint64(); // each fee below 2^115
         }
-        _updateOpenInterest(venue, maker, taker);
+        _updateOpenInterest($, venue, maker, taker);
         emit IClearingHouseCore.Trade(
             fill.market,
             fill.maker,
@@ -184,8 +185,13 @@ library Trading {
         }
     }
 
-    /// @dev Long and short open interest are equal, so the longs' change is everybody's. Only a rise is capped.
-    function _updateOpenInterest(Venue memory venue, Side memory maker, Side memory taker) private {
+    /// @dev Long and short open interest are equal, so the longs' change is everybody's. Only a rise is capped, and paused.
+    function _updateOpenInterest(
+        Ledger.State storage $,
+        Venue memory venue,
+        Side memory maker,
+        Side memory taker
+    ) private {
         (MarketIndex memory word, MarketParams memory params) = (venue.word, venue.params);
         int256 change;
         uint256 notional;
@@ -195,8 +201,11 @@ library Trading {
             word.openInterest = uint256(int256(uint256(word.openInterest)) + change).toUint112();
             notional = (uint256(word.openInterest) * venue.index) / WAD;
         }
-        if (change > 0 && notional > uint256(params.hardCap) * WAD) {
-            revert IClearingHouseCore.OpenInterestCap(venue.market, notional, uint256(params.hardCap) * WAD);
+        if (change > 0) {
+            Pause.requireOff($);
+            if (notional > uint256(params.hardCap) * WAD) {
+                revert IClearingHouseCore.OpenInterestCap(venue.market, notional, uint256(params.hardCap) * WAD);
+            }
         }
         if (notional <= uint256(params.softCap) * WAD) return;
         if (_raises(maker)) Transient.addOpened(maker.account, venue.market);

@@ -86,6 +86,9 @@ const MEANINGS: Readonly<Partial<Record<ContractErrorName, string>>> = {
   NotLockedDown: "there is no lockdown to end",
   UnlockTooEarly: "the owner can end the lockdown himself only later",
   OutflowLimited: "too much of the token has left the house lately: announce an exit, or come back later",
+  NewRiskPaused: "new risk is paused: no opening, no borrowing; what reduces, deposits and announced exits go on",
+  PauseTooEarly: "a pause has ended lately: the next one can begin only later",
+  NotPaused: "new risk is not paused",
   NotFlat: "the account has a position, a debt or a loss",
   OrderExpired: "the order has expired",
   OrderInLockdown: "its owner is in lockdown: only reduce-only orders without a fee are good",
@@ -161,7 +164,19 @@ const WAD_FIELDS = [
   ...["gain", "minGain", "payment", "maxPayment", "initialMargin", "surcharge"],
   ...["netEquity", "indexPrice", "triggerAbove", "triggerBelow", "executionFee"],
 ];
-const TIME_FIELDS = ["expiry", "deadline", "now_", "time", "updatedAt", "end", "since", "upSince", "now", "latest"];
+const TIME_FIELDS = [
+  "expiry",
+  "deadline",
+  "now_",
+  "time",
+  "updatedAt",
+  "end",
+  "since",
+  "upSince",
+  "now",
+  "latest",
+  "until",
+];
 
 /** Units of the fields of contract errors, by name; `Error.field` where a name means different things. */
 const UNITS: Readonly<Record<string, Unit>> = {
@@ -170,7 +185,7 @@ const UNITS: Readonly<Record<string, Unit>> = {
   ...{ account: "account", market: "market", makerMarket: "market", takerMarket: "market" },
   ...{ collateral: "collateral", underlying: "underlying" },
   ...{ band: "ppm", maxDeviation: "ppm", taker: "account" },
-  ...{ "OwnerMismatch.from": "account", "OwnerMismatch.to": "account" },
+  ...{ "OwnerMismatch.from": "account", "OwnerMismatch.to": "account", "PauseTooEarly.from": "time" },
   ...{ "SizeTooLarge.maximum": "wad", "OrderSizeInvalid.unit": "wad", "OrderSizeInvalid.max": "wad" },
   ...{
     "OrderPriceInvalid.max": "wad",

@@ -208,7 +208,7 @@ export class OrderBook {
 
   /**
    * The chain refuses a fill. Who is to blame is taken out; the other one continues: what rests gets its size and place back, what
-   * takes is matched again with the size that failed.
+   * takes is matched again with the size that failed. In a pause of new risk who came last gives way, and nothing is held against either.
    */
   fail({ fill: id, reason, fault, keyEnd }: FailedFact): void {
     const fill = this.#unhold(id);
@@ -218,10 +218,11 @@ export class OrderBook {
     const parties = [maker, taker];
     for (const order of parties) {
       order.filled -= fill.size;
-      if (fault !== "trigger") order.failures += 1;
+      if (fault !== "trigger" && fault !== "pause") order.failures += 1;
     }
+    const givesWay = fault === "pause" ? "taker" : fault;
     const isBlamed = (order: BookOrder) =>
-      fault === "both" || fault === (order === maker ? "maker" : "taker") || order.failures >= MAX_FAILURES;
+      givesWay === "both" || givesWay === (order === maker ? "maker" : "taker") || order.failures >= MAX_FAILURES;
     if (fault === "trigger") this.#holdAgain(taker, reason);
     else for (const order of parties.filter(isBlamed)) this.#takeOut(order, reason, keyEnd);
     for (const order of parties) if (!isBlamed(order)) this.#restore(order, fill.size);

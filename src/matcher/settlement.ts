@@ -390,6 +390,7 @@ export function faultOf({ name, args }: Refusal, { maker, taker }: Fill): Failed
   if (name === "OrderNonceTooLow") return blame(({ signed }) => signed.order.nonce === nonce);
   if (account !== undefined) return blame(isIn);
   // Beyond the caps of the market or its band nobody's order is wrong: the one that came last gives way.
+  if (name === "NewRiskPaused") return "pause";
   return name === "OpenInterestCap" ? "taker" : "neither";
 }
 

@@ -89,11 +89,14 @@ export interface SettledFact {
   readonly transaction: string;
 }
 
-/** A fill that the chain refuses, and whose fault that is: nobody's, if the index price has left the taker's trigger ("trigger"). */
+/**
+ * A fill that the chain refuses, and whose fault that is: nobody's, if the index price has left the taker's trigger ("trigger") or new
+ * risk is paused ("pause").
+ */
 export interface FailedFact {
   readonly fill: number;
   readonly reason: string; // the contract's error with its numbers
-  readonly fault: "maker" | "taker" | "both" | "neither" | "trigger";
+  readonly fault: "maker" | "taker" | "both" | "neither" | "trigger" | "pause";
   readonly keyEnd?: KeyEnd;
 }
 

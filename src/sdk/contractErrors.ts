@@ -79,6 +79,7 @@ export const CONTRACT_ERRORS = [
   "error KeyTaken(address owner, address key, address parent)",
   "error KeyWithdrawsToOwner(address key, address to)",
   "error LockedDown(address owner, uint256 since)",
+  "error NewRiskPaused(uint256 until)",
   "error NoCashCall(uint256 account, uint256 unsettledLoss, uint256 clock)",
   "error NoMatches()",
   "error NonceNotIncreased(uint256 lowestNonce, uint256 current)",
@@ -90,6 +91,7 @@ export const CONTRACT_ERRORS = [
   "error NotLiquidatable(uint256 account, int256 equity, uint256 maintenanceMargin)",
   "error NotLockedDown(address owner)",
   "error NotOwner(uint256 account, address caller)",
+  "error NotPaused()",
   "error NotReducing(uint256 account, uint256 market, int256 sizeBefore, int256 sizeAfter)",
   "error NothingSettled(bytes reason)",
   "error NothingToClaim(uint256 account, uint256 market, uint256 claim, int256 pnl)",
@@ -120,6 +122,7 @@ export const CONTRACT_ERRORS = [
   "error OwnerMismatch(uint256 from, uint256 to)",
   "error OwnerSilent(address owner, uint256 time, uint256 now_)",
   "error ParameterOutOfBounds(bytes32 name, uint256 value, uint256 min, uint256 max)",
+  "error PauseTooEarly(uint256 from)",
   "error PayeeNotAllowed(address owner, address payee, uint256 since)",
   "error PaymentTooHigh(int256 payment, int256 maxPayment)",
   "error Permit2AmountOverflow()",
@@ -701,6 +704,11 @@ export interface ContractErrorArgs {
     /** uint256 */
     readonly since: bigint;
   };
+  /** The guardian has paused what would raise open interest or debt, until this time [s]. */
+  readonly NewRiskPaused: {
+    /** uint256 */
+    readonly until: bigint;
+  };
   /** No cash call. */
   readonly NoCashCall: {
     /** uint256 */
@@ -769,6 +777,8 @@ export interface ContractErrorArgs {
     /** address */
     readonly caller: string;
   };
+  /** Not paused. */
+  readonly NotPaused: Readonly<Record<string, never>>;
   /** Not reducing. */
   readonly NotReducing: {
     /** uint256 */
@@ -1006,6 +1016,11 @@ export interface ContractErrorArgs {
     readonly min: bigint;
     /** uint256 */
     readonly max: bigint;
+  };
+  /** The next pause can begin at this time [s]. */
+  readonly PauseTooEarly: {
+    /** uint256 */
+    readonly from: bigint;
   };
   /** `since` is zero, in the future, or after the lockdown. */
   readonly PayeeNotAllowed: {

@@ -12,7 +12,7 @@ const IGNORED = [
   ...["MarketSet", "CollateralDelisted", "LendingParamsSet"], // likewise
   ...["RiskEngineSet", "PriceOracleSet", "ExchangeSet"], // `reconcile` compares with the address book
   ...["GuardSet", "PayeeAllowed", "PayeeRemoved", "LockdownSet", "UnlockRequested", "OutflowCapSet"],
-  "AuthorityUpdated",
+  ...["AuthorityUpdated", "NewRiskPauseSet"],
   ...["ExitRequested", "ExitVoided", "FlowsTracked", "ExposureCapSet"],
 ];
 

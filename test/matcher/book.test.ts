@@ -189,6 +189,20 @@ describe("order book", () => {
     expect(fault("OrderEpochMismatch", { epoch: 0n })).to.equal("both");
     expect(fault("PriceOutOfBand", { market: 0n })).to.equal("neither");
     expect(fault("OpenInterestCap", { market: 0n })).to.equal("taker");
+    expect(fault("NewRiskPaused", { until: 0n })).to.equal("pause");
+  });
+
+  it("OB-2 MM-5 a pause of new risk takes out who came last and is held against nobody", () => {
+    const maker = put(0, "-1", "2000");
+    for (let fill = 1; fill <= 5; ++fill) {
+      const taker = put(1, "1", "2000", { resting: false });
+      engine.apply({ type: "fail", time: NOW, fills: [{ fill, reason: "NewRiskPaused(1)", fault: "pause" }] });
+      expect(engine.book.orders.get(taker.hash)).to.deep.include({
+        reason: "settlementFailed",
+        detail: "NewRiskPaused(1)",
+      });
+    }
+    expect(engine.book.orders.get(maker.hash)).to.deep.include({ state: "open", filled: 0n, failures: 0 });
   });
 
   it("AUTH-5 a lockdown leaves its owner what reduces and pays no fee", () => {

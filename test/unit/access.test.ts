@@ -57,6 +57,8 @@ function restricted(h: Fixture): [BaseContract, string, unknown[]][] {
   };
   return [
     [h.vault, "setClearingHouse", [stranger]],
+    [h.clearingHouse, "pauseNewRisk", []],
+    [h.clearingHouse, "endPause", []],
     [h.clearingHouse, "setMarket", [0, MARKET]],
     [h.clearingHouse, "setCollateral", [0, asset]],
     [h.clearingHouse, "delistCollateral", [0]],
