@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -380,7 +380,8 @@ describe("price pusher", () => {
     }
   });
 
-  it("OR-5 runs as a process, tells how it is, and ends when it is told to", async () => {
+  /** Starts the script; `output` grows as it writes, unless standard output goes elsewhere. */
+  async function start(stdout: "pipe" | number = "pipe") {
     const wallet = await oracleWallet();
     const aggregator = await deployFeed([wallet.address]);
     const feeds = path.join(venue.folder, "feeds.json");
@@ -394,22 +395,32 @@ describe("price pusher", () => {
     say("2000", "2000", "2000", "2000", "2000");
     const child = spawn(process.execPath, ["--import", "tsx", SCRIPT, "--rpc-url", venue.anvil.url, "--feeds", feeds], {
       env: {
-        ...{ ...process.env, PRIVATE_KEY: wallet.privateKey, DATABASE: path.join(venue.folder, "pusher.sqlite") },
+        ...{ ...process.env, PRIVATE_KEY: wallet.privateKey },
+        ...{ DATABASE: path.join(venue.folder, `${wallet.address}.sqlite`) },
         ...{ POLL_INTERVAL: "50", PORT: String(port), LOG_LEVEL: "debug" },
       },
+      stdio: ["ignore", stdout, "pipe"],
     });
     closers.push(() => Promise.resolve(void child.kill("SIGKILL")));
-    let output = "";
+    const run = {
+      ...{ wallet, child, output: "" },
+      exited: new Promise<number | null>((resolve) => child.once("exit", resolve)),
+      get: (of: string) => fetch(`http://127.0.0.1:${port}${of}`),
+    };
     for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+      stream?.on("data", (chunk: Buffer) => (run.output += chunk.toString()));
+    return run;
+  }
+
+  it("OR-5 runs as a process, tells how it is, and ends when it is told to", async () => {
+    const run = await start();
+    const { wallet, child, exited, get } = run;
     const until = async (text: string) => {
-      for (let tries = 0; tries < 200 && !output.includes(text); ++tries) await sleep(50);
-      expect(output).to.include(text);
+      for (let tries = 0; tries < 200 && !run.output.includes(text); ++tries) await sleep(50);
+      expect(run.output).to.include(text);
     };
     await until('"result":"done"');
     await until('"result":"unchanged"');
-    const get = async (of: string) => fetch(`http://127.0.0.1:${port}${of}`);
     expect(await (await get("/health")).json()).to.include({ alive: true });
     expect((await get("/ready")).status).to.equal(200);
     const metrics = await (await get("/metrics")).text();
@@ -427,6 +438,18 @@ describe("price pusher", () => {
     );
     child.kill("SIGTERM");
     expect(await exited).to.equal(0);
-    expect(output).to.include('"stopped"').and.to.not.include(wallet.privateKey.slice(2));
+    expect(run.output).to.include('"stopped"').and.to.not.include(wallet.privateKey.slice(2));
+  });
+
+  it("OR-5 goes on although its log cannot be written", async () => {
+    const full = openSync("/dev/full", "w"); // has never room
+    const { child, exited, get } = await start(full);
+    closeSync(full);
+    const done = /^plimsoll_pusher_results_total\{pair="ETH\/USD",result="done"\} 1$/m;
+    const metrics = async () => (await get("/metrics").catch(() => undefined))?.text();
+    for (let tries = 0; tries < 200 && !done.test((await metrics()) ?? ""); ++tries) await sleep(50);
+    expect(await metrics()).to.match(done);
+    child.kill("SIGTERM");
+    expect(await exited).to.equal(0);
   });
 });
