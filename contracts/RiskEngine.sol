@@ -75,7 +75,7 @@ contract RiskEngine is IRiskEngine, AccessManaged {
         uint256[] calldata portfolio,
         uint256 discount,
         uint256 dust
-    ) external view returns (uint256 fraction, Assessment memory assessment) {
+    ) external view virtual returns (uint256 fraction, Assessment memory assessment) {
         Measure memory m = _measure(portfolio);
         assessment.equity = m.equity;
         (assessment.initialMargin, assessment.maintenanceMargin) = _margins(m, WAD);
@@ -192,7 +192,7 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     function _margins(
         Measure memory m,
         uint256 scale
-    ) private pure returns (uint256 initialMargin, uint256 maintenanceMargin) {
+    ) internal pure returns (uint256 initialMargin, uint256 maintenanceMargin) {
         unchecked {
             // Exposures stay below 2^122, depths below 2^108, slopes below 2^18: no product reaches 2^256.
             initialMargin = Fixed.divUp(m.initial * scale, WAD);
@@ -215,7 +215,7 @@ contract RiskEngine is IRiskEngine, AccessManaged {
     }
 
     /// @dev Reads every block of the portfolio once.
-    function _measure(uint256[] calldata portfolio) private view returns (Measure memory m) {
+    function _measure(uint256[] calldata portfolio) internal view returns (Measure memory m) {
         m.equity = int256(portfolio[0]);
         m.concentrations = new uint256[](portfolio.length / 2);
         for (uint256 cursor = 1; cursor < portfolio.length;) cursor = _measureUnderlying(m, portfolio, cursor);

@@ -209,7 +209,8 @@ export class Liquidator {
   }
 }
 
-function hasAssets({ positions, collaterals }: AccountState, house: HouseState): boolean {
+/** Whether an account has something that could be sold. */
+export function hasAssets({ positions, collaterals }: AccountState, house: HouseState): boolean {
   if ([...positions.values()].some(({ size }) => size !== 0n)) return true;
   return [...collaterals].some(([id, balance]) => balance !== 0n && saleablePrice(house, id) !== 0n);
 }

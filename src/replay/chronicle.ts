@@ -4,7 +4,7 @@ import type { LogDescription } from "ethers";
 import { IClearingHouse__factory } from "../../types/index.ts";
 import { accountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
-import type { Venue } from "./venue.ts";
+import type { ReadableVenue } from "./venue.ts";
 
 const BLOCKS_PER_QUERY = 2000;
 const WAD = 10n ** 18n;
@@ -50,7 +50,7 @@ export interface Chronicle {
 }
 
 /** Reads what happened from the deployment on. */
-export async function readChronicle(venue: Venue): Promise<Chronicle> {
+export async function readChronicle(venue: ReadableVenue): Promise<Chronicle> {
   const chronicle: Chronicle = {
     accounts: new Set([accountId(venue.book.contracts.insuranceFund)]),
     slices: [],
@@ -76,7 +76,7 @@ export async function readChronicle(venue: Venue): Promise<Chronicle> {
   return chronicle;
 }
 
-async function readEvents({ chain, book }: Venue): Promise<Happening[]> {
+async function readEvents({ chain, book }: ReadableVenue): Promise<Happening[]> {
   const { provider } = chain;
   const address = book.contracts.clearingHouse;
   const abi = IClearingHouse__factory.createInterface();

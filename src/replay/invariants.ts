@@ -13,10 +13,13 @@ import { readAccount, readHouse } from "../sdk/read.ts";
 import { formatWad, toWadDown } from "../sdk/units.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { usd } from "./format.ts";
-import type { Venue } from "./venue.ts";
+import type { ReadableVenue } from "./venue.ts";
 
 const FEE_UNIT = 10n ** 9n;
 const FLAG_AUCTION = 1n;
+
+/** What depends on keepers rather than on the contracts. */
+export const LIVENESS = "nobody below MM is left untaken";
 
 /** One thing that must be true at the end, with its numbers. */
 export interface Finding {
@@ -34,7 +37,7 @@ export interface Books {
 }
 
 /** Reads the books of `accounts` at the latest block. */
-export async function readBooks({ chain, book }: Venue, accounts: Iterable<AccountId>): Promise<Books> {
+export async function readBooks({ chain, book }: ReadableVenue, accounts: Iterable<AccountId>): Promise<Books> {
   const { provider } = chain;
   const clearingHouse = IClearingHouse__factory.connect(book.contracts.clearingHouse, provider);
   const riskEngine = RiskEngine__factory.connect(book.contracts.riskEngine, provider);
@@ -63,7 +66,7 @@ export async function readBooks({ chain, book }: Venue, accounts: Iterable<Accou
 }
 
 /** Checks everything of the design's list that can be seen at the end of a replay. */
-export async function checkInvariants(venue: Venue, books: Books, chronicle: Chronicle): Promise<Finding[]> {
+export async function checkInvariants(venue: ReadableVenue, books: Books, chronicle: Chronicle): Promise<Finding[]> {
   return [
     ...(await custody(venue, books)),
     ...lending(books),
@@ -73,7 +76,7 @@ export async function checkInvariants(venue: Venue, books: Books, chronicle: Chr
 }
 
 /** Vault balance ≥ claims per token; for cash to the wei, because nothing but deposits and withdrawals moves it. */
-async function custody({ chain, book }: Venue, { accounts, markets, house }: Books): Promise<Finding[]> {
+async function custody({ chain, book }: ReadableVenue, { accounts, markets, house }: Books): Promise<Finding[]> {
   const balance = async ({ token, decimals }: { token: string; decimals: number }) =>
     toWadDown(await MockERC20__factory.connect(token, chain.provider).balanceOf(book.contracts.vault), decimals);
   const all = [...accounts.values()];
@@ -145,7 +148,7 @@ function marketFindings(market: Books["markets"][number], { accounts, house }: B
 }
 
 /** Nobody below MM is overlooked, and both risk engines agree. */
-async function health({ chain, book }: Venue, { accounts, house }: Books): Promise<Finding[]> {
+async function health({ chain, book }: ReadableVenue, { accounts, house }: Books): Promise<Finding[]> {
   const clearingHouse = IClearingHouse__factory.connect(book.contracts.clearingHouse, chain.provider);
   const ids = [...accounts.keys()];
   const assessments = await Promise.all(ids.map((id) => clearingHouse.assess(id)));
@@ -167,7 +170,7 @@ async function health({ chain, book }: Venue, { accounts, house }: Books): Promi
   });
   return [
     finding(
-      "nobody below MM is left untaken",
+      LIVENESS,
       overlooked === 0,
       `${below.length} below MM, ${below.length - overlooked} of them in a running auction${list(below)}`,
     ),

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 
 import { HDNodeWallet, MaxUint256, Mnemonic } from "ethers";
+import type { Provider } from "ethers";
 import hre, { network } from "hardhat";
 
 import { resolveNetwork } from "../../deploy/config.ts";
@@ -56,6 +57,12 @@ export interface Deal {
   taker: Party;
   size: bigint;
   price: bigint;
+}
+
+/** A deployed house that can be asked. */
+export interface ReadableVenue {
+  readonly chain: { readonly provider: Provider & { send(method: string, params: unknown[]): Promise<unknown> } };
+  readonly book: AddressBook;
 }
 
 /** The deployed house on a chain of its own. */

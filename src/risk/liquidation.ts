@@ -336,7 +336,7 @@ function neededSlice(
   d: bigint,
   { equity, maintenanceMargin }: Assessment,
 ): { needed: bigint; base: bigint } {
-  if (!degraded) return { needed: slice(portfolio, risk, d, DUST), base: maintenanceMargin };
+  if (!degraded) return { needed: (risk.slice ?? slice)(portfolio, risk, d, DUST), base: maintenanceMargin };
   const stuck = stuckMargin(portfolio, risk);
   if (maintenanceMargin <= stuck) throw new NothingToSell();
   const ratio = (positive(equity) * WAD) / maintenanceMargin;

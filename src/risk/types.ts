@@ -42,7 +42,12 @@ export interface RiskParameters {
   readonly underlyings: ReadonlyMap<number, UnderlyingRisk>;
   /** by collateral asset */
   readonly collaterals: ReadonlyMap<number, CollateralRisk>;
+  /** how a replaced engine cuts slices; as `RiskEngine.slice` if left out */
+  readonly slice?: SliceRule;
 }
+
+/** What part [wad] of a portfolio a liquidation sells at a `discount` [wad], leaving no less than `dust` [wad USD]. */
+export type SliceRule = (portfolio: Portfolio, risk: RiskParameters, discount: bigint, dust: bigint) => bigint;
 
 /** Index price [wad] and volatility regime [ppm] of an underlying. */
 export interface PriceSnapshot {

@@ -1,0 +1,88 @@
+import { min, WAD } from "../../risk/fixed.ts";
+import type { Watched } from "../../keeper/watch.ts";
+import type { Position } from "../../risk/types.ts";
+import type { AccountId } from "../../sdk/accountId.ts";
+import type { LabHouse } from "./house.ts";
+import type { Reaction } from "./scenario.ts";
+import type { View } from "./view.ts";
+
+const ROOM = 11n; // tenths of IM that an owner aims at
+const LEAST_PART = WAD / 10n; // of a position that is reduced
+const NO_REACTION: Reaction = { how: "nothing", delay: 0 };
+
+/** All that `Owners` remember. */
+export interface OwnersState {
+  /** Accounts below IM. */
+  readonly called: Set<AccountId>;
+  /** When those act who were called and will [s]. */
+  readonly due: Map<AccountId, number>;
+}
+
+export function calmOwners(): OwnersState {
+  return { called: new Set(), due: new Map() };
+}
+
+/** What an owner does about a margin call. */
+export type Cure =
+  | { readonly how: "top up"; readonly cash: bigint }
+  | { readonly how: "reduce"; readonly market: number; readonly size: bigint };
+
+/** The owners of the accounts: some bring cash or reduce, some time after they were called. */
+export class Owners {
+  readonly #house: LabHouse;
+  readonly #state: OwnersState;
+  readonly #placeOf: ReadonlyMap<AccountId, number>;
+
+  constructor(house: LabHouse, state: OwnersState) {
+    [this.#house, this.#state] = [house, state];
+    this.#placeOf = new Map(house.accounts.map(({ id }, n) => [id, n]));
+  }
+
+  /** Whether an account is one of theirs. */
+  has(id: AccountId): boolean {
+    return this.#placeOf.has(id);
+  }
+
+  /** Takes note of accounts that were looked at; answers how many have sunk below IM. */
+  note(looked: readonly Watched[], time: number): number {
+    const { called, due } = this.#state;
+    const before = called.size;
+    let cured = 0;
+    for (const { id, state } of looked) {
+      const place = this.#placeOf.get(id);
+      if (place === undefined) continue;
+      if (state === "healthy") {
+        if (called.delete(id)) cured += 1;
+        continue;
+      }
+      const { how, delay } = this.#house.traders[place]?.reaction ?? NO_REACTION;
+      if (!called.has(id) && how !== "nothing" && !due.has(id)) due.set(id, time + delay);
+      called.add(id);
+    }
+    return called.size - before + cured;
+  }
+
+  /** What is done by `time` [s]. Who is above IM by then lets it be. */
+  act(view: View, time: number): { readonly place: number; readonly cures: readonly Cure[] }[] {
+    const { called, due } = this.#state;
+    const acts: { place: number; cures: Cure[] }[] = [];
+    for (const [id, when] of due) {
+      if (when > time) continue;
+      due.delete(id);
+      const place = this.#placeOf.get(id);
+      if (place !== undefined && called.has(id)) acts.push({ place, cures: this.#cure(place, view.watch.get(id)) });
+    }
+    return acts;
+  }
+
+  #cure(place: number, { account, assessment }: Watched): Cure[] {
+    if (assessment === undefined || assessment.equity <= 0n) return [];
+    const { equity, initialMargin } = assessment;
+    const aim = (initialMargin * ROOM) / 10n;
+    if (this.#house.traders[place]?.reaction.how === "top up") return [{ how: "top up", cash: aim - equity }];
+    const part = WAD - min(WAD - LEAST_PART, (equity * WAD) / aim);
+    return [...account.positions]
+      .filter(([, { size }]) => size !== 0n)
+      .map(([market, { size }]: [number, Position]) => ({ how: "reduce", market, size: -(size * part) / WAD }));
+  }
+}
