@@ -9,6 +9,8 @@ export const EXIT = {
   refused: 3,
   /** the node or the matcher does not answer */
   unreachable: 4,
+  /** by Ctrl-C, to be gone on with later: as shells say it of SIGINT */
+  stopped: 130,
 } as const;
 
 /** A failure of the command line itself; `fields` say with which values. */

@@ -23,6 +23,7 @@ import {
   OptionInvalid,
   UnknownAsset,
 } from "../replay/errors.ts";
+import { OpeningFailed, ReplayStopped, ScenarioInvalid, StateBroken, StateForeign } from "../replay/lab/errors.ts";
 import { RiskError } from "../risk/errors.ts";
 import { AccountIndexTooLarge } from "../sdk/accountId.ts";
 import { InvalidAddressBook } from "../sdk/addressBook.ts";
@@ -57,6 +58,7 @@ const USAGE = [
   ...[CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid],
   ...[UnknownAsset, AssetRepeated, NoCommonMinutes, RevocationUseless, WatcherLacksGas],
   ...[HistoryTooShort, WindowsOverlap, UnderlyingNotListed, ParameterOutOfBounds],
+  ...[ScenarioInvalid, OpeningFailed, StateForeign, StateBroken],
   ...[ProposalMalformed, ProposalChanged, ProposalSignatureWrong, ProposalForAnotherHouse],
 ];
 
@@ -211,6 +213,7 @@ export function describeFailure(error: unknown, book: AddressBook | undefined): 
   if (error instanceof MatcherUnreachable) return named(error, fieldsOf(error), EXIT.unreachable);
   if (error instanceof CliError) return named(error, error.fields, error.exitCode);
   if (error instanceof RiskError) return named(error, fieldsOf(error), EXIT.refused);
+  if (error instanceof ReplayStopped) return named(error, fieldsOf(error), EXIT.stopped);
   if (USAGE.some((kind) => error instanceof kind)) return named(error as Error, fieldsOf(error as Error), EXIT.usage);
   if (isSilence(error)) return named(new NodeSilent(shortMessage(error)), {}, EXIT.unreachable);
   if (isError(error, "INSUFFICIENT_FUNDS")) return shortOfGas(error.transaction.from);

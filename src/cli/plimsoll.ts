@@ -17,6 +17,7 @@ import { lendingCommands } from "./commands/lending.ts";
 import { marketCommands } from "./commands/market.ts";
 import { orderCommands } from "./commands/order.ts";
 import { positionCommands } from "./commands/position.ts";
+import { replayCommands } from "./commands/replay.ts";
 import { reportCommands } from "./commands/report.ts";
 import { riskCommands } from "./commands/risk.ts";
 import { whyCommands } from "./commands/why.ts";
@@ -51,6 +52,7 @@ const GROUPS: readonly Group[] = [
     auditCommands,
     calibrateCommands,
     drillCommands,
+    replayCommands,
     intentCommands,
   ],
 ];
@@ -61,7 +63,8 @@ const HELP = `
 Settings of the environment: RPC_URL, ADDRESS_BOOK, MATCHER, KEYSTORE for the options of these names; PRIVATE_KEY or
 PLIMSOLL_PASSWORD for keys, which never stand on a command line. Amounts are decimal numbers.
 
-Exit codes: 0 done, 1 failed or declined, 2 wrong usage, 3 refused by a contract or the matcher, 4 nobody answers.`;
+Exit codes: 0 done, 1 failed or declined, 2 wrong usage, 3 refused by a contract or the matcher, 4 nobody answers,
+130 stopped.`;
 
 /**
  * Runs one command line, without the program's name, and returns its exit code.

@@ -1,10 +1,9 @@
 import { keccak256, MaxUint256, toUtf8Bytes, Wallet } from "ethers";
-import type { Result, Signer } from "ethers";
+import type { Result } from "ethers";
 import secp256k1 from "secp256k1";
 
 import { deployPlimsoll } from "../../../deploy/plimsoll.ts";
 import {
-  CloseFactorEngine__factory,
   Exchange__factory,
   IClearingHouse__factory,
   InsuranceFund__factory,
@@ -99,8 +98,8 @@ export class LabHouse {
       const [signer] = await connection.ethers.getSigners();
       const deployed = { book: addressBook, deployer: signer?.address ?? "" };
       const closeFactor = CLOSE_FACTORS[scenario.policy];
-      if (closeFactor === undefined || signer === undefined) return deployed;
-      return { ...deployed, book: await replaceEngine(addressBook, signer, closeFactor) };
+      if (closeFactor === undefined) return deployed;
+      return { ...deployed, book: await replaceEngine(addressBook, connection, closeFactor) };
     });
     try {
       const traders = drawPopulation(scenario, { risk: await riskOf(chain, book), ids: idsOf(book) });
@@ -364,13 +363,19 @@ async function riskOf({ provider }: LabChain, book: AddressBook): Promise<RiskPa
 }
 
 /** Puts an engine with a fixed close factor and the same parameters in the place of the house's own. */
-async function replaceEngine(book: AddressBook, deployer: Signer, closeFactor: bigint): Promise<AddressBook> {
+async function replaceEngine(
+  book: AddressBook,
+  { ethers }: LabChain["connection"],
+  closeFactor: bigint,
+): Promise<AddressBook> {
   const { contracts, underlyings, collaterals } = book;
+  const [deployer] = await ethers.getSigners();
+  const deployed = await ethers.deployContract("CloseFactorEngine", [contracts.accessManager, closeFactor]);
+  const riskEngine = await deployed.getAddress();
   const old = RiskEngine__factory.connect(contracts.riskEngine, deployer);
-  const engine = await new CloseFactorEngine__factory(deployer).deploy(contracts.accessManager, closeFactor);
+  const engine = RiskEngine__factory.connect(riskEngine, deployer);
   for (const { id } of underlyings) await engine.setUnderlyingRisk(id, copy(await old.underlyingRisk(id)));
   for (const { id } of collaterals) await engine.setCollateralRisk(id, copy(await old.collateralRisk(id)));
-  const riskEngine = await engine.getAddress();
   await IClearingHouse__factory.connect(contracts.clearingHouse, deployer).setRiskEngine(riskEngine);
   return { ...book, contracts: { ...contracts, riskEngine } };
 }

@@ -30,7 +30,7 @@ import { Bookkeeper, newRecord } from "./record.ts";
 import type { RecordState } from "./record.ts";
 import type { RunResult } from "./result.ts";
 import { hashScenario } from "./scenario.ts";
-import type { Scenario } from "./scenario.ts";
+import type { Scenario, Trader } from "./scenario.ts";
 import { newTaker, TAKE_GAS, Taker } from "./takers.ts";
 import type { Sent, TakerState } from "./takers.ts";
 import { View } from "./view.ts";
@@ -56,6 +56,8 @@ export interface Progress {
 export interface RunOptions {
   /** What tells it from runs beside it; made of policy and latency if left out. */
   readonly name?: string;
+  /** Told who takes part. */
+  readonly onOpen?: (traders: readonly Trader[]) => void;
   readonly onMinute?: (progress: Progress) => void;
   /** File that keeps where the run is; it goes on from there. */
   readonly state?: string;
@@ -188,7 +190,8 @@ class Lab {
   }
 
   /** Plays what is left of the path. */
-  async run({ name, onMinute, signal }: RunOptions): Promise<RunResult> {
+  async run({ name, onOpen, onMinute, signal }: RunOptions): Promise<RunResult> {
+    onOpen?.(this.#house.traders);
     const minutes = this.#path.times.length;
     for (; this.#next < minutes;) {
       await this.#minute(this.#next);

@@ -1,0 +1,222 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+import type { Command } from "commander";
+
+import type { PathOptions } from "../../replay/demo.ts";
+import type { RunResult } from "../../replay/lab/result.ts";
+import type { Scenario, Trader } from "../../replay/lab/scenario.ts";
+import type { PricePath } from "../../replay/path.ts";
+import { FileUnusable, InvalidValue } from "../errors.ts";
+import { paragraphs, table } from "../output.ts";
+import type { Report } from "../output.ts";
+import type { Perform } from "../program.ts";
+import type { Session } from "../session.ts";
+
+const PROGRESS_STEPS = 20; // words on how far a run has come
+const AXES = ["latency", "policy", "scenario"] as const;
+
+const NOTE = `
+Candles are by the minute (timestamp,open,high,low,close,volume), in files named ETH-USD….csv and BTC-USD….csv; without any, prices
+crash as a seed says. They are played through the real contracts on a chain in this process: nothing leaves this machine. A scenario
+is a JSON file; {} stands for the default one, and the options here are put over it. The same scenario and prices give the same bytes.
+
+With --state a run can be stopped (Ctrl-C) and gone on with by the same command.`;
+
+interface ReplayOptions extends Omit<PathOptions, "seed"> {
+  readonly seed?: string;
+  readonly scenario?: string;
+  readonly accounts?: string;
+  readonly latency?: string;
+  readonly policy?: string;
+  readonly population?: string;
+  readonly state?: string;
+  readonly out?: string;
+  readonly csv?: string;
+  readonly html?: string;
+}
+
+/** One run of several. */
+interface Planned {
+  readonly name?: string;
+  readonly scenario: Scenario;
+  readonly state?: string;
+}
+
+export function replayCommands(program: Command, perform: Perform): void {
+  const replay = program
+    .command("replay")
+    .description("what would have happened: prices through the real contracts, with accounts, feeds and takers");
+  options(replay)
+    .option("--state <file>", "keeps where the run is, so that it can be stopped")
+    .option("--csv <file>", "the run minute by minute")
+    .addHelpText("after", NOTE)
+    .action(perform(runOne));
+  options(replay.command("compare"))
+    .description("several runs over the same prices, accounts and seed, side by side")
+    .requiredOption(
+      "--runs <axis=values>",
+      'such as latency=60,300 or policy="slices,whole account,half" or scenario=a.json,b.json',
+    )
+    .option("--state <folder>", "keeps where each run is; what is finished is not run again")
+    .option("--csv <file>", "a line for each run")
+    .action(perform(runCompare));
+}
+
+function options(command: Command): Command {
+  return command
+    .option("--prices <files>", "minute candles: ETH-USD….csv, BTC-USD….csv or both with a comma")
+    .option("--minutes <number>", "how much of them to play, or length of the crash")
+    .option("--drop <percent>", "by how much ETH falls where there are no candles")
+    .option("--scenario <file>", "accounts, takers, feeds, parameters and policy as JSON")
+    .option("--accounts <number>", "how many are drawn (2000)")
+    .option("--seed <number>", "that they are drawn by (1)")
+    .option("--latency <seconds>", "of every taker (60)")
+    .option("--policy <name>", 'slices, "whole account" or half (slices)')
+    .option(
+      "--population <file>",
+      "the accounts one by one: read if the file is there, else written as they were drawn",
+    )
+    .option("--out <file>", "everything as JSON")
+    .option("--html <file>", "a page with tables and plots");
+}
+
+async function runOne(session: Session, given: ReplayOptions): Promise<Report> {
+  const { scenario, prices } = await read(given);
+  const planned: Planned = { scenario, ...(given.state !== undefined && { state: given.state }) };
+  return play(session, prices, [planned], given);
+}
+
+async function runCompare(session: Session, given: ReplayOptions & { readonly runs: string }): Promise<Report> {
+  const [axis = "", list = ""] = given.runs.split(/=(.*)/s);
+  const values = list.split(",").filter((value) => value !== "");
+  if (!AXES.some((known) => known === axis) || values.length === 0) {
+    throw new InvalidValue("--runs", given.runs, `give ${AXES.join("=…, ")}=… with values, separated by commas`);
+  }
+  if (given.state !== undefined) mkdirSync(given.state, { recursive: true });
+  const { prices } = await read(given);
+  const planned = values.map(async (value): Promise<Planned> => {
+    const { scenario } = await read({ ...given, [axis]: value });
+    const file = `${axis}-${value.replaceAll(/[^\w.-]+/g, "-")}.sqlite`;
+    const name = axis === "latency" ? `${value} s` : path.basename(value, ".json");
+    return { scenario, name, ...(given.state !== undefined && { state: path.join(given.state, file) }) };
+  });
+  return play(session, prices, await Promise.all(planned), given);
+}
+
+/** @throws ScenarioInvalid, OptionInvalid, FileUnusable, and the errors of candles */
+async function read(given: ReplayOptions): Promise<{ scenario: Scenario; prices: PricePath }> {
+  // The chain and Hardhat are only loaded by who needs them.
+  const [{ parseScenario, readScenario }, { choosePath, integer }] = await Promise.all([
+    import("../../replay/lab/scenario.ts"),
+    import("../../replay/demo.ts"),
+  ]);
+  const { accounts, seed, latency, policy, population } = given;
+  const base = given.scenario === undefined ? {} : readScenario(given.scenario);
+  const whole = (option: string, text: string | undefined) =>
+    text === undefined ? undefined : integer(option, text, 0);
+  const over = {
+    ...{ accounts: whole("accounts", accounts), seed: whole("seed", seed), policy },
+    population: population !== undefined && existsSync(population) ? readPopulation(population) : undefined,
+  };
+  const asked = { ...base, ...Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined)) };
+  const complete = parseScenario(asked, given.scenario ?? "the scenario");
+  const late = whole("latency", latency);
+  const scenario =
+    late === undefined
+      ? complete
+      : { ...complete, takers: complete.takers.map((taker) => ({ ...taker, latency: late })) };
+  const prices = choosePath({ ...given, seed: String(scenario.seed) });
+  return { scenario, prices };
+}
+
+function readPopulation(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new FileUnusable(file, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function play(
+  session: Session,
+  prices: PricePath,
+  planned: readonly Planned[],
+  { out, csv, html, population }: ReplayOptions,
+): Promise<Report> {
+  const [{ runScenario }, shown] = await Promise.all([
+    import("../../replay/lab/run.ts"),
+    import("../../replay/lab/comparison.ts"),
+  ]);
+  const stop = new AbortController();
+  const onSignal = () => {
+    session.shell.err("stopping at the end of this minute …\n");
+    stop.abort();
+  };
+  const isKept = planned.some(({ state }) => state !== undefined);
+  if (isKept) process.on("SIGINT", onSignal);
+  const runs: RunResult[] = [];
+  const speeds: string[] = [];
+  try {
+    for (const { scenario, ...run } of planned) {
+      const began = performance.now();
+      const onOpen = (traders: readonly Trader[]) => {
+        if (population !== undefined && !existsSync(population))
+          write(population, `${JSON.stringify(traders, null, 2)}\n`);
+      };
+      const result = await runScenario(scenario, prices, {
+        ...{ ...run, onOpen, onMinute: progressOf(session, run.name), signal: stop.signal },
+      });
+      runs.push(result);
+      speeds.push(speedOf(result, (performance.now() - began) / 1000));
+    }
+  } finally {
+    process.off("SIGINT", onSignal);
+  }
+  const comparison = { title: titleOf(prices, runs), runs };
+  const [only] = runs;
+  if (out !== undefined) write(out, shown.comparisonJson(comparison));
+  if (csv !== undefined && only !== undefined) {
+    write(csv, runs.length === 1 ? shown.seriesCsv(only) : shown.comparisonCsv(comparison));
+  }
+  if (html !== undefined) write(html, (await import("../../replay/lab/page.ts")).comparisonPage(comparison));
+  const { head, rows } = shown.comparisonTable(comparison);
+  return {
+    data: { title: comparison.title, runs: runs.map(({ series: _, ...run }) => run) },
+    text: paragraphs(comparison.title, table(head, rows), shown.verdict(comparison), speeds.join("\n")),
+  };
+}
+
+function titleOf({ source }: PricePath, runs: readonly RunResult[]): string {
+  return `${source}: ${(runs[0]?.accounts ?? 0).toLocaleString("en")} accounts`;
+}
+
+function speedOf({ name, accounts, totals, series }: RunResult, seconds: number): string {
+  const count = (n: number) => n.toLocaleString("en");
+  const minutes = series.time.length;
+  return `${name}: ${count(accounts)} accounts, ${count(minutes)} minutes, ${count(totals.blocks)} blocks in ${seconds.toFixed(1)} s`;
+}
+
+/** Tells people how far it has come; machines are told nothing. */
+function progressOf({ shell, options: { json } }: Session, name = "the run") {
+  const share = (minute: number, minutes: number) => Math.floor((minute * PROGRESS_STEPS) / minutes);
+  const began = performance.now();
+  let first: number | undefined;
+  return ({ minute, minutes, below }: { minute: number; minutes: number; below: number }): void => {
+    first ??= minute - 1;
+    if (json === true || share(minute, minutes) === share(minute - 1, minutes)) return;
+    const speed = (minute - first) / ((performance.now() - began) / 1000);
+    shell.err(
+      `${name}: minute ${minute} of ${minutes}, ${below} accounts below MM, ${speed.toFixed(1)} minutes a second\n`,
+    );
+  };
+}
+
+function write(file: string, text: string): void {
+  try {
+    mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new FileUnusable(file, error instanceof Error ? error.message : String(error));
+  }
+}
