@@ -5,10 +5,11 @@ import { expect } from "chai";
 import { parse } from "yaml";
 
 import { countHouse, createMetrics } from "../../src/keeper/metrics.ts";
+import { createPusherMetrics } from "../../src/pusher/metrics.ts";
 import { Plimsoll } from "../../src/sdk/client.ts";
 import { BTC, ETH, freshHouse } from "../helpers/fixture.ts";
 
-const FOLDER = path.join(import.meta.dirname, "../../docs/keeper");
+const DOCS = path.join(import.meta.dirname, "../../docs");
 const SUFFIX = /_(bucket|sum|count)$/;
 
 interface Rule {
@@ -19,51 +20,71 @@ interface Rule {
 }
 
 function read(file: string): string {
-  return readFileSync(path.join(FOLDER, file), "utf8");
+  return readFileSync(path.join(DOCS, file), "utf8");
+}
+
+function rulesOf(file: string): Rule[] {
+  const { groups } = parse(read(file)) as { groups: { rules: Rule[] }[] };
+  return groups.flatMap((group) => group.rules);
 }
 
 describe("what is shipped for operators", () => {
   const { registry } = createMetrics();
+  const registries = { keeper: registry, pusher: createPusherMetrics().registry };
   const histograms = ["plimsoll_keeper_decision_seconds", "plimsoll_keeper_submission_seconds"];
-  const { groups } = parse(read("alerts.yml")) as { groups: { rules: Rule[] }[] };
-  const rules = groups.flatMap((group) => group.rules);
 
-  for (const file of ["alerts.yml", "dashboard.json"]) {
+  for (const [file, service] of [
+    ["keeper/alerts.yml", "keeper"],
+    ["keeper/dashboard.json", "keeper"],
+    ["pusher/alerts.yml", "pusher"],
+  ] as const) {
     it(`every metric that ${file} names exists`, () => {
-      const named = new Set([...read(file).matchAll(/\bplimsoll_keeper_\w+/g)].map(([name]) => name));
-      expect(named.size).to.be.greaterThan(10);
+      const named = new Set([...read(file).matchAll(/\bplimsoll_\w+_\w+/g)].map(([name]) => name));
+      expect(named.size).to.be.greaterThan(5);
       for (const name of named) {
         const metric = histograms.includes(name.replace(SUFFIX, "")) ? name.replace(SUFFIX, "") : name;
-        expect(registry.getSingleMetric(metric), name).to.not.equal(undefined);
+        expect(registries[service].getSingleMetric(metric), name).to.not.equal(undefined);
       }
     });
   }
 
   it("every metric is shown on the dashboard", () => {
-    const dashboard = read("dashboard.json");
+    const dashboard = read("keeper/dashboard.json");
     for (const { name } of registry.getMetricsAsArray()) expect(dashboard).to.include(name);
   });
 
-  it("F-4 every alert has a severity and says what is wrong and what to do; one tells that a funding cap binds", () => {
-    expect(new Set(rules.map(({ alert }) => alert)).size).to.equal(rules.length);
-    for (const { alert, labels, annotations } of rules) {
-      expect(labels.severity, alert).to.match(/^(page|ticket)$/);
-      const [what, todo] = annotations.summary.split(/[.:] /, 2);
-      expect(
-        [what, todo].every((part) => (part ?? "").length > 10),
-        `${alert}: ${annotations.summary}`,
-      ).to.equal(true);
-    }
-    expect(rules.find(({ alert }) => alert === "FundingCapBinds")?.expr).to.equal(
+  for (const file of ["keeper/alerts.yml", "pusher/alerts.yml"]) {
+    it(`every alert of ${file} has a severity and says what is wrong and what to do`, () => {
+      const rules = rulesOf(file);
+      expect(new Set(rules.map(({ alert }) => alert)).size).to.equal(rules.length);
+      for (const { alert, labels, annotations } of rules) {
+        expect(labels.severity, alert).to.match(/^(page|ticket)$/);
+        const [what, todo] = annotations.summary.split(/[.:] /, 2);
+        expect(
+          [what, todo].every((part) => (part ?? "").length > 10),
+          `${alert}: ${annotations.summary}`,
+        ).to.equal(true);
+      }
+    });
+  }
+
+  it("F-4 an alert tells that a funding cap binds", () => {
+    expect(rulesOf("keeper/alerts.yml").find(({ alert }) => alert === "FundingCapBinds")?.expr).to.equal(
       "plimsoll_keeper_funding_cap_ratio >= 1",
     );
   });
 
   it("metrics are named by Prometheus' rules: totals count, others carry a unit", () => {
-    const unitless = ["ready", "block", "accounts", "endpoint_healthy", "oracle_usable", "notices_due"];
-    for (const { name } of registry.getMetricsAsArray()) {
-      const plain = name.replace(/^plimsoll_keeper_/, "");
-      expect(unitless.includes(plain) || /_(total|seconds|blocks|ratio|usd|wei)$/.test(name), name).to.equal(true);
+    const unitless = {
+      keeper: ["ready", "block", "accounts", "endpoint_healthy", "oracle_usable", "notices_due"],
+      pusher: ["ready", "answer", "source_believed"],
+    };
+    for (const service of ["keeper", "pusher"] as const) {
+      for (const { name } of registries[service].getMetricsAsArray()) {
+        const plain = name.replace(`plimsoll_${service}_`, "");
+        const isRight = unitless[service].includes(plain) || /_(total|seconds|blocks|ratio|usd|wei)$/.test(name);
+        expect(isRight, name).to.equal(true);
+      }
     }
   });
 
