@@ -6,7 +6,8 @@ import pino from "pino";
 import { IClearingHouse__factory } from "../../types/index.ts";
 import type { KeeperConfig } from "../keeper/config.ts";
 import { Endpoints, verifyDeployment } from "../keeper/endpoints.ts";
-import { PlainGas } from "../keeper/fees.ts";
+import { gasModelOf } from "../keeper/fees.ts";
+import type { GasModel } from "../keeper/fees.ts";
 import { Keeper } from "../keeper/keeper.ts";
 import { LocalSigner } from "../keeper/signer.ts";
 import { forkChain } from "../replay/chain.ts";
@@ -38,7 +39,7 @@ export interface DrillOptions {
   /** The live chain to go on from; a chain of its own with a house full of leveraged accounts if left out. */
   readonly fork?: { readonly url: string; readonly book: AddressBook };
   /** Of the keeper, as its operator has set it up. */
-  readonly config: Pick<KeeperConfig, "policy" | "bidding">;
+  readonly config: Pick<KeeperConfig, "policy" | "bidding" | "gasModel">;
   /** [wad] USD that the keeper begins with. */
   readonly capital: bigint;
   /** [wad] Least profit after gas at which taking counts as profitable. */
@@ -90,6 +91,7 @@ interface Stage {
   readonly book: AddressBook;
   readonly names: AccountMap<string>;
   readonly baseFee: bigint;
+  readonly gasModel: GasModel;
 }
 
 /**
@@ -99,7 +101,7 @@ interface Stage {
  */
 export async function drill(options: DrillOptions, progress: Progress): Promise<Drill> {
   const path = hold(options.path, AFTERMATH);
-  const stage = options.fork === undefined ? await openLocal(path) : await openFork(options.fork);
+  const stage = options.fork === undefined ? await openLocal(path) : await openFork(options.fork, options.config);
   try {
     return await run(stage, { ...options, path }, progress);
   } finally {
@@ -110,15 +112,20 @@ export async function drill(options: DrillOptions, progress: Progress): Promise<
 async function openLocal(path: PricePath): Promise<Stage> {
   const { venue, parties } = await openHouse(path);
   const names = new AccountMap(parties.map(({ id, name }) => [id, name] as const));
-  return { chain: venue.chain, book: venue.book, names, baseFee: LOCAL_BASE_FEE };
+  const gasModel = gasModelOf("plain", venue.chain.provider); // it charges for nothing else, whatever the keeper's own chain does
+  return { chain: venue.chain, book: venue.book, names, baseFee: LOCAL_BASE_FEE, gasModel };
 }
 
-async function openFork({ url, book }: NonNullable<DrillOptions["fork"]>): Promise<Stage> {
+async function openFork(
+  { url, book }: NonNullable<DrillOptions["fork"]>,
+  config: DrillOptions["config"],
+): Promise<Stage> {
   const chain = await forkChain(url, book.chainId);
   try {
     await verifyDeployment(chain.provider, book);
     const block = await chain.provider.getBlock("latest");
-    return { chain, book, names: new AccountMap(), baseFee: block?.baseFeePerGas ?? LOCAL_BASE_FEE };
+    const gasModel = gasModelOf(config.gasModel, chain.provider);
+    return { chain, book, names: new AccountMap(), baseFee: block?.baseFeePerGas ?? LOCAL_BASE_FEE, gasModel };
   } catch (error) {
     await chain.close();
     throw error;
@@ -126,7 +133,7 @@ async function openFork({ url, book }: NonNullable<DrillOptions["fork"]>): Promi
 }
 
 async function run(stage: Stage, options: DrillOptions, progress: Progress): Promise<Drill> {
-  const { chain, book, names } = stage;
+  const { chain, book, names, gasModel } = stage;
   const { path, config, capital, worth, allowLate } = options;
   const { policy, bidding } = config;
   const { signingKey, address } = Wallet.createRandom();
@@ -135,7 +142,7 @@ async function run(stage: Stage, options: DrillOptions, progress: Progress): Pro
   const feeds = await Feeds.takeOver(chain, book);
   const observer = new Observer({
     ...{ provider: chain.provider, addressBook: book, taker: account },
-    ...{ ...YARDSTICK, gasUnderlying: policy.gasUnderlying, worth, allowLate },
+    ...{ ...YARDSTICK, gasModel, gasUnderlying: policy.gasUnderlying, worth, allowLate },
   });
   const endpoints = new Endpoints({ urls: [chain.url], chainId: book.chainId });
   try {
@@ -143,7 +150,7 @@ async function run(stage: Stage, options: DrillOptions, progress: Progress): Pro
     const keeper = await Keeper.create({
       ...{ provider: endpoints, addressBook: book, takerAccount: account, config: policy },
       ...{ signer: new LocalSigner(getBytes(signingKey.privateKey)), logger: pino({ level: "silent" }) },
-      gas: { gasModel: new PlainGas(), bidding },
+      gas: { gasModel, bidding },
       webSocketUrl: chain.url.replace(/^http/, "ws"),
     });
     const equityBefore = observer.assess(account).equity;

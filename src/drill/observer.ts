@@ -16,9 +16,11 @@ import { ownerOf } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
+import { liquidateCall } from "../sdk/calls.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
 import { DEFAULT_POLICY } from "../keeper/config.ts";
-import { adviceOf, askPriorityFee } from "../keeper/fees.ts";
+import { adviceOf, askPriorityFee, PlainGas } from "../keeper/fees.ts";
+import type { GasModel } from "../keeper/fees.ts";
 import { EMPTY_ACCOUNT } from "../keeper/ledger.ts";
 import { Mirror } from "../keeper/mirror.ts";
 
@@ -73,6 +75,7 @@ export interface ObserverOptions {
   readonly addressBook: AddressBook;
   /** Account of the keeper that is watched: he never takes from his own. */
   readonly taker: AccountId;
+  readonly gasModel: GasModel;
   /** Symbol of the underlying that gas is paid in. */
   readonly gasUnderlying: string;
   /** [ppm] of the house's shock κ · μ that a taker's risk is worth, on all that he takes. */
@@ -85,6 +88,7 @@ export interface ObserverOptions {
 
 /** What counts as profitable unless somebody says otherwise: to a keeper without settings of its own. */
 export const YARDSTICK = {
+  gasModel: new PlainGas(),
   gasUnderlying: DEFAULT_POLICY.gasUnderlying,
   inventoryRisk: DEFAULT_POLICY.inventoryRisk,
   allowLate: 1,
@@ -102,6 +106,9 @@ interface Case {
   readonly misses: Miss[];
   absorbed: bigint;
 }
+
+/** [wad USD] What taking from an account costs, gas and data. */
+type CostOf = (account: AccountState) => bigint;
 
 interface RawLog {
   readonly topics: string[];
@@ -144,7 +151,10 @@ export class Observer {
     const { head } = this.#mirror;
     if (this.#block >= 0) await this.#readTakes(this.#block + 1, head);
     this.#block = head;
-    for (const [id, account] of this.#mirror.accounts) this.#look(id, account, gasPrice);
+    const { addressBook, taker } = this.#options;
+    const dataFee = await this.#dataFeeOf(liquidateCall(addressBook, taker, taker).data); // one taking is as long as another
+    const costOf: CostOf = (account) => this.worthOf(gasOf(account) * gasPrice + dataFee);
+    for (const [id, account] of this.#mirror.accounts) this.#look(id, account, costOf);
   }
 
   /** Number of the block last looked at. */
@@ -182,7 +192,7 @@ export class Observer {
 
   // ---------------------------------------------------------------- looking
 
-  #look(id: AccountId, account: AccountState, gasPrice: bigint): void {
+  #look(id: AccountId, account: AccountState, costOf: CostOf): void {
     const known = this.#cases.get(id);
     const assessment = ownerOf(id) === ownerOf(this.#options.taker) ? undefined : this.#judge(account);
     const below = assessment !== undefined && assessment.equity < assessment.maintenanceMargin;
@@ -190,7 +200,7 @@ export class Observer {
     const noted = known ?? this.#begin(id);
     noted.below = below;
     if (below) noted.looks += 1;
-    const profit = below ? this.#profit(id, account, assessment, gasPrice) : undefined;
+    const profit = below ? this.#profit(id, account, assessment, costOf) : undefined;
     if (profit === undefined || profit < this.#options.worth) this.#close(noted, this.#looks);
     else {
       noted.paid = true;
@@ -212,14 +222,14 @@ export class Observer {
   }
 
   /** What taking the whole slice now would bring after gas and risk [wad]; a rescue's reward, which has caps, is not counted on. */
-  #profit(id: AccountId, account: AccountState, assessment: Assessment, gasPrice: bigint): bigint | undefined {
+  #profit(id: AccountId, account: AccountState, assessment: Assessment, costOf: CostOf): bigint | undefined {
     const { house, auctions } = this.#mirror;
     const [owner, taker] = [ownerOf(id), ownerOf(this.#options.taker)];
     try {
       const auction = advance(auctions.get(id), assessment, taker, house.time);
       const plan = planLiquidation(account, house, { auction, owner, taker });
       const risk = (riskOf(plan, house) * this.#options.inventoryRisk) / PPM;
-      return plan.gain - risk - this.worthOf(gasOf(account) * gasPrice);
+      return plan.gain - risk - costOf(account);
     } catch (error) {
       if (error instanceof RiskError) return undefined;
       throw error;
@@ -273,10 +283,19 @@ export class Observer {
 
   /** What gas has cost [wad USD]; slices of one transaction share it. */
   async #gasOf({ transactionHash: hash }: RawLog, logs: readonly RawLog[]): Promise<bigint> {
-    const receipt = await this.#options.provider.getTransactionReceipt(hash);
-    if (receipt === null) throw new NodeIncomplete(`receipt of ${hash}`);
+    const { provider } = this.#options;
+    const [receipt, sent] = await Promise.all([provider.getTransactionReceipt(hash), provider.getTransaction(hash)]);
+    if (receipt === null || sent === null) throw new NodeIncomplete(`receipt of ${hash}`);
     const slices = logs.filter(({ transactionHash, topics }) => transactionHash === hash && topics[0] === TOLD[0]);
-    return this.worthOf(receipt.fee) / BigInt(slices.length);
+    return this.worthOf(receipt.fee + (await this.#dataFeeOf(sent.data))) / BigInt(slices.length);
+  }
+
+  /** [wei] What the chain charges for the data of a call to the house, its gas aside. */
+  #dataFeeOf(data: string): Promise<bigint> {
+    const { gasModel, addressBook } = this.#options;
+    const { chainId, contracts } = addressBook;
+    const free = { gasLimit: 0n, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
+    return gasModel.cost({ chainId, nonce: 0, to: contracts.clearingHouse, data, ...free });
   }
 
   // ---------------------------------------------------------------- the verdict

@@ -115,6 +115,11 @@ export class OpStackGas implements GasModel {
   }
 }
 
+/** The gas model that a configuration names. */
+export function gasModelOf(name: "plain" | "opStack", provider: Provider): GasModel {
+  return name === "opStack" ? new OpStackGas(provider) : new PlainGas();
+}
+
 /** The same fees, none of them above `most`. */
 export function capped({ maxFeePerGas, maxPriorityFeePerGas }: Fees, most: bigint): Fees {
   return { maxFeePerGas: min(maxFeePerGas, most), maxPriorityFeePerGas: min(maxPriorityFeePerGas, most) };

@@ -10,7 +10,7 @@ import { InvalidKeeperConfig } from "./config.ts";
 import type { KeeperConfig } from "./config.ts";
 import type { Database } from "./database.ts";
 import { Endpoints } from "./endpoints.ts";
-import { OpStackGas, PlainGas } from "./fees.ts";
+import { gasModelOf } from "./fees.ts";
 import { MatcherHedge } from "./hedge.ts";
 import { Keeper } from "./keeper.ts";
 import { Leases } from "./leases.ts";
@@ -75,7 +75,7 @@ async function openKeeper(
   const keeper = await Keeper.create({
     ...{ provider, signer, addressBook, logger, metrics, database, config: policy },
     takerAccount,
-    gas: { gasModel: config.gasModel === "opStack" ? new OpStackGas(provider) : new PlainGas(), bidding },
+    gas: { gasModel: gasModelOf(config.gasModel, provider), bidding },
     ...(hedge !== undefined && {
       venue: new MatcherHedge({ ...hedge, provider, signer, addressBook, account: takerAccount }),
     }),

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 
 import { Endpoints } from "../keeper/endpoints.ts";
-import { OpStackGas, PlainGas } from "../keeper/fees.ts";
+import { gasModelOf } from "../keeper/fees.ts";
 import { openDatabase } from "../keeper/openDatabase.ts";
 import { openSigner } from "../keeper/signer.ts";
 import type { PusherConfig } from "./config.ts";
@@ -17,7 +17,7 @@ export async function runPusher(config: PusherConfig, logger: Logger, signal: Ab
   const { rpcUrls: urls, chainId, feeds, policy } = config;
   const provider = new Endpoints({ urls, chainId, pollingInterval: Math.min(policy.pollInterval, 1000) });
   const database = await openDatabase(config.database);
-  const gasModel = config.gasModel === "opStack" ? new OpStackGas(provider) : new PlainGas();
+  const gasModel = gasModelOf(config.gasModel, provider);
   let server: PusherServer | undefined;
   try {
     const pusher = await Pusher.create({ provider, signer, database, feeds, policy, logger, gasModel });

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 
 import { expect } from "chai";
-import { parseUnits, ZeroAddress } from "ethers";
+import { parseUnits, toBeHex, ZeroAddress } from "ethers";
 
 import { drill } from "../../src/drill/drill.ts";
 import type { Drill, DrillOptions } from "../../src/drill/drill.ts";
@@ -150,6 +150,31 @@ describe("Fire drill", function () {
       { pace: 50, allowLate: 5 },
     );
     expect(of(bob!)).to.deep.include({ verdicts: ["recovered"], looks: BLOCKS_A_MINUTE, misses: [] });
+  });
+
+  it("counts what an OP-stack chain charges for data: in what taking has cost, and in whether it would have paid", async () => {
+    const { provider } = venue.anvil;
+    const settings = { ...NEVER, GAS_MODEL: "opStack" };
+    const snapshot = (await provider.send("evm_snapshot", [])) as string;
+    /** The oracle's address answers anything with the fee: PUSH32 fee, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN. */
+    const charge = async (ether: string) => {
+      const code = `0x7f${toBeHex(parseUnits(ether, 18), 32).slice(2)}5f5260205ff3`;
+      await provider.send("anvil_setCode", ["0x420000000000000000000000000000000000000F", code]);
+      await provider.send("evm_mine", []);
+    };
+    try {
+      await charge("0.002"); // 3.70 USD at 1,850
+      const { of } = await onFork(ethAt(2000, 1850), settings);
+      const { takes, verdicts } = of(bob!);
+      expect(verdicts).to.deep.equal(["on time"]);
+      // what gas alone has cost above is less than 2 USD
+      expect(takes.map(({ gas }) => gas > parseWad("3.7") && gas < parseWad("5.7"))).to.deep.equal([true]);
+      await charge("0.2"); // 370 USD: more than 80 % of 60 % of MM, which is 266 USD
+      const dear = await onFork(ethAt(2000, 1850), settings, { pace: 50 });
+      expect(dear.of(bob!)).to.deep.include({ verdicts: ["unprofitable"], takes: [], misses: [] });
+    } finally {
+      await provider.send("evm_revert", [snapshot]);
+    }
   });
 
   it("makes any feed answer: decimals, answer and rounds go on from where they were", async () => {
