@@ -17,6 +17,7 @@ export default defineConfig({
     splitTestsCompilation: true, // the Solidity tests take minutes to compile; whoever needs the contracts does not wait for them
     npmFilesToBuild: [
       "@openzeppelin/contracts/access/manager/AccessManager.sol",
+      "@openzeppelin/contracts/governance/TimelockController.sol",
       "@chainlink/contracts/src/v0.8/shared/mocks/MockV3Aggregator.sol",
       "chainlink-contracts-0.8/src/v0.6/EACAggregatorProxy.sol",
       "chainlink-contracts-0.8/src/v0.6/FluxAggregator.sol",

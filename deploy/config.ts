@@ -11,7 +11,11 @@ import { formatAmount, parseAmount } from "../src/sdk/units.ts";
 
 const PPM_DECIMALS = 6;
 const PHI_DECIMALS = 9;
-const SECONDS = { s: 1n, m: 60n, h: 3600n } as const;
+const SECONDS = { s: 1n, m: 60n, h: 3600n, d: 86_400n } as const;
+/** Chains that anvil and Hardhat run: they begin anew at every start. */
+export const LOCAL_CHAINS: readonly number[] = [31337, 1337];
+/** Least time that what loosens waits on a real network [s]: a day to see it, and the day that an announced exit takes. */
+const LEAST_DELAY = 2n * SECONDS.d;
 
 /** A decimal number in units of 10^-decimals that fits into `bits` bits. */
 function decimal(decimals: number, bits: number, what: string) {
@@ -41,7 +45,7 @@ function percent(bits: number) {
 
 const seconds = z
   .string()
-  .regex(/^\d+[smh]$/, 'write a duration such as "3600s", "60m" or "24h"')
+  .regex(/^\d+[smhd]$/, 'write a duration such as "3600s", "60m", "24h" or "7d"')
   .transform((text) => BigInt(text.slice(0, -1)) * SECONDS[text.slice(-1) as keyof typeof SECONDS]);
 
 const address = z
@@ -155,12 +159,39 @@ const automation = z.strictObject({
   beneficiary: address,
 });
 
+/** Who governs: deploy/roles.ts says who of them may do what. Three that do not know each other's keys. */
+const governance = z
+  .strictObject({
+    /** Multisig that proposes whatever loosens; everything of its waits. */
+    governor: address,
+    /** Pauses new risk, and cancels what waits. */
+    guardian: address,
+    /** Tightens at once, through the RiskSteward. */
+    steward: address,
+    /** How long what they may do waits: parameters; engine, oracle, feeds and treasury; roles and delays themselves. */
+    delays: z.strictObject({ parameters: seconds, wiring: seconds, admin: seconds }),
+  })
+  .superRefine(({ governor, guardian, steward, delays }, context) => {
+    if (new Set([governor, guardian, steward]).size !== 3) {
+      const message =
+        "name three different addresses as governor, guardian and steward: each is held in check by another one";
+      context.addIssue({ code: "custom", message });
+    }
+    if (delays.parameters > delays.wiring || delays.wiring > delays.admin) {
+      const message =
+        "let parameters wait no longer than wiring, and wiring no longer than admin, which can change both";
+      context.addIssue({ code: "custom", path: ["delays"], message });
+    }
+  });
+
 const network = z
   .strictObject({
     chainId: z.int().positive(),
-    /** Who governs in the end; the deployer if it is left out. */
+    /** Who governs a local chain, at once; the deployer if it and `governance` are left out. */
     admin: address.optional(),
-    /** Receives the protocol's share of fees; the deployer if it is left out. */
+    /** Who governs a real network; needed there. */
+    governance: governance.optional(),
+    /** Receives the protocol's share of fees; the governor if it is left out, on a local chain without one the deployer. */
     treasury: address.optional(),
     /** On a rollup Chainlink's uptime feed of the sequencer, and how long that must have been up. Final. */
     sequencer: z.strictObject({ feed: address, gracePeriod: seconds }).optional(),
@@ -177,6 +208,18 @@ const network = z
     collaterals: z.array(collateral).max(64),
     /** Contracts for Chainlink Automation; none if it is left out. */
     automation: automation.optional(),
+  })
+  .superRefine(({ chainId, admin, governance: governed }, context) => {
+    if (admin !== undefined && (governed !== undefined || !LOCAL_CHAINS.includes(chainId))) {
+      const message = "leave it out and give governance instead: only a local chain may be governed without delays";
+      context.addIssue({ code: "custom", path: ["admin"], message });
+    }
+    if (LOCAL_CHAINS.includes(chainId)) return;
+    for (const [name, delay] of Object.entries(governed?.delays ?? {})) {
+      if (delay >= LEAST_DELAY) continue;
+      const message = `give at least ${LEAST_DELAY / SECONDS.d}d on a real network: who disagrees needs the time to leave`;
+      context.addIssue({ code: "custom", path: ["governance", "delays", name], message });
+    }
   })
   .superRefine((config, context) => {
     const known = new Set(config.underlyings.map((u) => u.name));
@@ -206,6 +249,9 @@ export type NetworkParameters = z.output<typeof network>;
 
 /** When automated upkeep is due, as the program uses it. */
 export type AutomationParameters = z.output<typeof automation>;
+
+/** Who governs and how long what they do waits [s], as the program uses it. */
+export type GovernanceParameters = z.output<typeof governance>;
 
 /** A feed as the program uses it. */
 export type Aggregator = z.output<typeof aggregator>;

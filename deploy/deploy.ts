@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -7,7 +7,7 @@ import { Command } from "commander";
 import { network } from "hardhat";
 
 import { resolveNetwork } from "./config.ts";
-import { NoParameters } from "./errors.ts";
+import { NoAdmin, NoParameters } from "./errors.ts";
 import { deployPlimsoll } from "./plimsoll.ts";
 import type { Deployment } from "./plimsoll.ts";
 
@@ -16,6 +16,7 @@ interface Options {
   parameters?: string;
   addressBook?: string;
   deploymentId?: string;
+  operations: string;
   url?: string;
 }
 
@@ -26,6 +27,7 @@ const options = new Command("deploy")
   .option("--parameters <file>", "parameter file; deploy/networks/<network>.ts, or local.ts for a local network")
   .option("--address-book <file>", "where the addresses go; deploy/addresses/<chainId>.json")
   .option("--deployment-id <name>", "folder under deploy/deployments/ that keeps the progress; chain-<chainId>")
+  .option("--operations <file>", "where the calls go that only governance can make", "operations.json")
   .parse()
   .opts<Options>();
 
@@ -33,7 +35,14 @@ try {
   await deploy();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
+  if (error instanceof NoAdmin) console.error(handedOn(error));
   process.exitCode = 1;
+}
+
+/** Writes down what governance has to do, and says how it does that. */
+function handedOn({ operations }: NoAdmin): string {
+  writeFileSync(options.operations, `${JSON.stringify(operations, undefined, 2)}\n`);
+  return `written to ${options.operations}: schedule them with plimsoll governance propose ${options.operations}`;
 }
 
 async function deploy(): Promise<void> {
@@ -61,8 +70,9 @@ async function readParameters({ network: name, parameters }: Options) {
 }
 
 function summary({ addressBook, automation, file, changes, transactions }: Deployment): string {
+  const { contracts, governance } = addressBook;
   const table = new Table({ head: ["what", "address"], style: { head: [], border: [] } });
-  for (const [name, address] of Object.entries({ ...addressBook.contracts, ...automation }))
+  for (const [name, address] of Object.entries({ ...contracts, ...governance, ...automation }))
     table.push([name, address]);
   for (const { symbol, token } of [addressBook.cash, ...addressBook.collaterals]) table.push([symbol, token]);
   for (const { name, feed } of addressBook.underlyings) table.push([`${name} / USD feed`, feed]);

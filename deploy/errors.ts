@@ -1,3 +1,5 @@
+import type { Operation } from "./plimsoll.ts";
+
 /** The parameters are for another chain than the one connected to. */
 export class ChainMismatch extends Error {
   readonly connected: number;
@@ -50,16 +52,46 @@ export class NoDeployer extends Error {
   }
 }
 
-/** Parameters differ from those on the chain, and the sender may not change them. */
+/** Something differs from what stands on the chain, and the sender may not change it: whoever governs has to. */
 export class NoAdmin extends Error {
   readonly sender: string;
   readonly changes: readonly string[];
+  /** The calls that governance has to make, in order. */
+  readonly operations: readonly Operation[];
 
-  constructor(sender: string, changes: readonly string[]) {
-    super(`${sender} is not admin; the admin has to change: ${changes.join(", ")}`);
+  constructor(sender: string, operations: readonly Operation[]) {
+    const changes = operations.map(({ label }) => label);
+    super(`${sender} is not admin; governance has to change: ${changes.join(", ")}`);
     this.name = "NoAdmin";
     this.sender = sender;
     this.changes = changes;
+    this.operations = operations;
+  }
+}
+
+/** A real network was to be deployed to without saying who governs it. */
+export class NoGovernance extends Error {
+  readonly chainId: number;
+
+  constructor(chainId: number) {
+    super(
+      `chain ${chainId} is not local: say in the parameter file who governs it (governance: governor, guardian, steward, delays)`,
+    );
+    this.name = "NoGovernance";
+    this.chainId = chainId;
+  }
+}
+
+/** The deployer would keep power over prices after it has handed over the rest. */
+export class DeployerOwnsFeed extends Error {
+  readonly feeds: readonly string[];
+
+  constructor(deployer: string, feeds: readonly string[]) {
+    super(
+      `${deployer} owns the feeds ${feeds.join(", ")}: transfer them to the governor (transferOwnership, and acceptOwnership by him) and run the deployment again`,
+    );
+    this.name = "DeployerOwnsFeed";
+    this.feeds = feeds;
   }
 }
 

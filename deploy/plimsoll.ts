@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 
-import { ZeroAddress } from "ethers";
+import { Contract, ZeroAddress } from "ethers";
 import type { Addressable, Signer } from "ethers";
 import hre from "hardhat";
 import type { NetworkConnection } from "hardhat/types/network";
@@ -17,19 +17,26 @@ import {
   PriceOracle__factory,
   RiskEngine__factory,
 } from "../types/index.ts";
-import { feedsOf } from "./config.ts";
+import { feedsOf, LOCAL_CHAINS } from "./config.ts";
 import type { Aggregator, NetworkParameters } from "./config.ts";
-import { ChainMismatch, CircularLibraries, MocksOnRealNetwork, NoAdmin, NoDeployer } from "./errors.ts";
+import {
+  ChainMismatch,
+  CircularLibraries,
+  DeployerOwnsFeed,
+  MocksOnRealNetwork,
+  NoAdmin,
+  NoDeployer,
+  NoGovernance,
+} from "./errors.ts";
 import { automationModule } from "./modules/Automation.ts";
+import { governanceModule } from "./modules/Governance.ts";
 import { localModule } from "./modules/Local.ts";
 import { plimsollModule } from "./modules/Plimsoll.ts";
 import type { LinkedLibrary } from "./modules/Plimsoll.ts";
+import { ADMIN, roleSettings } from "./roles.ts";
 import { settings } from "./settings.ts";
 import type { House, Setting } from "./settings.ts";
 
-/** Chains that anvil and Hardhat run: they begin anew at every start. */
-const LOCAL_CHAINS: readonly number[] = [31337, 1337];
-const ADMIN_ROLE = 0n;
 const NO_SEQUENCER = { feed: ZeroAddress, gracePeriod: 0n };
 
 export type DeployConnection = Pick<NetworkConnection<string>, "ethers" | "ignition" | "networkConfig">;
@@ -41,6 +48,13 @@ export interface DeployOptions {
   deploymentId?: string;
   /** Whether to show Ignition's progress. */
   displayUi?: boolean;
+}
+
+/** A call that governance has to make, so that what is wanted stands on the chain. */
+export interface Operation {
+  readonly label: string;
+  readonly target: string;
+  readonly data: string;
 }
 
 export interface Deployment {
@@ -57,9 +71,9 @@ export interface Deployment {
 
 /**
  * Deploys the house, or resumes or updates it where it is deployed already: contracts through Ignition, which keeps its progress,
- * then every parameter that does not stand on the chain as wanted. Run twice it sends nothing. An in-process chain keeps no
- * progress and gets a new house each time.
- * @throws ChainMismatch, CircularLibraries, MocksOnRealNetwork, NoDeployer, NoAdmin
+ * then every parameter that does not stand on the chain as wanted, then every role; in the end the deployer gives up all of its own. Run
+ * twice it sends nothing. An in-process chain keeps no progress and gets a new house each time.
+ * @throws ChainMismatch, CircularLibraries, DeployerOwnsFeed, MocksOnRealNetwork, NoDeployer, NoAdmin, NoGovernance
  */
 export async function deployPlimsoll(
   connection: DeployConnection,
@@ -88,17 +102,22 @@ export async function deployPlimsoll(
     riskEngine: RiskEngine__factory.connect(deploy.contracts.riskEngine, deployer),
     priceOracle: PriceOracle__factory.connect(deploy.contracts.priceOracle, deployer),
   };
+  const feeds = new Map(
+    feedsOf(parameters).map(({ name, aggregator }) => [name, addressOf(name, aggregator, deploy.mocks)]),
+  );
   const wanted = settings(house, parameters, {
-    feeds: new Map(
-      feedsOf(parameters).map(({ name, aggregator }) => [name, addressOf(name, aggregator, deploy.mocks)]),
-    ),
+    feeds,
     tokens: listed.collaterals.map((c) => c.token),
-    treasury: parameters.treasury ?? (await currentTreasury(house, deployer)),
+    treasury: parameters.treasury ?? parameters.governance?.governor ?? (await currentTreasury(house, deployer)),
   });
-  const changes = await applySettings(house, wanted, deployer);
-  if (parameters.admin !== undefined) await handOver(house, parameters.admin, deployer);
+  const roles = rolesWanted(house, parameters, deploy);
+  const changes = await applySettings(house, [...wanted, ...roles], deployer);
+  if (roles.length !== 0) await requireNoFeedOf(deployer, [...feeds]);
+  if (parameters.governance !== undefined || parameters.admin !== undefined)
+    await renounce(house, parameters.admin, deployer);
 
-  const addressBook: AddressBook = { chainId, deployBlock, contracts: deploy.contracts, ...listed };
+  const { contracts, governance } = deploy;
+  const addressBook: AddressBook = { chainId, deployBlock, contracts, ...(governance && { governance }), ...listed };
   if (file !== undefined) await writeAddressBook(file, addressBook);
   return {
     addressBook,
@@ -126,35 +145,45 @@ function requireChain(chainId: number, parameters: NetworkParameters): void {
       .map((f) => f.name),
   ];
   if (!local && mocks.length !== 0) throw new MocksOnRealNetwork(chainId, mocks);
+  if (!local && parameters.governance === undefined) throw new NoGovernance(chainId);
 }
 
 // ---------------------------------------------------------------- contracts
 
-type Contracts = AddressBook["contracts"];
+interface Deployed {
+  contracts: AddressBook["contracts"];
+  governance: AddressBook["governance"];
+  automation: Deployment["automation"];
+  mocks: Map<string, string>;
+}
 
 async function deployContracts(
   connection: DeployConnection,
   parameters: NetworkParameters,
   deploymentId: string,
   displayUi: boolean,
-): Promise<{ contracts: Contracts; automation: Deployment["automation"]; mocks: Map<string, string> }> {
+): Promise<Deployed> {
   const inProcess = connection.networkConfig.type === "edr-simulated";
   const local = LOCAL_CHAINS.includes(parameters.chainId);
   const config = local ? { requiredConfirmations: 1, blockPollingInterval: inProcess ? 1 : 50 } : {};
   const options = { deploymentId, displayUi, config };
 
-  const { cash, sequencer, automation } = parameters;
+  const { cash, sequencer, automation, governance } = parameters;
   const { libraries, direct } = await librariesOf("ClearingHouse");
   const mocked = local ? localModule(parameters) : undefined;
   const house = plimsollModule(libraries, direct, mocked, cash.symbol, sequencer ?? NO_SEQUENCER);
+  const kept = automation === undefined ? house : automationModule(house, automation);
   const { authority, vault, riskEngine, priceOracle, clearingHouse, exchange, insuranceFund, ...others } =
-    await connection.ignition.deploy(automation === undefined ? house : automationModule(house, automation), {
+    await connection.ignition.deploy(governance === undefined ? kept : governanceModule(kept, governance), {
       ...options,
       parameters: "address" in cash.token ? { Plimsoll: { cashToken: cash.token.address } } : {},
     });
   const mocks = new Map<string, string>();
   for (const [name, contract] of Object.entries<Addressable>(others)) mocks.set(name, await contract.getAddress());
   const [houseUpkeep, accountUpkeep] = [mocks.get("houseUpkeep"), mocks.get("accountUpkeep")];
+  const [timelock, riskSteward, riskPreview] = ["timelock", "riskSteward", "riskPreview"].map((name) =>
+    mocks.get(name),
+  );
   return {
     contracts: {
       accessManager: await authority.getAddress(),
@@ -165,6 +194,7 @@ async function deployContracts(
       priceOracle: await priceOracle.getAddress(),
       insuranceFund: await insuranceFund.getAddress(),
     },
+    governance: timelock && riskSteward && riskPreview ? { timelock, riskSteward, riskPreview } : undefined,
     automation: houseUpkeep && accountUpkeep ? { houseUpkeep, accountUpkeep } : undefined,
     mocks,
   };
@@ -218,15 +248,23 @@ async function blockOfDeployment(
 
 // ---------------------------------------------------------------- parameters
 
+/** Applies what does not stand as wanted, and returns the labels of that. @throws NoAdmin */
 async function applySettings({ authority }: House, wanted: readonly Setting[], deployer: Signer): Promise<string[]> {
-  const changes: string[] = [];
-  for (const setting of wanted) if (!(await setting.holds())) changes.push(setting.label);
-  if (changes.length === 0) return changes;
+  const missing: Setting[] = [];
+  for (const setting of wanted) if (!(await setting.holds())) missing.push(setting);
+  if (missing.length === 0) return [];
   const sender = await deployer.getAddress();
-  const [isAdmin] = await authority.hasRole(ADMIN_ROLE, sender);
-  if (!isAdmin) throw new NoAdmin(sender, changes);
-  for (const setting of wanted) if (!(await setting.holds())) await (await setting.apply()).wait();
-  return changes;
+  const [isAdmin] = await authority.hasRole(ADMIN, sender);
+  if (!isAdmin) throw new NoAdmin(sender, await Promise.all(missing.map(operationOf)));
+  for (const setting of wanted) {
+    if (!(await setting.holds())) await (await deployer.sendTransaction(await setting.call())).wait();
+  }
+  return missing.map(({ label }) => label);
+}
+
+async function operationOf({ label, call }: Setting): Promise<Operation> {
+  const { to, data } = await call();
+  return { label, target: to, data };
 }
 
 async function currentTreasury({ clearingHouse }: House, deployer: Signer): Promise<string> {
@@ -234,13 +272,48 @@ async function currentTreasury({ clearingHouse }: House, deployer: Signer): Prom
   return treasury === ZeroAddress ? deployer.getAddress() : treasury;
 }
 
-/** Makes `admin` the only one who governs. */
-async function handOver({ authority }: House, admin: string, deployer: Signer): Promise<void> {
+/** The roles that deploy/roles.ts asks for; none where a local chain is governed by its admin alone. */
+function rolesWanted(
+  { authority }: House,
+  { governance }: NetworkParameters,
+  { contracts, governance: deployed }: Deployed,
+): Setting[] {
+  if (governance === undefined || deployed === undefined) return [];
+  const { timelock, riskSteward } = deployed;
+  const placed = {
+    contracts: { ...contracts, riskSteward },
+    members: { ...governance, TimelockController: timelock, RiskSteward: riskSteward },
+  };
+  return roleSettings(authority, placed, governance.delays);
+}
+
+/** @throws DeployerOwnsFeed */
+async function requireNoFeedOf(deployer: Signer, feeds: readonly (readonly [name: string, address: string])[]) {
   const sender = await deployer.getAddress();
-  const [isAdmin] = await authority.hasRole(ADMIN_ROLE, sender);
+  const owners = await Promise.all(
+    feeds.map(async ([name, address]) => {
+      const feed = new Contract(address, ["function owner() view returns (address)"], deployer);
+      const owner: unknown = await feed
+        .getFunction("owner")()
+        .catch(() => undefined); // nobody owns it
+      return { name, owner };
+    }),
+  );
+  const own = owners.filter(({ owner }) => owner === sender);
+  if (own.length !== 0)
+    throw new DeployerOwnsFeed(
+      sender,
+      own.map(({ name }) => name),
+    );
+}
+
+/** Gives up the deployer's power over the house, once it is `admin`'s or, without one, the timelock's. */
+async function renounce({ authority }: House, admin: string | undefined, deployer: Signer): Promise<void> {
+  const sender = await deployer.getAddress();
+  const [isAdmin] = await authority.hasRole(ADMIN, sender);
   if (!isAdmin || sender === admin) return;
-  await (await authority.grantRole(ADMIN_ROLE, admin, 0)).wait();
-  await (await authority.renounceRole(ADMIN_ROLE, sender)).wait();
+  if (admin !== undefined) await (await authority.grantRole(ADMIN, admin, 0)).wait();
+  await (await authority.renounceRole(ADMIN, sender)).wait();
 }
 
 // ---------------------------------------------------------------- address book

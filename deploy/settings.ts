@@ -1,15 +1,15 @@
 import { ZeroAddress } from "ethers";
-import type { ContractTransactionResponse } from "ethers";
+import type { ContractTransaction } from "ethers";
 
 import type { AccessManager, IClearingHouse, PriceOracle, RiskEngine } from "../types/index.ts";
 import { WAD } from "../src/risk/fixed.ts";
 import type { NetworkParameters } from "./config.ts";
 
-/** A parameter that may change after the deployment: whether it stands on the chain, and the transaction that puts it there. */
+/** Something that may change after the deployment: whether it stands on the chain, and the call that puts it there. */
 export interface Setting {
   label: string;
   holds: () => Promise<boolean>;
-  apply: () => Promise<ContractTransactionResponse>;
+  call: () => Promise<ContractTransaction>;
 }
 
 export interface House {
@@ -49,17 +49,17 @@ function wiring({ clearingHouse, riskEngine, priceOracle }: House, treasury: str
     {
       label: "risk engine",
       holds: () => wired(clearingHouse.riskEngine(), riskEngine.getAddress()),
-      apply: () => clearingHouse.setRiskEngine(riskEngine),
+      call: () => clearingHouse.setRiskEngine.populateTransaction(riskEngine),
     },
     {
       label: "price oracle",
       holds: () => wired(clearingHouse.priceOracle(), priceOracle.getAddress()),
-      apply: () => clearingHouse.setPriceOracle(priceOracle),
+      call: () => clearingHouse.setPriceOracle.populateTransaction(priceOracle),
     },
     {
       label: "treasury",
       holds: () => wired(clearingHouse.treasury(), treasury),
-      apply: () => clearingHouse.setTreasury(treasury),
+      call: () => clearingHouse.setTreasury.populateTransaction(treasury),
     },
   ];
 }
@@ -68,7 +68,7 @@ function lending({ clearingHouse }: House, params: NetworkParameters["lending"])
   return {
     label: "lending",
     holds: async () => agrees((await clearingHouse.lending())[1], params),
-    apply: () => clearingHouse.setLendingParams(params),
+    call: () => clearingHouse.setLendingParams.populateTransaction(params),
   };
 }
 
@@ -78,7 +78,7 @@ function outflow({ clearingHouse }: House, { symbol, outflowCap }: Limited, toke
   return {
     label: `${symbol} outflow cap`,
     holds: async () => (await clearingHouse.outflow(await token())).cap === outflowCap * WAD,
-    apply: async () => clearingHouse.setOutflowCap(await token(), outflowCap),
+    call: async () => clearingHouse.setOutflowCap.populateTransaction(await token(), outflowCap),
   };
 }
 
@@ -93,7 +93,7 @@ function underlying(house: House, u: Underlying, feeds: Feeds): Setting[] {
     {
       label: `${u.name} risk`,
       holds: async () => agrees(await house.riskEngine.underlyingRisk(u.id), u.risk),
-      apply: () => house.riskEngine.setUnderlyingRisk(u.id, risk),
+      call: () => house.riskEngine.setUnderlyingRisk.populateTransaction(u.id, risk),
     },
   ];
 }
@@ -113,12 +113,12 @@ function prices({ priceOracle }: House, u: Underlying, feeds: Feeds): Setting[] 
     {
       label: `${name} feed`,
       holds: async () => agrees(await priceOracle.feedOf(id), feed),
-      apply: () => priceOracle.setFeed(id, { ...feed, decimals: 0n }), // the oracle asks a feed for its decimals
+      call: () => priceOracle.setFeed.populateTransaction(id, { ...feed, decimals: 0n }), // the oracle asks a feed for its decimals
     },
     {
       label: `${name} second source`,
       holds: async () => agrees(await priceOracle.secondSourceOf(id), second),
-      apply: () => priceOracle.setSecondSource(id, { ...second, decimals: 0n }),
+      call: () => priceOracle.setSecondSource.populateTransaction(id, { ...second, decimals: 0n }),
     },
     {
       label: `${name} regime`,
@@ -126,12 +126,12 @@ function prices({ priceOracle }: House, u: Underlying, feeds: Feeds): Setting[] 
         const stands = await priceOracle.regimeOf(id);
         return regime === undefined ? stands.referenceVolatility === 0n : agrees(stands, regime);
       },
-      apply: () => priceOracle.setRegime(id, regime ?? NO_REGIME),
+      call: () => priceOracle.setRegime.populateTransaction(id, regime ?? NO_REGIME),
     },
     {
       label: `${name} first price`,
       holds: async () => (await priceOracle.lastGood(id)).time !== 0n,
-      apply: () => priceOracle.observe(id, 1),
+      call: () => priceOracle.observe.populateTransaction(id, 1),
     },
   ];
 }
@@ -140,7 +140,7 @@ function market({ clearingHouse }: House, { id, name, ...rest }: NetworkParamete
   return {
     label: `${name} market`,
     holds: async () => agrees((await clearingHouse.market(id))[0], rest),
-    apply: () => clearingHouse.setMarket(id, rest),
+    call: () => clearingHouse.setMarket.populateTransaction(id, rest),
   };
 }
 
@@ -155,12 +155,12 @@ function collateral(house: House, c: Collateral, token: string, feeds: Feeds): S
     {
       label: `${c.symbol} risk`,
       holds: async () => agrees(await house.riskEngine.collateralRisk(id), risk),
-      apply: () => house.riskEngine.setCollateralRisk(id, risk),
+      call: () => house.riskEngine.setCollateralRisk.populateTransaction(id, risk),
     },
     {
       label: `${c.symbol} collateral`,
       holds: async () => agrees(await house.clearingHouse.collateral(id), listed),
-      apply: () => house.clearingHouse.setCollateral(id, { ...listed, ...kept }),
+      call: () => house.clearingHouse.setCollateral.populateTransaction(id, { ...listed, ...kept }),
     },
   ];
 }
@@ -177,12 +177,13 @@ function rates({ priceOracle }: House, c: Collateral, rate: NonNullable<Collater
     {
       label: `${c.symbol} rate`,
       holds: async () => agrees(await priceOracle.rateFeedsOf(c.id), wanted),
-      apply: () => priceOracle.setRateFeeds(c.id, { ...wanted, rateDecimals: 0n, marketDecimals: 0n }),
+      call: () =>
+        priceOracle.setRateFeeds.populateTransaction(c.id, { ...wanted, rateDecimals: 0n, marketDecimals: 0n }),
     },
     {
       label: `${c.symbol} first rate`,
       holds: async () => (await priceOracle.lastGoodRate(c.id)).time !== 0n,
-      apply: () => priceOracle.observeRate(c.id),
+      call: () => priceOracle.observeRate.populateTransaction(c.id),
     },
   ];
 }

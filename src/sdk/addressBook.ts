@@ -1,5 +1,5 @@
 import { PlimsollError } from "../risk/plimsollError.ts";
-import { address, fields, flag, list, text, Unreadable, whole } from "./reader.ts";
+import { address, fields, flag, list, optional, text, Unreadable, whole } from "./reader.ts";
 import type { Reader } from "./reader.ts";
 
 /** Where the contracts of a house are. */
@@ -18,6 +18,16 @@ export interface ContractAddresses {
   priceOracle: string;
   /** backstop capital */
   insuranceFund: string;
+}
+
+/** What governs a house, where that is more than one administrator. */
+export interface GovernanceAddresses {
+  /** the administrator of the access manager: grants roles after a delay */
+  timelock: string;
+  /** tightens at once what it may */
+  riskSteward: string;
+  /** tells whom a change of risk parameters would push under */
+  riskPreview: string;
 }
 
 /** The settlement asset. */
@@ -72,6 +82,8 @@ export interface AddressBook {
   deployBlock: number;
   /** its contracts */
   contracts: ContractAddresses;
+  /** what governs it; left out where an administrator does, at once */
+  governance?: GovernanceAddresses;
   /** the settlement asset */
   cash: CashEntry;
   /** what has a price */
@@ -113,6 +125,7 @@ const readBook: Reader<AddressBook> = fields<AddressBook>({
     priceOracle: address,
     insuranceFund: address,
   }),
+  governance: optional(fields<GovernanceAddresses>({ timelock: address, riskSteward: address, riskPreview: address })),
   cash: fields<CashEntry>(asset),
   underlyings: list(
     fields<UnderlyingEntry>({ id, name: text, feed: address, feedDecimals: whole(0, 255), mock: flag }),

@@ -12,7 +12,7 @@ export class Unreadable extends Error {
 }
 
 /** An object with exactly these fields. */
-export function fields<T extends object>(readers: { readonly [K in keyof T]: Reader<T[K]> }): Reader<T> {
+export function fields<T extends object>(readers: { readonly [K in keyof T]-?: Reader<T[K]> }): Reader<T> {
   const entries = Object.entries<Reader<unknown>>(readers);
   return (value, path) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Unreadable(path, "an object");
@@ -20,8 +20,14 @@ export function fields<T extends object>(readers: { readonly [K in keyof T]: Rea
     const stranger = Object.keys(value).find((key) => !(key in readers));
     if (stranger !== undefined) throw new Unreadable(at(stranger), "left out: nothing of that name is known");
     const found = value as Readonly<Record<string, unknown>>;
-    return Object.fromEntries(entries.map(([key, read]) => [key, read(found[key], at(key))])) as T;
+    const values = entries.map(([key, read]): [string, unknown] => [key, read(found[key], at(key))]);
+    return Object.fromEntries(values.filter(([, field]) => field !== undefined)) as T;
   };
+}
+
+/** A field that may be left out. */
+export function optional<T>(read: Reader<T>): Reader<T | undefined> {
+  return (value, path) => (value === undefined ? undefined : read(value, path));
 }
 
 /** A list. */

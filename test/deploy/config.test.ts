@@ -91,7 +91,7 @@ describe("network configuration", () => {
       cash: { symbol: "USDC", token: { address: "0x12" } },
       underlyings: [
         { ...eth, risk: { ...eth?.risk, shock: 0.03 }, regime: { ...eth?.regime, averaging: 60 } },
-        { ...btc, feed: { ...btc?.feed, heartbeat: "1d" } },
+        { ...btc, feed: { ...btc?.feed, heartbeat: "1w" } },
       ],
       markets: [{ ...local.markets[0], takerFee: "7%" }],
       extra: 1,
