@@ -10,6 +10,7 @@ import type { Bidding } from "./fees.ts";
 import type { MatcherHedgeOptions } from "./hedge.ts";
 import type { NoticePolicy } from "./notices.ts";
 import type { ServerPolicy } from "./server.ts";
+import { InvalidConfig, milliseconds, RPC_URL, secret, SENDING, SIGNER, signerOf, TELLING } from "./settings.ts";
 import type { SignerSettings } from "./signer.ts";
 
 /** When the keeper acts. Amounts are [wad] USD, times [s]. */
@@ -96,14 +97,11 @@ export interface KeeperConfig {
   readonly policy: KeeperPolicy;
 }
 
-/** A configuration with mistakes; the message names each and says what to put there. It never contains the key. */
-export class InvalidKeeperConfig extends Error {
-  readonly problems: readonly string[];
-
+/** A configuration of a keeper with mistakes. */
+export class InvalidKeeperConfig extends InvalidConfig {
   constructor(problems: readonly string[]) {
-    super(`the keeper cannot start:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    super("keeper", problems);
     this.name = "InvalidKeeperConfig";
-    this.problems = problems;
   }
 }
 
@@ -111,7 +109,6 @@ const amount = z.string().transform(toWad);
 const usd = (byDefault: string) => z.string().default(byDefault).transform(toWad);
 const seconds = (byDefault: number) =>
   z.coerce.number("give seconds").int().min(1).default(byDefault).transform(BigInt);
-const milliseconds = (byDefault: number) => z.coerce.number("give milliseconds").int().min(10).default(byDefault);
 
 const share = (byDefault: number) =>
   z.coerce
@@ -121,29 +118,16 @@ const share = (byDefault: number) =>
     .default(byDefault)
     .transform(toPpm);
 
-const secret = z.string().min(1).optional(); // looked at by who uses it: no message may quote it
-
 const settings = z.object({
-  RPC_URL: z
-    .string()
-    .default("http://127.0.0.1:8545")
-    .transform((text) => text.split(","))
-    .pipe(
-      z.array(z.url({ protocol: /^https?$/, error: "give the http(s) address of a node, or several with commas" })),
-    ),
+  RPC_URL,
   WS_URL: z.url({ protocol: /^wss?$/, error: "give the ws(s) address of a node" }).optional(),
   RELAY_URL: z.url({ protocol: /^https?$/, error: "give the http(s) address of a relay" }).optional(),
   RELAY_METHOD: z.enum(["eth_sendRawTransaction", "eth_sendPrivateTransaction"]).default("eth_sendRawTransaction"),
   ADDRESS_BOOK: z.string().min(1, "give the file a deployment wrote").default("deploy/addresses/31337.json"),
-  PRIVATE_KEY: secret,
-  KEYSTORE: secret,
-  KEYSTORE_PASSWORD: secret,
-  KEYSTORE_PASSWORD_FILE: secret,
-  SIGNER_URL: secret,
-  SIGNER_ADDRESS: secret,
+  ...SIGNER,
   DATABASE: z.string().min(1, "give a file or postgres://…").default("keeper.sqlite"),
   LEASE_LIFETIME: z.coerce.number("give milliseconds").int().min(1000).optional(),
-  GAS_MODEL: z.enum(["plain", "opStack"]).default("plain"),
+  ...SENDING,
   TAKER_OWNER: z
     .string()
     .refine((text) => isAddress(text), "give the address of an AccessManager")
@@ -170,24 +154,17 @@ const settings = z.object({
   ACCRUE_INTERVAL: seconds(3600),
   OBSERVE_INTERVAL: seconds(600),
   BACKUP_BLOCKS: z.coerce.number("give blocks").int().min(0).default(0),
-  CONFIRMATIONS: z.coerce.number("give blocks").int().min(1).default(12),
   HOURLY_LIMIT: amount.optional(),
   DAILY_LIMIT: amount.optional(),
   GAS_UNDERLYING: z.string().min(1).default("ETH"),
   POLL_INTERVAL: milliseconds(1000),
-  CONFIRM_TIMEOUT: milliseconds(60_000),
-  REPLACE_AFTER: z.coerce.number("give blocks").int().min(1).default(3),
-  MAX_GAS_PRICE: z.coerce.number("give gwei").positive().max(1_000_000).default(500).transform(gweiToWei),
-  PORT: z.coerce.number("give a port").int().min(1).max(65_535).optional(),
-  HOST: z.string().min(1).default("127.0.0.1"),
+  ...TELLING,
   MAX_HEAD_AGE: z.coerce.number("give seconds").positive().default(60),
-  MIN_GAS_RUNWAY: z.coerce.number("give seconds").positive().default(86_400),
   SUBSCRIPTIONS: z.string().min(1).optional(),
   NOTICE_GROWTH: z.coerce.number("give a share such as 0.25").min(0.01).max(100).default(0.25),
   TELEGRAM_TOKEN: secret,
   SMTP_URL: secret,
   SMTP_FROM: z.email("give the sender's e-mail address").optional(),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
 });
 
 /** What one setting needs of another. */
@@ -240,11 +217,7 @@ function resolve(given: Readonly<Record<string, string | undefined>>): KeeperCon
     ...(s.WS_URL !== undefined && { webSocketUrl: s.WS_URL }),
     ...(s.RELAY_URL !== undefined && { relay: { url: s.RELAY_URL, method: s.RELAY_METHOD } }),
     addressBook: s.ADDRESS_BOOK,
-    signer: {
-      ...{ PRIVATE_KEY: s.PRIVATE_KEY, KEYSTORE: s.KEYSTORE, KEYSTORE_PASSWORD: s.KEYSTORE_PASSWORD },
-      ...{ KEYSTORE_PASSWORD_FILE: s.KEYSTORE_PASSWORD_FILE },
-      ...{ SIGNER_URL: s.SIGNER_URL, SIGNER_ADDRESS: s.SIGNER_ADDRESS },
-    },
+    signer: signerOf(s),
     ...(s.TAKER_OWNER !== undefined && { takerOwner: s.TAKER_OWNER }),
     takerIndex: BigInt(s.TAKER_INDEX),
     database: s.DATABASE,
@@ -303,10 +276,6 @@ function smtpOf(url: string, from: string): NonNullable<Transports["smtp"]> {
     ...{ host: hostname, port: port === "" ? (secure ? 465 : 587) : Number(port), secure, from },
     ...(username !== "" && { user: decodeURIComponent(username), password: decodeURIComponent(password) }),
   };
-}
-
-function gweiToWei(gwei: number): bigint {
-  return BigInt(Math.round(gwei * 1e9));
 }
 
 function toPpm(of: number): bigint {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as immediate } from "node:timers/promises";
 
 import type { Logger } from "pino";
 
@@ -17,6 +17,7 @@ import { NoticeNotTaken } from "./channels.ts";
 import type { NoticeChannel } from "./channels.ts";
 import type { Database, Row, Statements } from "./database.ts";
 import type { Metrics } from "./metrics.ts";
+import { pause } from "./pause.ts";
 
 const FIRST_PAUSE = 5_000; // [ms] after a failed attempt; each later one is twice as long
 const LONGEST_PAUSE = 3_600_000; // [ms]
@@ -153,7 +154,7 @@ export class NoticeDesk {
     for (;;) {
       const goesOn = await this.#turn();
       if (signal.aborted && !goesOn) return;
-      if (!goesOn) await sleep(LOOK_INTERVAL, undefined, { signal }).catch(() => undefined);
+      if (!goesOn) await pause(LOOK_INTERVAL, signal);
     }
   }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { InvalidConfig, milliseconds } from "../keeper/settings.ts";
 import { accountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { parseWad } from "../sdk/units.ts";
@@ -19,20 +20,16 @@ export interface MatcherConfig {
   readonly server: ServerPolicy;
 }
 
-/** A configuration with mistakes; the message names each and says what to put there. It never contains the key. */
-export class InvalidMatcherConfig extends Error {
-  readonly problems: readonly string[];
-
+/** A configuration of a matcher with mistakes. */
+export class InvalidMatcherConfig extends InvalidConfig {
   constructor(problems: readonly string[]) {
-    super(`the matcher cannot start:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    super("matcher", problems);
     this.name = "InvalidMatcherConfig";
-    this.problems = problems;
   }
 }
 
 const count = (byDefault: number, maximum = 1_000_000_000) =>
   z.coerce.number("give a number").int().min(1).max(maximum).default(byDefault);
-const milliseconds = (byDefault: number) => z.coerce.number("give milliseconds").int().min(10).default(byDefault);
 
 const OWNER_SHIFT = 96n; // of an account id
 

@@ -4,6 +4,7 @@ import { getAddress, isAddress } from "ethers";
 import { z } from "zod";
 
 import type { ServerPolicy } from "../keeper/server.ts";
+import { InvalidConfig, milliseconds, RPC_URL, SENDING, SIGNER, signerOf, TELLING } from "../keeper/settings.ts";
 import type { SignerSettings } from "../keeper/signer.ts";
 import type { Feed, PusherPolicy } from "./pusher.ts";
 
@@ -26,48 +27,27 @@ export interface PusherConfig {
 /** Where the server listens, and for how long [s] the signer's balance must last for a pusher to be ready. */
 export type PusherServerPolicy = Pick<ServerPolicy, "host" | "port" | "minGasRunway">;
 
-/** A configuration with mistakes; the message names each and says what to put there. It never contains the key. */
-export class InvalidPusherConfig extends Error {
-  readonly problems: readonly string[];
-
+/** A configuration of a pusher with mistakes. */
+export class InvalidPusherConfig extends InvalidConfig {
   constructor(problems: readonly string[]) {
-    super(`the pusher cannot start:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    super("pusher", problems);
     this.name = "InvalidPusherConfig";
-    this.problems = problems;
   }
 }
 
-const secret = z.string().min(1).optional(); // looked at by who uses it: no message may quote it
-const milliseconds = (byDefault: number) => z.coerce.number("give milliseconds").int().min(10).default(byDefault);
-const gwei = z.coerce.number("give gwei").positive().max(1_000_000).default(500);
-const ether = z.coerce.number("give ether").positive().max(1_000_000).optional();
-const urls = z.array(
-  z.url({ protocol: /^https?$/, error: "give the http(s) address of a node, or several with commas" }),
-);
+const ether = z.coerce.number("give ether").positive().max(1_000_000).transform(toWei).optional();
 
 const settings = z.object({
-  RPC_URL: z
-    .string()
-    .default("http://127.0.0.1:8545")
-    .transform((text) => text.split(","))
-    .pipe(urls),
+  RPC_URL,
   FEEDS: z.string("give the file that describes the feeds, see docs/pusher.md").min(1),
-  ...{ PRIVATE_KEY: secret, KEYSTORE: secret, KEYSTORE_PASSWORD: secret, KEYSTORE_PASSWORD_FILE: secret },
-  ...{ SIGNER_URL: secret, SIGNER_ADDRESS: secret },
+  ...SIGNER,
   DATABASE: z.string().min(1, "give a file or postgres://…").default("pusher.sqlite"),
-  GAS_MODEL: z.enum(["plain", "opStack"]).default("plain"),
+  ...SENDING,
   POLL_INTERVAL: milliseconds(5000),
   SOURCE_TIMEOUT: milliseconds(3000),
-  CONFIRM_TIMEOUT: milliseconds(60_000),
-  REPLACE_AFTER: z.coerce.number("give blocks").int().min(1).default(3),
-  CONFIRMATIONS: z.coerce.number("give blocks").int().min(1).default(12),
-  MAX_GAS_PRICE: gwei,
   HOURLY_LIMIT: ether,
   DAILY_LIMIT: ether,
-  PORT: z.coerce.number("give a port").int().min(1).max(65_535).optional(),
-  HOST: z.string().min(1).default("127.0.0.1"),
-  MIN_GAS_RUNWAY: z.coerce.number("give seconds").positive().default(86_400),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+  ...TELLING,
 });
 
 /** The names under which a pusher is configured. */
@@ -140,17 +120,13 @@ export function parsePusherConfig(given: Readonly<Record<string, string | undefi
   const { chainId, feeds } = parse(feedsFile, readJson(s.FEEDS), `${s.FEEDS}: `);
   return {
     ...{ rpcUrls: s.RPC_URL, chainId, feeds, database: s.DATABASE, gasModel: s.GAS_MODEL, logLevel: s.LOG_LEVEL },
-    signer: {
-      ...{ PRIVATE_KEY: s.PRIVATE_KEY, KEYSTORE: s.KEYSTORE, KEYSTORE_PASSWORD: s.KEYSTORE_PASSWORD },
-      ...{ KEYSTORE_PASSWORD_FILE: s.KEYSTORE_PASSWORD_FILE },
-      ...{ SIGNER_URL: s.SIGNER_URL, SIGNER_ADDRESS: s.SIGNER_ADDRESS },
-    },
+    signer: signerOf(s),
     ...(s.PORT !== undefined && { server: { host: s.HOST, port: s.PORT, minGasRunway: s.MIN_GAS_RUNWAY } }),
     policy: {
       ...{ pollInterval: s.POLL_INTERVAL, sourceTimeout: s.SOURCE_TIMEOUT, confirmTimeout: s.CONFIRM_TIMEOUT },
-      ...{ replaceAfter: s.REPLACE_AFTER, confirmations: s.CONFIRMATIONS, maxGasPrice: wei(s.MAX_GAS_PRICE, 9) },
-      ...(s.HOURLY_LIMIT !== undefined && { hourlyLimit: wei(s.HOURLY_LIMIT, 18) }),
-      ...(s.DAILY_LIMIT !== undefined && { dailyLimit: wei(s.DAILY_LIMIT, 18) }),
+      ...{ replaceAfter: s.REPLACE_AFTER, confirmations: s.CONFIRMATIONS, maxGasPrice: s.MAX_GAS_PRICE },
+      ...(s.HOURLY_LIMIT !== undefined && { hourlyLimit: s.HOURLY_LIMIT }),
+      ...(s.DAILY_LIMIT !== undefined && { dailyLimit: s.DAILY_LIMIT }),
     },
   };
 }
@@ -174,6 +150,6 @@ function readJson(file: string): unknown {
   }
 }
 
-function wei(amount: number, decimals: 9 | 18): bigint {
-  return BigInt(Math.round(amount * 1e9)) * 10n ** BigInt(decimals - 9);
+function toWei(ether: number): bigint {
+  return BigInt(Math.round(ether * 1e9)) * 10n ** 9n;
 }

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import type { Logger } from "pino";
 
 import type { Database } from "../keeper/database.ts";
 import type { NodeProvider } from "../keeper/endpoints.ts";
 import { runwayOf } from "../keeper/fees.ts";
 import type { Outcome } from "../keeper/lane.ts";
+import { pause } from "../keeper/pause.ts";
 import { Sender, shortMessage } from "../keeper/sender.ts";
 import type { SenderOptions, SenderPolicy } from "../keeper/sender.ts";
 import type { KeeperSigner } from "../keeper/signer.ts";
@@ -128,7 +127,7 @@ export class Pusher {
     for (let failures = 0; !signal.aborted;) {
       failures = (await this.tick()).some(({ result }) => result === "failed") ? failures + 1 : 0;
       const ms = Math.min(this.#options.policy.pollInterval * 2 ** failures, LONGEST_PAUSE);
-      await sleep(ms, undefined, { signal }).catch(() => undefined);
+      await pause(ms, signal);
     }
   }
 
