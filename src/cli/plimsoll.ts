@@ -10,6 +10,7 @@ import { deadManCommands } from "./commands/deadMan.ts";
 import { drillCommands } from "./commands/drill.ts";
 import { fundCommands } from "./commands/fund.ts";
 import { fundsCommands } from "./commands/funds.ts";
+import { governanceCommands } from "./commands/governance.ts";
 import { guardCommands } from "./commands/guard.ts";
 import { intentCommands } from "./commands/intent.ts";
 import { keyCommands } from "./commands/key.ts";
@@ -49,6 +50,7 @@ const GROUPS: readonly Group[] = [
     deadManCommands,
     marketCommands,
     adminCommands,
+    governanceCommands,
     auditCommands,
     calibrateCommands,
     drillCommands,

@@ -399,11 +399,12 @@ function logsOf(
 }
 
 type LastGrant = KeyGrantedEvent.OutputObject;
-type Range = [from: number, to: number];
+/** First and last block of a question for events. */
+export type Range = [from: number, to: number];
 type Placed = StatementEntry & { readonly index: number };
 
 /** Everything that `query` finds since the house was deployed, asked for in ranges that nodes allow. */
-async function history<T>(house: Plimsoll, query: (...range: Range) => Promise<T[]>): Promise<T[]> {
+export async function history<T>(house: Plimsoll, query: (...range: Range) => Promise<T[]>): Promise<T[]> {
   const head = await house.provider.getBlockNumber();
   const found: T[] = [];
   for (let from = house.addressBook.deployBlock; from <= head; from += RANGE) {

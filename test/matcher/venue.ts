@@ -8,6 +8,7 @@ import hre, { network } from "hardhat";
 import pino from "pino";
 
 import { resolveNetwork } from "../../deploy/config.ts";
+import type { NetworkConfig } from "../../deploy/config.ts";
 import local from "../../deploy/networks/local.ts";
 import { deployPlimsoll } from "../../deploy/plimsoll.ts";
 import { parseMatcherConfig } from "../../src/matcher/config.ts";
@@ -50,12 +51,13 @@ export class Venue {
   book!: AddressBook;
   #nonce = 0n;
 
-  static async open(): Promise<Venue> {
+  /** @param more what its parameters have beyond those of a local chain */
+  static async open(more: Partial<NetworkConfig> = {}): Promise<Venue> {
     const venue = new Venue();
     venue.anvil = await startAnvil();
     const connection = await network.create({ network: "localhost", override: { url: venue.anvil.url } });
     const options = { addressBook: venue.bookFile, deploymentId: venue.#deployment };
-    venue.book = (await deployPlimsoll(connection, resolveNetwork(local), options)).addressBook;
+    venue.book = (await deployPlimsoll(connection, resolveNetwork({ ...local, ...more }), options)).addressBook;
     await connection.close();
     await venue.fundGas(new Wallet(venue.settlerKey).address);
     return venue;

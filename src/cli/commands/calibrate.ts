@@ -6,7 +6,7 @@ import { readHistory } from "../../calibrate/history.ts";
 import { propose } from "../../calibrate/propose.ts";
 import type { RegimeNow } from "../../calibrate/propose.ts";
 import { readProposal, seal } from "../../calibrate/proposal.ts";
-import type { ProposalFile } from "../../calibrate/proposal.ts";
+import type { Proposal, ProposalFile } from "../../calibrate/proposal.ts";
 import { review } from "../../calibrate/review.ts";
 import type { Review } from "../../calibrate/review.ts";
 import { MINUTE } from "../../replay/path.ts";
@@ -104,16 +104,16 @@ function parseTerms({ confidence, horizon, sale, fit }: ProposeOptions): Terms {
 // ---------------------------------------------------------------- what is told
 
 /** Parameters that change together: as they are written, and the transaction that changes them. */
-interface Shown {
+export interface Shown {
   readonly of: string;
   readonly changes: readonly { readonly name: string; readonly present: string; readonly proposed: string }[];
   readonly call: Call;
 }
 
-async function reportOf(session: Session, house: Plimsoll, sealed: ProposalFile, reviewed: Review) {
-  const { proposal, hash, signature } = sealed;
-  const shown = await Promise.all(
-    proposal.changes.map(async ({ kind, of, id, values }): Promise<Shown> => {
+/** What a proposal changes of what stands. */
+export function changesOf(house: Plimsoll, { changes: proposed }: Proposal): Promise<Shown[]> {
+  return Promise.all(
+    proposed.map(async ({ kind, of, id, values }): Promise<Shown> => {
       const set = await readParameters(house, kind, id);
       const written = (name: string, value: bigint) => formatParameter(set, name, value);
       const changes = Object.entries<bigint>(values).map(([name, value]) => {
@@ -122,6 +122,11 @@ async function reportOf(session: Session, house: Plimsoll, sealed: ProposalFile,
       return { of, changes, call: set.change(values) };
     }),
   );
+}
+
+async function reportOf(session: Session, house: Plimsoll, sealed: ProposalFile, reviewed: Review) {
+  const { proposal, hash, signature } = sealed;
+  const shown = await changesOf(house, proposal);
   const { block, accounts, affected } = reviewed;
   return {
     data: {

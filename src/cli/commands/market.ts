@@ -6,7 +6,7 @@ import type { HouseState, MarketState } from "../../risk/types.ts";
 import type { AddressBook } from "../../sdk/addressBook.ts";
 import type { Plimsoll } from "../../sdk/client.ts";
 import { InvalidValue } from "../errors.ts";
-import { decimal, minute, multiple, percent, percentOfPpm, price, rounded, size, usd } from "../format.ts";
+import { decimal, minute, multiple, percent, percentOfPpm, price, rounded, size, time, usd } from "../format.ts";
 import { describeFailure } from "../failure.ts";
 import { feedStatus } from "../../sdk/feeds.ts";
 import type { FeedStatus } from "../../sdk/feeds.ts";
@@ -64,7 +64,8 @@ function viewOf(market: AddressBook["markets"][number], house: HouseState): Mark
 
 async function listMarkets(session: Session): Promise<Report> {
   const house = await session.house();
-  const [state, pool] = await Promise.all([house.state(), house.lending()]);
+  const [state, pool, until] = await Promise.all([house.state(), house.lending(), house.clearingHouse.pausedUntil()]);
+  const isPaused = until > state.time;
   const views = session.book.markets.flatMap((market) => viewOf(market, state));
   const row = (v: MarketView) => [
     ...[v.market.name, price(v.index), percent(v.funding), percent(v.funding * PERIODS), size(v.state.openInterest)],
@@ -72,8 +73,12 @@ async function listMarkets(session: Session): Promise<Report> {
   ];
   const head = ["market", ">index", ">funding / 8 h", ">a year", ">open interest", ">[USD]", ">pool", ">bad debt"];
   return {
-    data: { markets: views.map(summaryJson), lending: poolJson(pool) },
-    text: paragraphs(table(head, views.map(row)), `Lending pool\n${facts(poolFacts(pool))}`),
+    data: { markets: views.map(summaryJson), lending: poolJson(pool), newRiskPausedUntil: isPaused ? until : null },
+    text: paragraphs(
+      isPaused ? `New risk is paused until ${time(until)}: no opening, no borrowing.` : "",
+      table(head, views.map(row)),
+      `Lending pool\n${facts(poolFacts(pool))}`,
+    ),
   };
 }
 

@@ -1,0 +1,196 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+
+import { expect } from "chai";
+import { Wallet, ZeroHash } from "ethers";
+
+import { readProposal, seal } from "../../src/calibrate/proposal.ts";
+import type { Call } from "../../src/sdk/calls.ts";
+import { AccessManager__factory, IClearingHouse__factory, RiskEngine__factory } from "../../types/index.ts";
+import { setAnswer } from "../helpers/anvil.ts";
+import { Venue } from "../matcher/venue.ts";
+import { ask, fails, tell } from "./support.ts";
+
+// The first of anvil's accounts after the deployer's.
+const GOVERNOR = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+const GUARDIAN = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+const STEWARD = "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6";
+const DAY = 86_400;
+
+const governor = { env: { PRIVATE_KEY: GOVERNOR } };
+const guardian = { env: { PRIVATE_KEY: GUARDIAN } };
+const [governorAt, guardianAt, stewardAt] = [GOVERNOR, GUARDIAN, STEWARD].map((key) => new Wallet(key).address);
+
+/** What machines are told of what waits. */
+interface Shown {
+  readonly roles: readonly { readonly role: string; readonly member: string; readonly delay: string }[];
+  readonly pending: readonly {
+    readonly id: string;
+    readonly waitsIn: string;
+    readonly what: string;
+    readonly ready: number;
+  }[];
+  readonly pausedUntil: string | null;
+}
+
+describe("plimsoll governance", () => {
+  let venue: Venue;
+  let file: string;
+  let snapshot: string;
+
+  const show = () => ask<Shown>(venue, ["governance", "show"]);
+  const provider = () => venue.anvil.provider;
+
+  /** Lets time pass, after which the feeds answer as they did. */
+  async function pass(seconds: number): Promise<void> {
+    await provider().send("evm_increaseTime", [seconds]);
+    await provider().send("evm_mine", []);
+    for (const [feed, usd] of [
+      [0, 2000n],
+      [1, 30_000n],
+      [2, 1n],
+    ] as const)
+      await setAnswer(venue.anvil, venue.book.underlyings[feed]!.feed, usd * 10n ** 8n);
+  }
+
+  before(async () => {
+    const names = { governor: governorAt!, guardian: guardianAt!, steward: stewardAt! };
+    venue = await Venue.open({
+      governance: { ...names, delays: { parameters: "2d", wiring: "7d", admin: "8d" } },
+    });
+    // As calibrate propose writes it: κ of ETH from 3 % to 4 %, h of WETH from 7 % to 8 %, caps of its market.
+    const { chainId, contracts } = venue.book;
+    const sealed = await seal({
+      ...{ kind: "parameterProposal", chainId, clearingHouse: contracts.clearingHouse },
+      ...{ terms: { confidence: 0.99, horizon: 10, sale: 60, fit: 0.5 }, prices: [], backTest: [] },
+      changes: [
+        { kind: "risk", of: "ETH", id: 0, values: { shock: 40_000n, slope: 20_000n, depth: 50_000_000n } },
+        { kind: "haircuts", of: "WETH", id: 0, values: { haircut: 80_000n, haircutInitial: 110_000n } },
+        { kind: "market", of: "ETH-PERP", id: 0, values: { softCap: 100_000_000n, hardCap: 200_000_000n } },
+      ],
+    });
+    file = path.join(venue.folder, "proposal.json");
+    writeFileSync(
+      file,
+      JSON.stringify(sealed, (_, x: unknown) => (typeof x === "bigint" ? x.toString() : x)),
+    );
+    readProposal(file);
+  });
+  after(() => venue.close());
+  beforeEach(async () => {
+    snapshot = (await provider().send("evm_snapshot", [])) as string;
+  });
+  afterEach(() => provider().send("evm_revert", [snapshot]));
+
+  it("MM-5 show names roles, members, delays, what waits and the pause", async () => {
+    const { roles, pending, pausedUntil } = await show();
+    const { timelock, riskSteward } = venue.book.governance!;
+    expect(roles.map(({ role, member, delay }) => [role, member, Number(delay)])).to.have.deep.members([
+      ["ADMIN", timelock, 0],
+      ["PARAMETERS", governorAt, 2 * DAY],
+      ["PARAMETERS", riskSteward, 0],
+      ["WIRING", governorAt, 7 * DAY],
+      ["RISK_STEWARD", stewardAt, 0],
+      ["GUARDIAN", guardianAt, 0],
+    ]);
+    expect([pending, pausedUntil]).to.deep.equal([[], null]);
+    const text = await tell(venue, ["governance", "show"]);
+    expect(text)
+      .to.match(new RegExp(`WIRING +${governorAt} +7\\.0 d`))
+      .and.match(/new risk +not paused/)
+      .and.match(/Nothing is pending/);
+  });
+
+  it("MM-5 a proposal of parameters is scheduled, waits its delay, and is executed", async () => {
+    await fails(venue, ["governance", "propose", file, "--yes"], "AccessManagerUnauthorizedCall", 3, guardian);
+    await ask(venue, ["governance", "propose", file], governor);
+    const { pending } = await show();
+    expect(pending.map(({ what }) => what.split("(")[0]).sort()).to.deep.equal([
+      ...["setCollateralRisk", "setMarket", "setUnderlyingRisk"],
+    ]);
+    const now = (await provider().getBlock("latest"))!.timestamp;
+    for (const { ready, waitsIn } of pending) {
+      expect(ready).to.be.within(now + 2 * DAY - 60, now + 2 * DAY);
+      expect(waitsIn).to.equal("access manager");
+    }
+    expect(await tell(venue, ["governance", "show"])).to.match(/setMarket\(0, .+ in 2\.0 d/);
+    await fails(venue, ["governance", "execute", "--yes"], "NothingReady", 3, governor);
+    await fails(venue, ["governance", "execute", pending[0]!.id, "--yes"], "AccessManagerNotReady", 3, governor);
+    await pass(2 * DAY);
+    await ask(venue, ["governance", "execute"], governor);
+    expect((await show()).pending).to.deep.equal([]);
+    const engine = RiskEngine__factory.connect(venue.book.contracts.riskEngine, provider());
+    const ledger = IClearingHouse__factory.connect(venue.book.contracts.clearingHouse, provider());
+    expect((await engine.underlyingRisk(0)).shock).to.equal(40_000n);
+    expect((await engine.collateralRisk(0)).haircutInitial).to.equal(110_000n);
+    expect((await ledger.market(0))[0].hardCap).to.equal(200_000_000n);
+  });
+
+  it("MM-5 the guardian cancels what waits, by the beginning of its id", async () => {
+    await ask(venue, ["governance", "propose", file], governor);
+    const { pending } = await show();
+    await ask(venue, ["governance", "cancel", pending[0]!.id.slice(0, 12)], guardian);
+    expect((await show()).pending.map(({ id }) => id)).to.deep.equal(pending.slice(1).map(({ id }) => id));
+    await fails(venue, ["governance", "cancel", "0x", "--yes"], "UnknownOperation", 2, guardian);
+    await fails(venue, ["governance", "cancel", pending[0]!.id, "--yes"], "UnknownOperation", 2, guardian);
+  });
+
+  it("MM-5 prints for a multisig what schedules the same, and sends nothing", async () => {
+    const { transactions } = await ask<{ transactions: Call[] }>(venue, ["governance", "propose", file, "--calldata"]);
+    expect(transactions.map(({ target }) => target)).to.deep.equal([venue.book.contracts.accessManager]);
+    expect((await show()).pending).to.deep.equal([]);
+    const sender = new Wallet(GOVERNOR, provider());
+    await (await sender.sendTransaction({ to: transactions[0]!.target, data: transactions[0]!.data })).wait();
+    expect((await show()).pending).to.have.length(3);
+    expect(await tell(venue, ["governance", "propose", file, "--calldata"])).to.include(transactions[0]!.data);
+  });
+
+  it("MM-5 what a deployment leaves to governance is scheduled where it belongs: roles in the timelock", async () => {
+    const { accessManager, clearingHouse } = venue.book.contracts;
+    const manager = AccessManager__factory.createInterface();
+    const ledger = IClearingHouse__factory.createInterface();
+    const grant = manager.encodeFunctionData("grantRole", [4n, stewardAt!, 0n]);
+    const treasury = ledger.encodeFunctionData("setTreasury", [guardianAt!]);
+    const left = path.join(venue.folder, "operations.json");
+    const operations = [
+      { label: "guardian", target: accessManager, data: grant },
+      { label: "treasury", target: clearingHouse, data: treasury },
+    ];
+    writeFileSync(left, JSON.stringify(operations));
+    await ask(venue, ["governance", "propose", left], governor);
+    const { pending } = await show();
+    expect(pending.map(({ waitsIn, what }) => [waitsIn, what.split("(")[0]])).to.deep.equal([
+      ["access manager", "setTreasury"],
+      ["timelock", "grantRole"],
+    ]);
+    await pass(7 * DAY);
+    await ask(venue, ["governance", "execute"], governor);
+    await pass(DAY);
+    await ask(venue, ["governance", "execute"], { env: { PRIVATE_KEY: STEWARD } }); // the timelock lets anyone
+    const authority = AccessManager__factory.connect(accessManager, provider());
+    expect((await authority.hasRole(4n, stewardAt!))[0]).to.equal(true);
+    expect((await show()).pending).to.deep.equal([]);
+    // Scheduled again and cancelled by the guardian.
+    writeFileSync(left, JSON.stringify(operations.slice(0, 1)));
+    await ask(venue, ["governance", "propose", left], governor);
+    await ask(venue, ["governance", "cancel", (await show()).pending[0]!.id], guardian);
+    expect((await show()).pending).to.deep.equal([]);
+    writeFileSync(left, JSON.stringify([{ label: "wrong", target: "0x1", data: ZeroHash }]));
+    await fails(venue, ["governance", "propose", left, "--yes"], "FileUnusable", 2, governor);
+    await fails(venue, ["governance", "propose", `${left}.no`, "--yes"], "FileUnusable", 2, governor);
+  });
+
+  it("MM-5 the guardian pauses new risk, everybody is told, and may end it", async () => {
+    await fails(venue, ["governance", "pause", "--yes"], "AccessManagedUnauthorized", 3, governor);
+    await ask(venue, ["governance", "pause"], guardian);
+    const now = (await provider().getBlock("latest"))!.timestamp;
+    expect(Number((await show()).pausedUntil)).to.equal(now + 3 * DAY);
+    expect(await tell(venue, ["governance", "show"])).to.match(/new risk +paused until 20/);
+    expect(await tell(venue, ["market", "list"])).to.match(/New risk is paused until 20/);
+    const told = await fails(venue, ["governance", "pause", "--yes"], "PauseTooEarly", 3, guardian);
+    expect(told.message).to.match(/a pause has ended lately.*from 20\d\d-/);
+    await ask(venue, ["governance", "pause", "--end"], guardian);
+    expect((await show()).pausedUntil).to.equal(null);
+    expect(await ask(venue, ["market", "list"])).to.include({ newRiskPausedUntil: null });
+  });
+});
