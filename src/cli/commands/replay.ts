@@ -21,7 +21,7 @@ Candles are by the minute (timestamp,open,high,low,close,volume), in files named
 crash as a seed says. They are played through the real contracts on a chain in this process: nothing leaves this machine. A scenario
 is a JSON file; {} stands for the default one, and the options here are put over it. The same scenario and prices give the same bytes.
 
-With --state a run can be stopped (Ctrl-C) and gone on with by the same command.`;
+With --state a run can be stopped (Ctrl-C) and gone on with by the same command; of several, what is finished is not run again.`;
 
 interface ReplayOptions extends Omit<PathOptions, "seed"> {
   readonly seed?: string;
@@ -30,6 +30,7 @@ interface ReplayOptions extends Omit<PathOptions, "seed"> {
   readonly latency?: string;
   readonly policy?: string;
   readonly population?: string;
+  readonly runs?: string;
   readonly state?: string;
   readonly out?: string;
   readonly csv?: string;
@@ -44,27 +45,9 @@ interface Planned {
 }
 
 export function replayCommands(program: Command, perform: Perform): void {
-  const replay = program
+  program
     .command("replay")
-    .description("what would have happened: prices through the real contracts, with accounts, feeds and takers");
-  options(replay)
-    .option("--state <file>", "keeps where the run is, so that it can be stopped")
-    .option("--csv <file>", "the run minute by minute")
-    .addHelpText("after", NOTE)
-    .action(perform(runOne));
-  options(replay.command("compare"))
-    .description("several runs over the same prices, accounts and seed, side by side")
-    .requiredOption(
-      "--runs <axis=values>",
-      'such as latency=60,300 or policy="slices,whole account,half" or scenario=a.json,b.json',
-    )
-    .option("--state <folder>", "keeps where each run is; what is finished is not run again")
-    .option("--csv <file>", "a line for each run")
-    .action(perform(runCompare));
-}
-
-function options(command: Command): Command {
-  return command
+    .description("what would have happened: prices through the real contracts, with accounts, feeds and takers")
     .option("--prices <files>", "minute candles: ETH-USD….csv, BTC-USD….csv or both with a comma")
     .option("--minutes <number>", "how much of them to play, or length of the crash")
     .option("--drop <percent>", "by how much ETH falls where there are no candles")
@@ -77,8 +60,21 @@ function options(command: Command): Command {
       "--population <file>",
       "the accounts one by one: read if the file is there, else written as they were drawn",
     )
+    .option(
+      "--runs <axis=values>",
+      'several runs side by side: latency=60,300 or policy="slices,whole account,half" or scenario=a.json,b.json',
+    )
+    .option("--state <file>", "keeps where the run is, so that it can be stopped; with --runs a folder")
     .option("--out <file>", "everything as JSON")
-    .option("--html <file>", "a page with tables and plots");
+    .option("--csv <file>", "the run minute by minute; with --runs a line for each")
+    .option("--html <file>", "a page with tables and plots")
+    .addHelpText("after", NOTE)
+    .action(perform(runReplay));
+}
+
+async function runReplay(session: Session, given: ReplayOptions): Promise<Report> {
+  const { runs } = given;
+  return runs === undefined ? runOne(session, given) : runSeveral(session, { ...given, runs });
 }
 
 async function runOne(session: Session, given: ReplayOptions): Promise<Report> {
@@ -87,7 +83,7 @@ async function runOne(session: Session, given: ReplayOptions): Promise<Report> {
   return play(session, prices, [planned], given);
 }
 
-async function runCompare(session: Session, given: ReplayOptions & { readonly runs: string }): Promise<Report> {
+async function runSeveral(session: Session, given: ReplayOptions & { readonly runs: string }): Promise<Report> {
   const [axis = "", list = ""] = given.runs.split(/=(.*)/s);
   const values = list.split(",").filter((value) => value !== "");
   if (!AXES.some((known) => known === axis) || values.length === 0) {
