@@ -396,4 +396,25 @@ export const DEFENCES: readonly Defence[] = [
     `_inBounds("shock and slope", Fixed.divUp(worst, PHI_UNIT) + r.maxTrackingInitial, 0, PPM);`,
     "",
   ),
+  defence(
+    "pause-stops-openings",
+    "GovernancePauseTest.test_MM_5_NoFillRaisesOpenInterest",
+    library("Trading"),
+    "Pause.requireOff($);",
+    "",
+  ),
+  defence(
+    "pauses-lie-apart",
+    "GovernancePauseTest.test_MM_5_APauseEndsByItselfAndTheNextOneWaits",
+    library("Pause"),
+    "if (block.timestamp < from) revert IClearingHouseCore.PauseTooEarly(from);",
+    "from;",
+  ),
+  defence(
+    "steward-in-steps",
+    "GovernanceStewardTest.test_MM_5_ACapturedStewardMakesNobodyLiquidatable",
+    contract("governance/RiskSteward"),
+    "if (wanted > most) revert StepTooLarge(field, standing, wanted, most);",
+    "most;",
+  ),
 ];

@@ -10,8 +10,14 @@ import type { NetworkConfig } from "../config.ts";
  */
 export default {
   chainId: 1,
-  // admin: "0x…",     the timelock that governs; the deployer hands over to it at the end of the deployment
-  // treasury: "0x…",  receives the protocol's share of fees
+  // Who governs; needed on a real network. Multisigs that do not know each other's keys: docs/governance.md says what each may do.
+  // governance: {
+  //   governor: "0x…", proposes; everything of its waits
+  //   guardian: "0x…", pauses new risk, cancels what waits
+  //   steward: "0x…", tightens at once
+  //   delays: { parameters: "2d", wiring: "7d", admin: "8d" },
+  // },
+  // treasury: "0x…",  receives the protocol's share of fees; the governor if it is left out
   // sequencer: { feed: "0x…", gracePeriod: "3600s" },     on a rollup: Chainlink's uptime feed of its sequencer
   cash: { symbol: "USDC", token: { address: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48" }, outflowCap: "10000000" },
   lending: {

@@ -5,10 +5,21 @@ import { expect } from "chai";
 import { Wallet, ZeroHash } from "ethers";
 
 import { readProposal, seal } from "../../src/calibrate/proposal.ts";
+import type { Proposal } from "../../src/calibrate/proposal.ts";
+import { review } from "../../src/calibrate/review.ts";
+import { changesOf } from "../../src/cli/commands/calibrate.ts";
 import type { Call } from "../../src/sdk/calls.ts";
-import { AccessManager__factory, IClearingHouse__factory, RiskEngine__factory } from "../../types/index.ts";
+import { parseWad } from "../../src/sdk/units.ts";
+import {
+  AccessManager__factory,
+  IClearingHouse__factory,
+  MockERC20__factory,
+  RiskEngine__factory,
+  RiskPreview__factory,
+} from "../../types/index.ts";
 import { setAnswer } from "../helpers/anvil.ts";
 import { Venue } from "../matcher/venue.ts";
+import type { Trader } from "../matcher/venue.ts";
 import { ask, fails, tell } from "./support.ts";
 
 // The first of anvil's accounts after the deployer's.
@@ -124,6 +135,49 @@ describe("plimsoll governance", () => {
     expect((await engine.underlyingRisk(0)).shock).to.equal(40_000n);
     expect((await engine.collateralRisk(0)).haircutInitial).to.equal(110_000n);
     expect((await ledger.market(0))[0].hardCap).to.equal(200_000_000n);
+  });
+
+  it("MM-5 the preview on the chain names whom the review here names", async () => {
+    const maker = await venue.trader("1000000");
+    await maker.house.lend(maker.account, "100000");
+    const traders: Trader[] = [];
+    // Longs of 10 ETH = 20,000: fee 10. At κ 6 % MM = 1,200 and IM = 2,000, and size a little.
+    for (const cash of ["1030", "1180", "1410", "1900", "2100", "3010"]) {
+      const trader = await venue.trader(cash);
+      const resting = await venue.order(maker, "-10", "2000", { resting: true });
+      await maker.house.settleOrders([resting, await venue.order(trader, "10", "2000")], [{ maker: 0, taker: 1 }]);
+      traders.push(trader);
+    }
+    // 2 WETH = 4,000 and a debt of 3,000: E = 1,000, IM = 5/3 · 6 % · 4,000 + 20 % · 4,000 = 1,200.
+    const borrower = await venue.trader("1");
+    const weth = MockERC20__factory.connect(venue.book.collaterals[0]!.token, borrower.wallet);
+    await (await weth.mint(borrower.wallet, parseWad("2"))).wait();
+    await borrower.house.deposit(borrower.account, "WETH", "2");
+    await ask(venue, ["withdraw", "3000"], { as: borrower });
+
+    const changes: Proposal["changes"] = [
+      { kind: "risk", of: "ETH", id: 0, values: { shock: 60_000n, slope: 20_000n, depth: 50_000_000n } },
+      { kind: "haircuts", of: "WETH", id: 0, values: { haircut: 70_000n, haircutInitial: 200_000n } },
+    ];
+    const { proposal } = readProposal(file);
+    const { affected } = await review(maker.house, { ...proposal, changes });
+    const reviewed = (...states: string[]) =>
+      affected
+        .filter(({ atOnce, before }) => states.includes(atOnce) && !states.includes(before))
+        .map((a) => a.account);
+
+    const asked = await changesOf(maker.house, { ...proposal, changes });
+    const preview = RiskPreview__factory.connect(venue.book.governance!.riskPreview, provider());
+    const ids = [maker, borrower, ...traders].map(({ account }) => account);
+    const [called, liquidatable] = await preview.preview.staticCall(
+      asked.map(({ call }) => call.data),
+      ids,
+    );
+    expect([...called]).to.have.members(reviewed("marginCall", "liquidatable", "bankrupt"));
+    expect([...liquidatable]).to.have.members(reviewed("liquidatable", "bankrupt"));
+    const accountOf = (i: number) => traders[i]!.account;
+    expect([...called]).to.have.members([...[0, 1, 2, 3].map(accountOf), borrower.account]); // 2,100 − 10 is above 2,013
+    expect([...liquidatable]).to.have.members([0, 1].map(accountOf));
   });
 
   it("MM-5 the guardian cancels what waits, by the beginning of its id", async () => {

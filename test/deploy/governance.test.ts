@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -14,7 +14,7 @@ import example from "../../deploy/networks/example.ts";
 import local from "../../deploy/networks/local.ts";
 import PushedFeed from "../../deploy/modules/PushedFeed.ts";
 import { deployPlimsoll } from "../../deploy/plimsoll.ts";
-import { ROLES } from "../../deploy/roles.ts";
+import { ROLES, rolesTable } from "../../deploy/roles.ts";
 import type { Member, Restricted } from "../../deploy/roles.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import { parseWad } from "../../src/sdk/units.ts";
@@ -376,6 +376,11 @@ describe("governance: deployment", () => {
 });
 
 describe("governance: configuration", () => {
+  it("MM-5 docs/governance.md shows the table of roles as it is", () => {
+    const text = readFileSync(path.join(import.meta.dirname, "../../docs/governance.md"), "utf8");
+    expect(text).to.include(`\n${rolesTable()}\n`);
+  });
+
   const governance = {
     governor: "0x00000000000000000000000000000000000000a1",
     guardian: "0x00000000000000000000000000000000000000a2",
