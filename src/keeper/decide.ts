@@ -59,10 +59,12 @@ export function decide(candidate: Candidate, house: HouseState, policy: KeeperPo
   return typeof found === "string" ? observe(candidate, house, policy, found) : { action: "take", slice: found };
 }
 
-/** Flags the account if that moves its clock by enough, for the reason that it is not taken. */
-export function observe({ auction }: Candidate, house: HouseState, policy: KeeperPolicy, reason: string): Observation {
+/** Flags the account if that moves one of its clocks by enough, for the reason that it is not taken. */
+export function observe(candidate: Candidate, house: HouseState, policy: KeeperPolicy, reason: string): Observation {
+  const { auction, assessment } = candidate;
   if (auction === undefined) return { action: "flag", reason };
-  const stopped = auction.clock >= FULL_CLOCK && auction.rescueClock > FULL_CLOCK;
+  const sinks = assessment.equity <= (MAX_DISCOUNT * assessment.maintenanceMargin) / WAD;
+  const stopped = auction.clock >= FULL_CLOCK && (auction.rescueClock > FULL_CLOCK || !sinks);
   const due = house.time - auction.lastCall >= policy.flagInterval;
   return { action: due && !stopped ? "flag" : "wait", reason };
 }

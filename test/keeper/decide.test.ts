@@ -215,6 +215,21 @@ describe("what the keeper takes", () => {
     expect(decideOn({ cash: "570" }, { patience }).action).to.equal("take");
   });
 
+  it("LIQ-5 does not pay for flags that move no clock any more", () => {
+    const minProfit = wad("1000"); // more than any discount brings
+    const later = { ...HOUSE, time: HOUSE.time + 3600n };
+    const observed = (clock: bigint, cash?: string, rescueClock = 0n) => {
+      const auction = { ...auctionAt(clock), rescueClock };
+      return decideOn({ auction, house: later, ...(cash !== undefined && { cash }) }, { minProfit }).action;
+    };
+    expect(observed(179n)).to.equal("flag");
+    // E = 540 is more than 60 % of 583.5: its rescue does not begin
+    expect(observed(180n)).to.equal("wait");
+    // E = 100 is less than 350.1: the clock of the rescue runs from 1 to 181
+    expect(observed(180n, "650", 180n)).to.equal("flag");
+    expect(observed(180n, "650", 181n)).to.equal("wait");
+  });
+
   it("LIQ-5 leaves the flagger's share out of the gain", () => {
     // 70 % of 13.376 if somebody else has flagged
     expectNear(sliceOf({ auction: { ...auctionAt(0n), flagger: FLAGGER } }).gain, "9.363", "0.03");

@@ -1,7 +1,7 @@
 import { IClearingHouse__factory } from "../../../types/index.ts";
 import { measure } from "../../risk/assess.ts";
 import { discount } from "../../risk/auction.ts";
-import { abs, WAD } from "../../risk/fixed.ts";
+import { positive, WAD } from "../../risk/fixed.ts";
 import { snapshotOf } from "../../risk/portfolio.ts";
 import { saleablePrice } from "../../risk/prices.ts";
 import { slice } from "../../risk/slice.ts";
@@ -147,7 +147,7 @@ export class Bookkeeper {
     series.liquidatedNotional.push(cents(counts.liquidatedNotional));
     series.penalties.push(cents(counts.penalties));
     series.fund.push(cents(toNumber(insuranceFund.cash)));
-    series.deficits.push(cents(counts.deficits));
+    series.deficits.push(cents(counts.deficits + toNumber(openDeficit(view))));
     series.openInterest.push(cents(interest));
     series.utilisation.push(utilisation);
     counts.peakUtilisation = Math.max(counts.peakUtilisation, utilisation);
@@ -158,14 +158,15 @@ export class Bookkeeper {
     const { counts: c, breaches } = this.state;
     for (const [id, { sliced, minimum }] of breaches) if (sliced) this.#end(id, minimum); // not over yet, but begun
     const usd = (amount: bigint) => cents(toNumber(amount));
-    const badDebt = [...view.house.markets.values()].reduce((sum, market) => sum + market.badDebt, 0n);
+    const open = openDeficit(view);
+    const badDebt = [...view.house.markets.values()].reduce((sum, market) => sum + market.badDebt, open);
     return {
       ...{ blocks: c.blocks, transactions: c.transactions },
       ...{ liquidatedAccounts: this.state.liquidated.size, liquidations: c.liquidations, slices: c.slices },
       ...{ liquidatedNotional: cents(c.liquidatedNotional), minimumNotional: cents(c.minimumNotional) },
       ...{ penalties: cents(c.penalties), penaltiesToFund: usd(told.penaltiesToFund) },
       ...{ fundStart: cents(c.fundStart), fundEnd: usd(view.mirror.insuranceFund.cash) },
-      ...{ deficits: usd(told.deficits), fromFund: usd(told.fromFund), socialised: usd(told.socialised) },
+      ...{ deficits: usd(told.deficits + open), fromFund: usd(told.fromFund), socialised: usd(told.socialised) },
       ...{ fromLenders: usd(told.fromLenders), badDebt: usd(badDebt) },
       ...{ breachToSlice: quantiles(this.state.toSlice), breachToCure: quantiles(this.state.toCure) },
       ...{ marginCalls: c.marginCalls, reactions: c.reactions, kupiec, peakUtilisation: c.peakUtilisation },
@@ -197,11 +198,16 @@ function markOf(house: HouseState, market: number): bigint {
   return house.prices.get(house.markets.get(market)?.underlying ?? -1)?.price ?? 0n;
 }
 
+/** What accounts are below zero [wad] that nobody has taken or written off. */
+function openDeficit({ below }: View): bigint {
+  return below.reduce((sum, { assessment }) => sum + positive(-(assessment?.equity ?? 0n)), 0n);
+}
+
 /** Notional [USD] of the smallest slice that brings an account to IM at the first discount. */
 function minimumOf(account: AccountState, house: HouseState): number {
   const { portfolio } = snapshotOf(account, house, "kindest");
   const fraction = slice(portfolio, house.risk, FIRST_DISCOUNT, DUST);
-  return toNumber((abs(measure(portfolio, house.risk).gross) * fraction) / WAD);
+  return toNumber((measure(portfolio, house.risk).gross * fraction) / WAD);
 }
 
 /** Of times [s], by the nearest rank. */

@@ -34,7 +34,7 @@ export interface Totals {
   readonly penaltiesToFund: number;
   readonly fundStart: number;
   readonly fundEnd: number;
-  /** What bankrupt accounts could not pay … */
+  /** What bankrupt accounts could not pay, and what those are below zero that nobody has taken by the end … */
   readonly deficits: number;
   readonly fromFund: number;
   readonly socialised: number; // charged to the other side of the market

@@ -91,13 +91,9 @@ const taker = z.strictObject({
 /** Overrides of parameters in deploy/networks/local.ts, under their names and in their notation, such as { "shock": "4%" }. */
 const overrides = z.record(z.string(), z.record(z.string(), z.json()));
 
-const scenario = z.strictObject({
+const common = z.strictObject({
   seed: z.int().min(0).max(0xffffffff).default(1),
   accounts: z.int().min(1).max(MOST_ACCOUNTS).default(2000),
-  /** Every account by itself, or distributions that they are drawn from. */
-  population: z
-    .union([z.array(trader).min(1).max(MOST_ACCOUNTS), distributions], "give a list of accounts, or distributions")
-    .prefault({}),
   takers: z
     .array(taker)
     .max(50)
@@ -116,7 +112,7 @@ const scenario = z.strictObject({
     .strictObject({
       volatility: positive(3),
       gasMultiple: positive(5),
-      liquidationsPerBlock: z.int().min(1).default(20),
+      liquidationsPerBlock: z.int().min(1).default(50),
     })
     .prefault({}),
   /** When a feed answers: at a deviation from its last answer, or after a heartbeat [s]; an answer lands after a delay [s]. */
@@ -139,11 +135,13 @@ const scenario = z.strictObject({
   fund: usd(500_000),
 });
 
-/** What somebody writes; all of it may be left out. */
-export type ScenarioInput = z.input<typeof scenario>;
+/** Every account by itself … */
+const listed = common.extend({ population: z.array(trader).min(1).max(MOST_ACCOUNTS) });
+/** … or distributions that they are drawn from. */
+const drawn = common.extend({ population: distributions.prefault({}) });
 
 /** Everything that a run follows from besides the path. */
-export type Scenario = z.output<typeof scenario>;
+export type Scenario = z.output<typeof listed> | z.output<typeof drawn>;
 export type Trader = z.output<typeof trader>;
 export type Distributions = z.output<typeof distributions>;
 export type TakerTerms = z.output<typeof taker>;
@@ -155,7 +153,7 @@ export type Reaction = z.output<typeof reaction>;
  * @throws ScenarioInvalid
  */
 export function parseScenario(given: unknown, source = "the scenario"): Scenario {
-  const result = scenario.safeParse(given);
+  const result = (isListed(given) ? listed : drawn).safeParse(given);
   if (!result.success) throw new ScenarioInvalid(source, result.error.issues.map(describe));
   const { population } = result.data;
   return Array.isArray(population) ? { ...result.data, accounts: population.length } : result.data;
@@ -177,6 +175,10 @@ export function readScenario(file: string): Record<string, unknown> {
 /** keccak256 of a scenario as canonical JSON (RFC 8785). */
 export function hashScenario(complete: Scenario): string {
   return keccak256(toUtf8Bytes(canonicalize(complete) ?? ""));
+}
+
+function isListed(given: unknown): boolean {
+  return typeof given === "object" && given !== null && "population" in given && Array.isArray(given.population);
 }
 
 function describe(issue: z.core.$ZodIssue): string {
