@@ -30,6 +30,7 @@ export type {
   CashEntry,
   CollateralEntry,
   ContractAddresses,
+  GovernanceAddresses,
   MarketEntry,
   UnderlyingEntry,
 } from "./addressBook.ts";

@@ -1,6 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { promisify } from "node:util";
 
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import { expect } from "chai";
@@ -365,6 +367,24 @@ describe("governance: deployment", () => {
     const markets = [{ ...local.markets[0], takerFee: "0.06%" }, ...local.markets.slice(1)];
     const wanted = { markets, lending: { ...local.lending, kink: "85%" } };
     const error = (await rejects(run(wanted), NoAdmin)) as NoAdmin;
+    // The script writes them down and says what to do with them.
+    const [parameters, left] = ["network.ts", "operations.json"].map((name) => path.join(folder, name));
+    writeFileSync(parameters!, `export default ${JSON.stringify({ ...config, ...wanted })};`);
+    const script = path.join(import.meta.dirname, "../../deploy/deploy.ts");
+    const args = ["--url", anvil.url, "--deployment-id", deploymentId, "--address-book", options.addressBook];
+    const told = await promisify(execFile)(process.execPath, [
+      "--import",
+      "tsx",
+      script,
+      ...args,
+      "--parameters",
+      parameters!,
+      "--operations",
+      left!,
+    ]).catch((e: unknown) => e as { code: number; stderr: string });
+    expect(told).to.include({ code: 1 });
+    expect(told.stderr).to.include(`schedule them with plimsoll governance propose ${left!}`);
+    expect(JSON.parse(readFileSync(left!, "utf8"))).to.deep.equal(error.operations);
     expect(error.changes).to.deep.equal(["lending", "ETH-PERP market"]);
     for (const { target, data } of error.operations) await authority.schedule(target, data, 0);
     await connection.provider.request({ method: "evm_increaseTime", params: [2 * DAY] });
