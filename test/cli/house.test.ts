@@ -65,10 +65,10 @@ describe("plimsoll market, admin, and the process", () => {
   it("admin shows addresses, roles and parameters", async () => {
     expect(await ask(venue, ["admin", "addresses"])).to.deep.include({ contracts: venue.book.contracts });
     expect(await tell(venue, ["admin", "addresses"])).to.include(venue.book.contracts.exchange);
-    const { members } = await ask<{ members: object[] }>(venue, ["admin", "roles"]);
+    const { roles } = await ask<{ roles: object[] }>(venue, ["governance", "show"]);
     const [deployer] = await venue.anvil.provider.listAccounts();
-    expect(members).to.deep.equal([{ role: "0", member: deployer!.address, delay: "0" }]);
-    expect(await tell(venue, ["admin", "roles"])).to.match(new RegExp(`admin +${deployer!.address} +0 s`));
+    expect(roles).to.deep.equal([{ role: "ADMIN", member: deployer!.address, delay: "0" }]);
+    expect(await tell(venue, ["governance", "show"])).to.match(new RegExp(`ADMIN +${deployer!.address} +0\\.0 h`));
     const parameters = await ask<Record<string, Record<string, object>>>(venue, ["admin", "parameters"]);
     expect(parameters.risk!.ETH).to.include({ shock: "3%", initialFactor: "1.666666667", depth: "50000000" });
     expect(parameters.haircuts!.USDT).to.include({ depegThreshold: "0.99", depegFactor: "4" });

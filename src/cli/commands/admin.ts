@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 
 import { setTreasuryCall } from "../../sdk/governance.ts";
-import { roleMembers } from "../../sdk/history.ts";
 import type { Plimsoll } from "../../sdk/client.ts";
 import { InvalidValue } from "../errors.ts";
 import { parseAddress, parseMarket, parseUnderlying } from "../names.ts";
@@ -13,12 +12,9 @@ import type { Perform } from "../program.ts";
 import type { Session } from "../session.ts";
 import { transact } from "../transact.ts";
 
-const ADMIN_ROLE = 0n;
-
 export function adminCommands(program: Command, perform: Perform): void {
-  const group = program.command("admin").description("addresses, roles and parameters of a house, and changing them");
+  const group = program.command("admin").description("addresses and parameters of a house, and changing them at once");
   group.command("addresses").description("contracts, tokens and feeds").action(perform(showAddresses));
-  group.command("roles").description("who may govern").action(perform(showRoles));
   group.command("parameters").description("every parameter as it stands").action(perform(showParameters));
   group
     .command("set <kind> <assignments...>")
@@ -38,29 +34,6 @@ async function showAddresses({ book }: Session): Promise<Report> {
     ...book.underlyings.map(({ name, feed }): [string, string] => [`${name} / USD feed`, feed]),
   ];
   return Promise.resolve({ data: book, text: facts(rows) });
-}
-
-async function showRoles(session: Session): Promise<Report> {
-  const house = await session.house();
-  const { accessManager } = session.book.contracts;
-  const [members, treasury] = await Promise.all([roleMembers(house), house.clearingHouse.treasury()]);
-  return {
-    data: { accessManager, members, treasury },
-    text: paragraphs(
-      facts([
-        ["access manager", accessManager],
-        ["treasury", treasury],
-      ]),
-      table(
-        ["role", "member", ">delay"],
-        members.map(({ role, member, delay }) => [roleName(role), member, `${delay.toString()} s`]),
-      ),
-    ),
-  };
-}
-
-function roleName(role: bigint): string {
-  return role === ADMIN_ROLE ? "admin" : role.toString();
 }
 
 async function showParameters(session: Session): Promise<Report> {

@@ -83,23 +83,26 @@ export function governanceCommands(program: Command, perform: Perform): void {
 async function show(session: Session): Promise<Report> {
   const house = await session.house();
   const { contracts, governance } = session.book;
-  const [members, pending, now, pausedUntil] = await Promise.all([
+  const [members, pending, now, pausedUntil, treasury] = await Promise.all([
     roleMembers(house),
     pendingOperations(house),
     timeOf(house),
     house.clearingHouse.pausedUntil(),
+    house.clearingHouse.treasury(),
   ]);
   const isPaused = Number(pausedUntil) > now;
   const roles = members.map(({ role, ...rest }) => ({ role: roleName(role), ...rest }));
   return {
     data: {
-      ...{ accessManager: contracts.accessManager, ...governance, pausedUntil: isPaused ? pausedUntil : null, roles },
+      ...{ accessManager: contracts.accessManager, ...governance, treasury, roles },
+      pausedUntil: isPaused ? pausedUntil : null,
       pending: pending.map(({ execute: _execute, cancel: _cancel, ...rest }) => rest),
     },
     text: paragraphs(
       facts([
         ["access manager", contracts.accessManager],
         ...Object.entries({ ...governance }),
+        ["treasury", treasury],
         ["new risk", isPaused ? `paused until ${time(pausedUntil)}` : "not paused"],
       ]),
       table(
