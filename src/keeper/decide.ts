@@ -14,6 +14,7 @@ import { Load } from "./load.ts";
 
 const PARTS = 32n; // of the slice that is needed: a taker who cannot carry all of it takes some of them
 const FULL_CLOCK = 180n; // [s]
+const INDEX_BITS = 96n; // of an id; its owner is above them
 const FUND_SHARE_OF_RESCUE = 10n; // the fund pays at most a tenth of itself per market and day
 
 /** What there is to know about an account below MM and about who would take it. */
@@ -53,8 +54,7 @@ export type Decision = { readonly action: "take"; readonly slice: Slice } | Obse
 
 /** What to do about an account below MM, gas left aside. */
 export function decide(candidate: Candidate, house: HouseState, policy: KeeperPolicy): Decision {
-  const owner = ownerOf(candidate.takerId);
-  if (ownerOf(candidate.id) === owner) return { action: "wait", reason: "own account" };
+  if (candidate.id >> INDEX_BITS === candidate.takerId >> INDEX_BITS) return { action: "wait", reason: "own account" };
   const found = known(() => findSlice(candidate, house, policy));
   return typeof found === "string" ? observe(candidate, house, policy, found) : { action: "take", slice: found };
 }

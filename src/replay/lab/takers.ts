@@ -117,7 +117,7 @@ export class Taker {
     const { id, account, assessment } = watched;
     if (assessment === undefined || this.#state.coming.has(id)) return undefined;
     const { book } = this.#house;
-    if (!hasAssets(account, view.house)) return this.#observe("absorb", id, absorbCall(book, id), view.time);
+    if (!hasAssets(account, view.house)) return this.#observe("absorb", id, view.time);
     const candidate: Candidate = {
       ...{ id, account, assessment, taker, takerId: this.party.id, venue: this.#desk },
       ...{ auction: view.mirror.auctions.get(id), fund: view.mirror.insuranceFund },
@@ -129,13 +129,14 @@ export class Taker {
       const terms = { maxFraction, minGain: min(plan.gain, policy.minProfit) };
       return this.#send("take", id, liquidateCall(book, id, this.party.id, terms), view.time);
     }
-    return decision.action === "wait" ? undefined : this.#observe("flag", id, flagCall(book, id), view.time);
+    return decision.action === "wait" ? undefined : this.#observe("flag", id, view.time);
   }
 
-  #observe(kind: "flag" | "absorb", id: AccountId, call: Call, time: number): Sent | undefined {
+  #observe(kind: "flag" | "absorb", id: AccountId, time: number): Sent | undefined {
     if (time - (this.#state.observed.get(id) ?? -Infinity) < FLAG_INTERVAL) return undefined;
     this.#state.observed.set(id, time);
-    return this.#send(kind, id, call, time);
+    const { book } = this.#house;
+    return this.#send(kind, id, kind === "flag" ? flagCall(book, id) : absorbCall(book, id), time);
   }
 
   #send(kind: Sent["kind"], account: AccountId, call: Call, time: number): Sent {
