@@ -65,11 +65,12 @@ async function failureOf(running: Promise<unknown>): Promise<unknown> {
 describe("Replay lab: runs", function () {
   this.timeout(60_000);
 
-  it("MBS-3 an account above MM is left alone, and its owner called", async () => {
-    // At 1,955: E = 590, MM = 586.65, IM = 977.75.
-    const { totals } = await run({ ...PLAIN, population: [long(1050)] }, prices(2000, 2000, 1955, 1955));
+  it("MBS-3 an account above MM is left alone, and its owner called, once an hour at most", async () => {
+    // At 1,955: E = 590, MM = 586.65, IM = 977.75; a minute later it is at IM again, and below it another minute later.
+    const { totals, series } = await run({ ...PLAIN, population: [long(1050)] }, prices(2000, 2000, 1955, 2000, 1955));
     expect(totals).to.include({ marginCalls: 1, liquidations: 0, slices: 0, liquidatedNotional: 0, penalties: 0 });
     expect(totals.breachToSlice.count).to.equal(0);
+    expect(series.belowInitial.slice(0, 5)).to.deep.equal([0, 0, 1, 0, 1]);
   });
 
   for (const latency of [24, 120]) {

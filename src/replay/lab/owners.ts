@@ -8,18 +8,21 @@ import type { View } from "./view.ts";
 
 const ROOM = 11n; // tenths of IM that an owner aims at
 const LEAST_PART = WAD / 10n; // of a position that is reduced
+const CALL_INTERVAL = 3600; // [s] between two calls of one owner
 const NO_REACTION: Reaction = { how: "nothing", delay: 0 };
 
 /** All that `Owners` remember. */
 export interface OwnersState {
   /** Accounts below IM. */
-  readonly called: Set<AccountId>;
+  readonly below: Set<AccountId>;
+  /** When owners were called last [s]. */
+  readonly called: Map<AccountId, number>;
   /** When those act who were called and will [s]. */
   readonly due: Map<AccountId, number>;
 }
 
 export function calmOwners(): OwnersState {
-  return { called: new Set(), due: new Map() };
+  return { below: new Set(), called: new Map(), due: new Map() };
 }
 
 /** What an owner does about a margin call. */
@@ -43,34 +46,39 @@ export class Owners {
     return this.#placeOf.has(id);
   }
 
-  /** Takes note of accounts that were looked at; answers how many have sunk below IM. */
+  /** Takes note of accounts that were looked at; answers how many owners are called for margin. */
   note(looked: readonly Watched[], time: number): number {
-    const { called, due } = this.#state;
-    const before = called.size;
-    let cured = 0;
+    let calls = 0;
     for (const { id, state } of looked) {
       const place = this.#placeOf.get(id);
       if (place === undefined) continue;
-      if (state === "healthy") {
-        if (called.delete(id)) cured += 1;
-        continue;
+      if (state === "healthy") this.#state.below.delete(id);
+      else if (!this.#state.below.has(id)) {
+        this.#state.below.add(id);
+        if (this.#call(id, this.#house.traders[place]?.reaction ?? NO_REACTION, time)) calls += 1;
       }
-      const { how, delay } = this.#house.traders[place]?.reaction ?? NO_REACTION;
-      if (!called.has(id) && how !== "nothing" && !due.has(id)) due.set(id, time + delay);
-      called.add(id);
     }
-    return called.size - before + cured;
+    return calls;
+  }
+
+  /** Calls an owner, unless he has been a short time ago: an account that was sold down to IM is below it again at the next tick. */
+  #call(id: AccountId, { how, delay }: Reaction, time: number): boolean {
+    const { called, due } = this.#state;
+    if (time - (called.get(id) ?? -Infinity) < CALL_INTERVAL) return false;
+    called.set(id, time);
+    if (how !== "nothing" && !due.has(id)) due.set(id, time + delay);
+    return true;
   }
 
   /** What is done by `time` [s]. Who is above IM by then lets it be. */
   act(view: View, time: number): { readonly place: number; readonly cures: readonly Cure[] }[] {
-    const { called, due } = this.#state;
+    const { below, due } = this.#state;
     const acts: { place: number; cures: Cure[] }[] = [];
     for (const [id, when] of due) {
       if (when > time) continue;
       due.delete(id);
       const place = this.#placeOf.get(id);
-      if (place !== undefined && called.has(id)) acts.push({ place, cures: this.#cure(place, view.watch.get(id)) });
+      if (place !== undefined && below.has(id)) acts.push({ place, cures: this.#cure(place, view.watch.get(id)) });
     }
     return acts;
   }

@@ -44,6 +44,7 @@ export interface Totals {
   readonly breachToSlice: Quantiles;
   /** From the block in which an account sank below MM to the one in which it was above it again. */
   readonly breachToCure: Quantiles;
+  /** Owners whose accounts sank below IM, each at most once an hour. */
   readonly marginCalls: number;
   /** How often a called owner brought in cash or reduced. */
   readonly reactions: number;
