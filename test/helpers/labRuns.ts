@@ -81,6 +81,15 @@ const NOTHING: Totals = {
   ...{ liquidatedNotional: 0, minimumNotional: 0, penalties: 0, penaltiesToFund: 0, fundStart: FUND, fundEnd: FUND },
   ...{ deficits: 0, fromFund: 0, socialised: 0, fromLenders: 0, badDebt: 0, marginCalls: 0, reactions: 0 },
   ...{ breachToSlice: quantiles(0, 0, 0, 0, 0), breachToCure: quantiles(0, 0, 0, 0, 0) },
-  kupiec: { horizon: 600, confidence: 0.995, windows: 8_000, breaches: 52, ratio: 3.3, pValue: 0.069 },
+  marginTest: {
+    horizon: 600,
+    confidence: 0.995,
+    windows: 8_000,
+    breaches: 52,
+    ratio: 3.3,
+    pValue: 0.069,
+    valueAtRisk: 0.93,
+    expectedShortfall: 1.1,
+  },
   ...{ peakUtilisation: 0, takersProfit: 0, takersGas: 0, outrun: 0, peakImpact: 0 },
 };

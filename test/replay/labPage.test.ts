@@ -273,8 +273,8 @@ describe("Comparison of runs", () => {
       "source",
       "scenarioHash",
     ]);
-    // 23 totals that are numbers, five of each of two sets of quantiles, six of Kupiec's test
-    expect(columns.slice(7)).to.have.length(23 + 2 * 5 + 6);
+    // 23 totals that are numbers, five of each of two sets of quantiles, eight of the margin test
+    expect(columns.slice(7)).to.have.length(23 + 2 * 5 + 8);
     expect(columns.slice(7)).to.deep.equal(columns.slice(7).toSorted());
     const cells = slices!.split(",");
     expect(cells[columns.indexOf("breachToCure.p99")]).to.equal("3720");

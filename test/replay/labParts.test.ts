@@ -167,6 +167,20 @@ describe("Replay lab: what is counted", () => {
     expect(pValue).to.be.below(0.001);
   });
 
+  it("MBS-3 the value at risk is a loss that one window in a hundred reaches, the shortfall the mean from there on", () => {
+    const test = new BackTest(1, newBackTest());
+    const account = accountOf(1000n * WAD, WAD, 2000n * WAD); // long 1, of which MM is 60.0016 at 2,000
+    for (let i = 0n; i <= 200n; ++i) {
+      const fall = i % 2n === 0n ? 0n : (i + 1n) / 2n; // 1, 2, … 100 USD and back
+      test.see(Number(i) * 600, oneUnderlying(TERMS.risk, (2000n - fall) * WAD), [1n], () => account);
+    }
+    // Of 200 windows the three greatest losses are those of 98, 99 and 100 USD: 98 and 99 over 60.0016
+    const { windows, valueAtRisk, expectedShortfall } = test.result;
+    expect({ windows, valueAtRisk, expectedShortfall }).to.deep.equal({
+      ...{ windows: 200, valueAtRisk: 1.63329, expectedShortfall: 1.649956 },
+    });
+  });
+
   it("takes quantiles by the nearest rank", () => {
     const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
     expect(quantiles(hundred)).to.deep.equal({ count: 100, p50: 50, p90: 90, p99: 99, max: 100 });

@@ -2,11 +2,13 @@ import { kupiec } from "../../calibrate/kupiec.ts";
 import { assessAccount } from "../../risk/account.ts";
 import type { AccountState, HouseState } from "../../risk/types.ts";
 import type { AccountId } from "../../sdk/accountId.ts";
+import { toNumber } from "../format.ts";
 import { generator } from "../synthetic.ts";
-import type { Kupiec } from "./result.ts";
+import type { MarginTest } from "./result.ts";
 
 const HORIZON = 600; // [s] in which an account below MM is taken, as κ is calibrated for
 const CONFIDENCE = 0.995;
+const TAIL = 0.99; // of windows lose no more than the value at risk
 const DRAWS = 64; // of an account that has MM, before a window is left out
 const DIGITS = 6; // as exact as `kupiec` is
 
@@ -19,15 +21,14 @@ interface Sample {
 
 /** All that a `BackTest` remembers. */
 export interface BackTestState {
-  windows: number;
-  breaches: number;
+  losses: number[]; // of windows, as shares of MM
   begun: number; // windows so far, those without an account included
   ends: number; // [s] of the window that is open
   sample: Sample | undefined;
 }
 
 export function newBackTest(): BackTestState {
-  return { windows: 0, breaches: 0, begun: 0, ends: -Infinity, sample: undefined };
+  return { losses: [], begun: 0, ends: -Infinity, sample: undefined };
 }
 
 /**
@@ -48,22 +49,26 @@ export class BackTest {
     if (time < this.#state.ends) return;
     const { sample } = this.#state;
     if (sample !== undefined) {
-      this.#state.windows += 1;
       const { equity } = assessAccount(sample.account, house);
-      if (sample.equity - equity > sample.maintenanceMargin) this.#state.breaches += 1;
+      this.#state.losses.push(toNumber(sample.equity - equity) / toNumber(sample.maintenanceMargin));
     }
     this.#state.sample = this.#draw(house, ids, accountOf);
     this.#state.begun += 1;
     this.#state.ends = time + HORIZON;
   }
 
-  get result(): Kupiec {
-    const { windows, breaches } = this.#state;
+  get result(): MarginTest {
+    const losses = this.#state.losses.toSorted((a, b) => a - b);
+    const windows = losses.length;
+    const breaches = losses.filter((loss) => loss > 1).length;
+    const tail = losses.slice(Math.max(0, Math.ceil(windows * TAIL) - 1));
+    const mean = tail.reduce((sum, loss) => sum + loss, 0) / Math.max(1, tail.length);
     const { ratio, pValue } = windows === 0 ? { ratio: 0, pValue: 1 } : kupiec(windows, breaches, 1 - CONFIDENCE);
     const rounded = (x: number) => Number(x.toFixed(DIGITS));
     return {
       ...{ horizon: HORIZON, confidence: CONFIDENCE, windows, breaches },
       ...{ ratio: rounded(ratio), pValue: rounded(pValue) },
+      ...{ valueAtRisk: rounded(tail[0] ?? 0), expectedShortfall: rounded(mean) },
     };
   }
 

@@ -66,13 +66,20 @@ const MEASURES: Readonly<Record<string, readonly Measure[]>> = {
     { name: "transactions that came too late", of: (t) => t.outrun, write: count, ...lower },
   ],
   "margin test": [
-    { name: "horizon", of: (t) => t.kupiec.horizon, write: duration },
-    { name: "confidence", of: (t) => t.kupiec.confidence, write: percent },
-    { name: "windows", of: (t) => t.kupiec.windows, write: count },
-    { name: "losses greater than MM", of: (t) => t.kupiec.breaches, write: count, ...lower },
+    { name: "horizon", of: (t) => t.marginTest.horizon, write: duration },
+    { name: "confidence", of: (t) => t.marginTest.confidence, write: percent },
+    { name: "windows", of: (t) => t.marginTest.windows, write: count },
+    { name: "losses greater than MM", of: (t) => t.marginTest.breaches, write: count, ...lower },
     { name: "as many as the confidence allows", of: allowedBreaches, write: (v) => decimals(v, 1) },
-    { name: "Kupiec's likelihood ratio", of: (t) => tested(t, t.kupiec.ratio), write: (v) => decimals(v, 2) },
-    { name: "its p-value", of: (t) => tested(t, t.kupiec.pValue), write: pValue },
+    { name: "Kupiec's likelihood ratio", of: (t) => tested(t, t.marginTest.ratio), write: (v) => decimals(v, 2) },
+    { name: "its p-value", of: (t) => tested(t, t.marginTest.pValue), write: pValue },
+    { name: "value at risk, 99 %, of MM", of: (t) => tested(t, t.marginTest.valueAtRisk), write: percent, ...lower },
+    {
+      name: "expected shortfall, 99 %, of MM",
+      of: (t) => tested(t, t.marginTest.expectedShortfall),
+      write: percent,
+      ...lower,
+    },
   ],
 };
 
@@ -192,13 +199,13 @@ function overMinimum({ liquidatedNotional, minimumNotional }: Totals): number | 
   return minimumNotional === 0 ? undefined : liquidatedNotional / minimumNotional;
 }
 
-function allowedBreaches({ kupiec }: Totals): number {
-  return kupiec.windows * (1 - kupiec.confidence);
+function allowedBreaches({ marginTest }: Totals): number {
+  return marginTest.windows * (1 - marginTest.confidence);
 }
 
 /** Kupiec's test says nothing without windows. */
-function tested({ kupiec }: Totals, value: number): number | undefined {
-  return kupiec.windows === 0 ? undefined : value;
+function tested({ marginTest }: Totals, value: number): number | undefined {
+  return marginTest.windows === 0 ? undefined : value;
 }
 
 // ---------------------------------------------------------------- writing
@@ -244,7 +251,7 @@ function decimals(value: number, digits: number): string {
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** Numbers of nested objects under names such as `kupiec.ratio`. */
+/** Numbers of nested objects under names such as `marginTest.ratio`. */
 function flat(object: object, prefix = ""): [string, number][] {
   return Object.entries(object).flatMap(([key, value]: [string, number | object]) =>
     typeof value === "object" ? flat(value, `${prefix}${key}.`) : [[prefix + key, value]],

@@ -12,7 +12,7 @@ import { toNumber } from "../format.ts";
 import type { Asset } from "../path.ts";
 import type { Receipt } from "./chain.ts";
 import type { LabHouse } from "./house.ts";
-import type { Kupiec, Quantiles, Series, Totals } from "./result.ts";
+import type { MarginTest, Quantiles, Series, Totals } from "./result.ts";
 import type { View } from "./view.ts";
 
 const DUST = 10n * WAD; // [wad] USD below which the ledger leaves nothing behind
@@ -154,7 +154,7 @@ export class Bookkeeper {
   }
 
   /** What it came to. */
-  totals(view: View, told: Chronicle, kupiec: Kupiec): Totals {
+  totals(view: View, told: Chronicle, marginTest: MarginTest): Totals {
     const { counts: c, breaches } = this.state;
     for (const [id, { sliced, minimum }] of breaches) if (sliced) this.#end(id, minimum); // not over yet, but begun
     const usd = (amount: bigint) => cents(toNumber(amount));
@@ -169,7 +169,7 @@ export class Bookkeeper {
       ...{ deficits: usd(told.deficits + open), fromFund: usd(told.fromFund), socialised: usd(told.socialised) },
       ...{ fromLenders: usd(told.fromLenders), badDebt: usd(badDebt) },
       ...{ breachToSlice: quantiles(this.state.toSlice), breachToCure: quantiles(this.state.toCure) },
-      ...{ marginCalls: c.marginCalls, reactions: c.reactions, kupiec, peakUtilisation: c.peakUtilisation },
+      ...{ marginCalls: c.marginCalls, reactions: c.reactions, marginTest, peakUtilisation: c.peakUtilisation },
       ...{ takersProfit: cents(c.gains - c.gas - c.hedging), takersGas: cents(c.gas), outrun: c.outrun },
       peakImpact: share(c.peakImpact),
     };

@@ -48,7 +48,7 @@ export interface Totals {
   readonly marginCalls: number;
   /** How often a called owner brought in cash or reduced. */
   readonly reactions: number;
-  readonly kupiec: Kupiec;
+  readonly marginTest: MarginTest;
   readonly peakUtilisation: number; // of the lending pool, 0 to 1
   /** What takers made: their share of penalties and what the fund paid them, less gas and what hedging cost. */
   readonly takersProfit: number;
@@ -68,16 +68,19 @@ export interface Quantiles {
 }
 
 /**
- * Whether accounts that had MM lost more than MM within the horizon more often than the confidence allows: Kupiec's test of the
- * proportion of failures.
+ * What accounts that had MM lost within the horizon, and whether that was more than MM more often than the confidence allows: Kupiec's
+ * test of the proportion of failures.
  */
-export interface Kupiec {
+export interface MarginTest {
   readonly horizon: number; // [s]
   readonly confidence: number; // 0 to 1
   readonly windows: number;
   readonly breaches: number;
   readonly ratio: number;
   readonly pValue: number;
+  /** The loss that 99 % of windows do not exceed, and the mean of those that reach it, as shares of MM. */
+  readonly valueAtRisk: number;
+  readonly expectedShortfall: number;
 }
 
 /** How it went, at the end of each minute; all of the same length. */
