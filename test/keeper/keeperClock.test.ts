@@ -40,8 +40,11 @@ describe("keeper whose clock jumps", function () {
       /"ready":true/,
     ];
     for (const expected of said) {
-      for (let i = 0; i < 4; ++i) await crash.step();
-      await until(async () => (await crash.sunk()).length === 0, "accounts are below MM still");
+      for (let i = 0; i < 4; ++i) {
+        await crash.step();
+        // A price that moves on makes pointless what is on its way, which is no fault of a clock.
+        await until(async () => (await crash.sunk()).length === 0, "accounts are below MM still");
+      }
       expect(await ready()).to.match(expected);
       keeper.child.kill("SIGUSR2");
     }
