@@ -8,7 +8,7 @@ import type { TransactionReceipt } from "ethers";
 
 import { MockV3Aggregator__factory } from "../../types/index.ts";
 
-const KEPT_STATES = "100"; // blocks; without a limit anvil writes the state of every block to the disk
+const KEPT_STATES = "500"; // blocks; without a limit anvil writes the state of every block to the disk
 
 export interface Anvil {
   url: string;
