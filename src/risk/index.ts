@@ -65,6 +65,7 @@ export type {
   Position,
   PriceSnapshot,
   RiskParameters,
+  SliceRule,
   UnderlyingRisk,
 } from "./types.ts";
 export { applyFill, tradingFee, whatIf } from "./whatIf.ts";
