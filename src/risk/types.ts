@@ -46,7 +46,13 @@ export interface RiskParameters {
   readonly slice?: SliceRule;
 }
 
-/** What part [wad] of a portfolio a liquidation sells at a `discount` [wad], leaving no less than `dust` [wad USD]. */
+/**
+ * What part [wad] of a portfolio a liquidation sells.
+ * @param portfolio what is liquidated
+ * @param risk parameters of the house
+ * @param discount d, the penalty as a fraction of MM [wad]
+ * @param dust [wad] USD of gross exposure and collateral below which nothing is left behind
+ */
 export type SliceRule = (portfolio: Portfolio, risk: RiskParameters, discount: bigint, dust: bigint) => bigint;
 
 /** Index price [wad] and volatility regime [ppm] of an underlying. */
