@@ -29,7 +29,14 @@ export function labRuns(minutes: number): Comparison {
     run("whole account", minutes, 4, {
       ...{ liquidatedAccounts: 260, liquidations: 262, slices: 262, liquidatedNotional: 18_000_000 },
       ...{ minimumNotional: 4_500_000, penalties: 150_000, penaltiesToFund: 30_000, fundEnd: FUND - 370_000 },
-      ...{ deficits: 412_345.67, fromFund: 400_000, socialised: 10_000, fromLenders: 345.67, badDebt: 2_000 },
+      ...{
+        deficits: 412_345.67,
+        fromFund: 400_000,
+        socialised: 10_000,
+        fromLenders: 345.67,
+        badDebt: 2_000,
+        openDeficits: 0,
+      },
       ...{ marginCalls: 700, reactions: 250, outrun: 4 },
       ...{ breachToSlice: quantiles(262, 12, 60, 75, 185), breachToCure: quantiles(0, 0, 0, 0, 0) },
       ...{ takersProfit: -1_500, takersGas: 700, peakImpact: 0.081, peakUtilisation: 0.7 },
@@ -79,7 +86,16 @@ function quantiles(count: number, p50: number, p90: number, p99: number, max: nu
 const NOTHING: Totals = {
   ...{ blocks: 14_400, transactions: 5_000, liquidatedAccounts: 0, liquidations: 0, slices: 0 },
   ...{ liquidatedNotional: 0, minimumNotional: 0, penalties: 0, penaltiesToFund: 0, fundStart: FUND, fundEnd: FUND },
-  ...{ deficits: 0, fromFund: 0, socialised: 0, fromLenders: 0, badDebt: 0, marginCalls: 0, reactions: 0 },
+  ...{
+    deficits: 0,
+    fromFund: 0,
+    socialised: 0,
+    fromLenders: 0,
+    badDebt: 0,
+    openDeficits: 0,
+    marginCalls: 0,
+    reactions: 0,
+  },
   ...{ breachToSlice: quantiles(0, 0, 0, 0, 0), breachToCure: quantiles(0, 0, 0, 0, 0) },
   marginTest: {
     horizon: 600,

@@ -159,7 +159,7 @@ export class Bookkeeper {
     for (const [id, { sliced, minimum }] of breaches) if (sliced) this.#end(id, minimum); // not over yet, but begun
     const usd = (amount: bigint) => cents(toNumber(amount));
     const open = openDeficit(view);
-    const badDebt = [...view.house.markets.values()].reduce((sum, market) => sum + market.badDebt, open);
+    const badDebt = [...view.house.markets.values()].reduce((sum, market) => sum + market.badDebt, 0n);
     return {
       ...{ blocks: c.blocks, transactions: c.transactions },
       ...{ liquidatedAccounts: this.state.liquidated.size, liquidations: c.liquidations, slices: c.slices },
@@ -167,7 +167,7 @@ export class Bookkeeper {
       ...{ penalties: cents(c.penalties), penaltiesToFund: usd(told.penaltiesToFund) },
       ...{ fundStart: cents(c.fundStart), fundEnd: usd(view.mirror.insuranceFund.cash) },
       ...{ deficits: usd(told.deficits + open), fromFund: usd(told.fromFund), socialised: usd(told.socialised) },
-      ...{ fromLenders: usd(told.fromLenders), badDebt: usd(badDebt) },
+      ...{ fromLenders: usd(told.fromLenders), badDebt: usd(badDebt), openDeficits: usd(open) },
       ...{ breachToSlice: quantiles(this.state.toSlice), breachToCure: quantiles(this.state.toCure) },
       ...{ marginCalls: c.marginCalls, reactions: c.reactions, marginTest, peakUtilisation: c.peakUtilisation },
       ...{ takersProfit: cents(c.gains - c.gas - c.hedging), takersGas: cents(c.gas), outrun: c.outrun },

@@ -40,6 +40,7 @@ export interface Totals {
   readonly socialised: number; // charged to the other side of the market
   readonly fromLenders: number;
   readonly badDebt: number; // that nobody has paid at the end
+  readonly openDeficits: number; // of accounts below zero that nobody has taken by the end, such as are not worth the gas
   /** From the block in which an account sank below MM to its first slice. */
   readonly breachToSlice: Quantiles;
   /** From the block in which an account sank below MM to the one in which it was above it again. */
