@@ -27,7 +27,7 @@ async function listed<T extends Token>(h: Fixture, token: T, amount: bigint): Pr
 
 /** What only governance may call, and asks for that before anything else: see access.test.ts. */
 const RESTRICTED =
-  /^(set(Authority|OutflowCap|Market|Collateral|LendingParams|RiskEngine|PriceOracle|Exchange|InsuranceFund|Treasury)|delistCollateral)$/;
+  /^(set(Authority|OutflowCap|Market|Collateral|LendingParams|RiskEngine|PriceOracle|Exchange|InsuranceFund|Treasury)|delistCollateral|pauseNewRisk|endPause)$/;
 
 function nothing(type: ParamType): unknown {
   if (type.isArray()) return [];
