@@ -258,7 +258,9 @@ describe("authority", () => {
 
   it("AUTH-2 REV-1 the lists above are complete: a new function cannot be forgotten", async () => {
     const h = await freshHouse();
-    const restricted = writing(h.clearingHouse).filter((name) => /^(set(?!Guard|Exposure|tle)|delist|pauseNewRisk|endPause)/.test(name));
+    const restricted = writing(h.clearingHouse).filter((name) =>
+      /^(set(?!Guard|Exposure|tle)|delist|pauseNewRisk|endPause)/.test(name),
+    );
     const ofLedger = [...Object.keys(LEDGER), ...OPEN, ...restricted];
     expect(writing(h.clearingHouse).toSorted()).to.deep.equal(ofLedger.toSorted());
     expect(writing(h.exchange).toSorted()).to.deep.equal([...Object.keys(EXCHANGE), ...OWN].toSorted());
