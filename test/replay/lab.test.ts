@@ -192,12 +192,12 @@ describe("Replay lab: stopped and gone on with", function () {
   });
 
   /** Stops a run after its minute 25. */
-  async function stop(state: string): Promise<void> {
+  async function stop(state: string, scenario: object = given): Promise<void> {
     const stopping = new AbortController();
     const onMinute = ({ minute }: { minute: number }) => {
       if (minute === 25) stopping.abort();
     };
-    const failure = await failureOf(run(given, crash, { state, onMinute, signal: stopping.signal }));
+    const failure = await failureOf(run(scenario, crash, { state, onMinute, signal: stopping.signal }));
     expect(failure)
       .to.be.instanceOf(ReplayStopped)
       .and.to.include({ minute: 25, minutes: 40 + AFTERMATH });
@@ -218,6 +218,13 @@ describe("Replay lab: stopped and gone on with", function () {
     expect(bytes(later)).to.equal(bytes(whole));
     const known = await run(given, crash, { state, onMinute: () => expect.fail("run again") });
     expect(bytes(known)).to.equal(bytes(whole));
+  });
+
+  it("keeps what is on its way under a replaced engine", async () => {
+    const halves = { ...given, policy: "half" as const };
+    const state = path.join(folder, "halves");
+    await stop(state, halves);
+    expect(bytes(await run(halves, crash, { state }))).to.equal(bytes(await run(halves, crash)));
   });
 
   it("refuses the state of another run, blocks that lead elsewhere, and what is no state", async () => {

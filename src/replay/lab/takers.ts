@@ -125,7 +125,7 @@ export class Taker {
     const decision = decide(candidate, view.house, policy);
     if (decision.action === "take") {
       const { plan, maxFraction } = decision.slice;
-      this.#state.coming.set(id, plan);
+      this.#state.coming.set(id, storable(plan));
       const terms = { maxFraction, minGain: min(plan.gain, policy.minProfit) };
       return this.#send("take", id, liquidateCall(book, id, this.party.id, terms), view.time);
     }
@@ -143,6 +143,13 @@ export class Taker {
     const { latency, bid } = this.terms;
     return { taker: this.#index, kind, account, lands: time + latency, bid, call };
   }
+}
+
+/** A plan without the rule by which it was cut: that is a function, which no checkpoint holds. */
+function storable(plan: LiquidationPlan): LiquidationPlan {
+  const { account, house } = plan.opened;
+  const { underlyings, collaterals } = house.risk;
+  return { ...plan, opened: { account, house: { ...house, risk: { underlyings, collaterals } } } };
 }
 
 /** A taker's account with what it has sent for, as far as it can carry it. */
