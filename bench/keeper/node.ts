@@ -28,6 +28,7 @@ const PER_BATCH = 100; // deposits or fills of one transaction
 const PRICE = 2000n;
 const SIZE = "3"; // ETH of each account
 const MOVES = 300;
+const WARM_UP = 20; // moves before them, in which code is compiled, that do not count
 const FIRST = 1949_60000000n; // [1e-8 USD] a little above where the poorest is liquidatable: 330 − 3 of fees − 3 · 50.4 = 175.8, MM 175.5
 const MOVE = 1_500_000n; // [1e-8 USD] by which each answer of the feed is lower
 const QUIET = 100; // [ms] without an account below MM, after which the price moves on
@@ -150,12 +151,13 @@ class Scene {
     const sent: number[] = [];
     const taken: number[] = [];
     const feed = book.underlyings[0]?.feed ?? "";
-    for (let move = 0n; move <= MOVES; ++move) {
-      const data = ANSWER.encodeFunctionData("updateAnswer", [FIRST - move * MOVE]);
+    for (let move = 0; move <= WARM_UP + MOVES; ++move) {
+      const data = ANSWER.encodeFunctionData("updateAnswer", [FIRST - BigInt(move) * MOVE]);
       const block = await this.#send(this.#maker.privateKey, { target: feed, data });
       await sleep(QUIET);
       for (let waited = 0; keeper.watch.counts.liquidatable !== 0 && waited < SLOWEST; waited += QUIET)
         await sleep(QUIET);
+      if (move < WARM_UP) continue;
       const began = heads.get(block) ?? Infinity;
       note(sent, provider.sent, began);
       note(taken, provider.taken, began);
