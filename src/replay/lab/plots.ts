@@ -58,7 +58,7 @@ const PLOTS: readonly Plot[] = [
     fromZero: true,
   },
   {
-    title: "Deficits of bankrupt accounts so far",
+    title: "Deficits so far, and of accounts below zero",
     unit: "usd",
     values: ({ series }) => series.deficits,
     fromZero: true,
