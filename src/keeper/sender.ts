@@ -19,6 +19,7 @@ import type { KeeperSigner } from "./signer.ts";
 const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
 const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on the priority fee is taken
+const GAS_ROOM = 150_000n; // what a call needs beyond its simulation when it is mined: settling a loss may have to borrow by then
 const CONFIRMATIONS = 12; // unless the policy says otherwise
 const HOUR = 3600; // [s]
 const DAY = 24 * HOUR; // [s] spending and purposes are remembered for so long
@@ -207,7 +208,7 @@ export class Sender {
     const fees = await this.#offer(call, terms, gas);
     // What is too dear by the gas that it is likely to use may pay by what it takes now.
     if ("result" in fees) return told.gas === undefined ? fees : this.#attempt(call, terms, {});
-    const gasLimit = told.gasLimit ?? gas + gas / 4n;
+    const gasLimit = told.gasLimit ?? gas + gas / 4n + GAS_ROOM;
     let lane: Lane | Outcome;
     try {
       lane = await this.#inTurn(() => this.#open(call, { ...terms, gasLimit }, fees));
