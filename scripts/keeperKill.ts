@@ -23,7 +23,7 @@ try {
       ["liquidations", killed.liquidations],
       ["transactions, all of them written down", killed.transactions],
       ["purposes carried out, each once", killed.purposes],
-      ["reverted", killed.reverted],
+      ["reverted", killed.reverted.length],
       ["cancellations", killed.cancelled],
       ["transactions pending", 0],
       ["accounts below MM", 0],

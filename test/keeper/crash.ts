@@ -51,7 +51,7 @@ export interface Story {
   readonly blocks: number;
   readonly liquidations: number;
   readonly transactions: number;
-  readonly reverted: number;
+  readonly reverted: readonly string[]; // purposes of transactions
   readonly cancelled: number;
   readonly purposes: number;
   readonly audited: number;
@@ -226,7 +226,7 @@ export class Crash {
       blocks: last - this.#firstBlock,
       liquidations: taken.length,
       transactions: mined.length,
-      reverted: mined.filter(({ status }) => status === 0).length,
+      reverted: lanes.filter((_, i) => mined[i]?.status === 0).map(({ purpose }) => purpose),
       cancelled: lanes.filter(({ sent, mined: m }) => sent.some((s) => s.hash === m?.hash && s.kind === "cancel"))
         .length,
       purposes: carriedOut.size,
