@@ -22,8 +22,8 @@ import { openTakerKey } from "./takerKey.ts";
 /** What comes of an act that another keeper of the same database is at. */
 export const ANOTHER_KEEPER: Outcome = { result: "declined", reason: "another keeper is at it" };
 
-/** Gas of a call that need not be simulated. */
-export type KnownGas = Pick<Terms, "gas" | "gasLimit">;
+/** What is known of a call's gas before it is simulated; with a limit it is not. */
+export type KnownGas = Pick<Terms, "gas" | "gasLimit" | "gasRoom">;
 
 /** What a dispatcher needs. */
 export interface DispatcherOptions {

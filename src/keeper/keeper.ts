@@ -319,8 +319,10 @@ export class Keeper {
   /** Begins the upkeep that is due. */
   #keepUp(): void {
     const { addressBook: book, takerAccount: taker } = this.#options;
-    for (const { call, gain, ...job } of dueUpkeep(this.mirror, this.#round(), { book, taker, policy: this.#policy })) {
-      this.#dispatcher.begin({ ...job, ...(gain !== undefined && { expectedGain: gain }) }, call);
+    const terms = { book, taker, policy: this.#policy };
+    for (const { call, gain, gasRoom, ...job } of dueUpkeep(this.mirror, this.#round(), terms)) {
+      const act = { ...job, ...(gain !== undefined && { expectedGain: gain }) };
+      this.#dispatcher.begin(act, call, undefined, gasRoom === undefined ? {} : { gasRoom });
     }
   }
 

@@ -19,7 +19,6 @@ import type { KeeperSigner } from "./signer.ts";
 const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
 const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on the priority fee is taken
-const GAS_ROOM = 150_000n; // what a call needs beyond its simulation when it is mined: settling a loss may have to borrow by then
 const CONFIRMATIONS = 12; // unless the policy says otherwise
 const HOUR = 3600; // [s]
 const DAY = 24 * HOUR; // [s] spending and purposes are remembered for so long
@@ -63,6 +62,8 @@ export interface Terms {
   readonly gasLimit?: bigint;
   /** Of that, what it is likely to use; all if left out. */
   readonly gas?: bigint;
+  /** Gas that a call may need beyond its simulation by the time it is mined, if that is more than a quarter of it. */
+  readonly gasRoom?: bigint;
 }
 
 /** What a sender needs. */
@@ -208,7 +209,7 @@ export class Sender {
     const fees = await this.#offer(call, terms, gas);
     // What is too dear by the gas that it is likely to use may pay by what it takes now.
     if ("result" in fees) return told.gas === undefined ? fees : this.#attempt(call, terms, {});
-    const gasLimit = told.gasLimit ?? gas + gas / 4n + GAS_ROOM;
+    const gasLimit = told.gasLimit ?? gas + max(gas / 4n, terms.gasRoom ?? 0n);
     let lane: Lane | Outcome;
     try {
       lane = await this.#inTurn(() => this.#open(call, { ...terms, gasLimit }, fees));

@@ -14,6 +14,7 @@ import type { LedgerAccount } from "./ledger.ts";
 import type { Mirror } from "./mirror.ts";
 
 const ACCOUNTS_PER_CALL = 50;
+const GAS_PER_ACCOUNT = 25_000n; // of a settlement that finds something to move, which it may not have in its simulation
 const ROUNDS_PER_CALL = 50;
 const RATE_INTERVAL = 3600n; // [s] rates move slowly
 const CASH_CALL_DELAY = 24n * 3600n; // [s] of observed time
@@ -28,6 +29,8 @@ export interface Job {
   readonly collateral?: number;
   readonly market?: number;
   readonly account?: AccountId;
+  /** What the call may need beyond its simulation, because prices move until it is mined. */
+  readonly gasRoom?: bigint;
   /** [wad] What it earns the keeper; nothing if left out. */
   readonly gain?: bigint;
 }
@@ -116,8 +119,9 @@ function settlements(
 function settleJobs(book: AddressBook, market: number, accounts: readonly AccountId[]): Job[] {
   const jobs: Job[] = [];
   for (let at = 0; at < accounts.length; at += ACCOUNTS_PER_CALL) {
-    const call = settleCall(book, market, accounts.slice(at, at + ACCOUNTS_PER_CALL));
-    jobs.push({ action: "settle", market, call });
+    const some = accounts.slice(at, at + ACCOUNTS_PER_CALL);
+    const gasRoom = BigInt(some.length) * GAS_PER_ACCOUNT;
+    jobs.push({ action: "settle", market, gasRoom, call: settleCall(book, market, some) });
   }
   return jobs;
 }

@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
-import { getBytes, JsonRpcProvider, toBeHex, Transaction, Wallet, zeroPadValue } from "ethers";
+import { concat, getBytes, JsonRpcProvider, keccak256, toBeHex, Transaction, Wallet, zeroPadValue } from "ethers";
 
 import { AdvisedBidding, NoBaseFee, OpStackGas, ShareBidding } from "../../src/keeper/fees.ts";
 import type { Outcome } from "../../src/keeper/lane.ts";
@@ -138,6 +138,25 @@ describe("sender on a chain whose mining is paused", () => {
     }
     for (const { minted } of calls) expect(await minted()).to.equal(1n);
     expect(sender.spent("hour")).to.equal((await outcomes).reduce((sum, { cost }) => sum + cost!, 0n));
+  });
+
+  it("LIQ-5 leaves a call the room that it needs when the chain has moved on since its simulation", async () => {
+    const sender = await open();
+    for (const [gasRoom, result] of [
+      [0n, "outcompeted"], // a quarter more than the simulation is not enough: a balance that begins costs 17,100 more of 34,000
+      [20_000n, "done"],
+    ] as const) {
+      const { call } = next();
+      const holder = toBeHex(mints, 32);
+      const balance = keccak256(concat([holder, toBeHex(0, 32)]));
+      await anvil.provider.send("anvil_setStorageAt", [call.target, balance, toBeHex(1, 32)]);
+      await mine();
+      const outcome = sender.attempt(call, { purpose: `moved:${mints}`, gasRoom });
+      await waiting(({ length }) => length === 1);
+      await anvil.provider.send("anvil_setStorageAt", [call.target, balance, toBeHex(0, 32)]);
+      await mine();
+      expect((await outcome).result).to.equal(result);
+    }
   });
 
   it("LIQ-5 replaces a stuck transaction by one that pays an eighth more, after as many blocks as it was told to", async () => {
