@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from "node:util";
 import { ZeroAddress } from "ethers";
 import type { Block, Log, Provider } from "ethers";
 
-import { IClearingHouse__factory, PriceOracle__factory, RiskEngine__factory } from "../../types/index.ts";
 import type { Auction } from "../risk/auction.ts";
 import type { LendingState, RiskParameters } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
@@ -11,7 +10,7 @@ import { AccountMap } from "../sdk/accountMap.ts";
 import type { ReadonlyAccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
-import { joinHouse, readQuotes, readRisk, readTerms } from "../sdk/read.ts";
+import { joinHouse, readable, readQuotes, readRisk, readTerms } from "../sdk/read.ts";
 import type { HouseTerms, ObservedHouse, Quotes, Readable } from "../sdk/read.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import type { Database } from "./database.ts";
@@ -100,14 +99,9 @@ export class Mirror {
   #news = { reorganised: 0, prices: new Set<number>(), house: false }; // likewise
 
   constructor(provider: Provider, book: AddressBook, { confirmations = CONFIRMATIONS }: MirrorOptions = {}) {
-    const { clearingHouse, riskEngine, priceOracle } = book.contracts;
     this.#provider = provider;
     this.#book = book;
-    this.#contracts = {
-      clearingHouse: IClearingHouse__factory.connect(clearingHouse, provider),
-      riskEngine: RiskEngine__factory.connect(riskEngine, provider),
-      priceOracle: PriceOracle__factory.connect(priceOracle, provider),
-    };
+    this.#contracts = readable(book, provider);
     this.#confirmations = confirmations;
     this.#ledger = new EventLedger(book.cash.token);
   }

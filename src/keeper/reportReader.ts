@@ -1,14 +1,12 @@
 import type { Log, Provider, TransactionReceipt, TransactionResponse } from "ethers";
 
-import { IClearingHouse__factory, PriceOracle__factory, RiskEngine__factory } from "../../types/index.ts";
-import type { IClearingHouse } from "../../types/index.ts";
 import type { LiquidatedEvent } from "../../types/contracts/interfaces/IClearingHouse.ts";
 import { discount } from "../risk/auction.ts";
 import type { AccountState, HouseState } from "../risk/types.ts";
 import { AccountMap } from "../sdk/accountMap.ts";
 import type { AddressBook } from "../sdk/addressBook.ts";
 import { NodeIncomplete } from "../sdk/client.ts";
-import { readAccount, readAuction, readHouse } from "../sdk/read.ts";
+import { readable, readAccount, readAuction, readHouse } from "../sdk/read.ts";
 import type { Readable } from "../sdk/read.ts";
 import { decode } from "./decode.ts";
 import { EMPTY_ACCOUNT, EventLedger, NO_TOTALS } from "./ledger.ts";
@@ -39,17 +37,11 @@ interface Sale {
 /** Makes reports of liquidations from what a node knows; it must still have the state of the block before each. */
 export class ReportReader {
   readonly #options: ReportReaderOptions;
-  readonly #contracts: Readable & { readonly clearingHouse: IClearingHouse };
+  readonly #contracts: Readable;
 
   constructor(options: ReportReaderOptions) {
-    const { provider, addressBook } = options;
-    const { clearingHouse, riskEngine, priceOracle } = addressBook.contracts;
     this.#options = options;
-    this.#contracts = {
-      clearingHouse: IClearingHouse__factory.connect(clearingHouse, provider),
-      riskEngine: RiskEngine__factory.connect(riskEngine, provider),
-      priceOracle: PriceOracle__factory.connect(priceOracle, provider),
-    };
+    this.#contracts = readable(options.addressBook, options.provider);
   }
 
   /** The `Liquidated` events of some blocks, by whomever. */

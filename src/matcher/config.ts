@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { InvalidConfig, milliseconds } from "../keeper/settings.ts";
+import { InvalidConfig, milliseconds, SENDING, TELLING } from "../keeper/settings.ts";
 import { accountId } from "../sdk/accountId.ts";
 import type { AccountId } from "../sdk/accountId.ts";
 import { parseWad } from "../sdk/units.ts";
@@ -78,10 +78,10 @@ const schema = z
     TRUST_PROXY: z.enum(["true", "false"]).default("false"),
     SEGMENT_MEGABYTES: count(256, 1024),
     LOOKBACK: count(500_000),
-    CONFIRM_TIMEOUT: milliseconds(60_000),
-    REPLACE_AFTER: z.coerce.number("give blocks").int().min(1).default(3),
-    MAX_GAS_PRICE: z.coerce.number("give gwei").positive().max(1_000_000).default(500),
-    LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info"),
+    CONFIRM_TIMEOUT: SENDING.CONFIRM_TIMEOUT,
+    REPLACE_AFTER: SENDING.REPLACE_AFTER,
+    MAX_GAS_PRICE: SENDING.MAX_GAS_PRICE,
+    LOG_LEVEL: TELLING.LOG_LEVEL,
   })
   .refine((s) => s.PRIVATE_KEY !== undefined || (s.KEYSTORE !== undefined && s.KEYSTORE_PASSWORD !== undefined), {
     path: ["PRIVATE_KEY"],
@@ -147,7 +147,7 @@ function policyOf(s: z.output<typeof schema>): MatcherPolicy {
       confirmTimeout: s.CONFIRM_TIMEOUT,
       pollInterval: s.POLL_INTERVAL,
       replaceAfter: s.REPLACE_AFTER,
-      maxGasPrice: BigInt(Math.round(s.MAX_GAS_PRICE * 1e9)),
+      maxGasPrice: s.MAX_GAS_PRICE,
     },
     batchInterval: s.BATCH_INTERVAL,
     pollInterval: s.POLL_INTERVAL,

@@ -1,15 +1,10 @@
-import {
-  IClearingHouse__factory,
-  MockERC20__factory,
-  PriceOracle__factory,
-  RiskEngine__factory,
-} from "../../types/index.ts";
+import { IClearingHouse__factory, MockERC20__factory } from "../../types/index.ts";
 import { assessAccount, marginState } from "../risk/account.ts";
 import { debtOf, lentOf } from "../risk/lending.ts";
 import { pnlOf } from "../risk/pools.ts";
 import type { AccountState, HouseState } from "../risk/types.ts";
 import type { AccountId } from "../sdk/accountId.ts";
-import { readAccount, readHouse } from "../sdk/read.ts";
+import { readable, readAccount, readHouse } from "../sdk/read.ts";
 import { formatWad, toWadDown } from "../sdk/units.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { usd } from "./format.ts";
@@ -39,21 +34,19 @@ export interface Books {
 /** Reads the books of `accounts` at the latest block. */
 export async function readBooks({ chain, book }: ReadableVenue, accounts: Iterable<AccountId>): Promise<Books> {
   const { provider } = chain;
-  const clearingHouse = IClearingHouse__factory.connect(book.contracts.clearingHouse, provider);
-  const riskEngine = RiskEngine__factory.connect(book.contracts.riskEngine, provider);
-  const priceOracle = PriceOracle__factory.connect(book.contracts.priceOracle, provider);
+  const contracts = readable(book, provider);
   const block = (await provider.send("eth_getBlockByNumber", ["latest", false])) as {
     number: string;
     timestamp: string;
   };
   const at = { number: Number(block.number), timestamp: Number(block.timestamp) };
-  const house = await readHouse({ clearingHouse, riskEngine, priceOracle }, book, at);
+  const house = await readHouse(contracts, book, at);
   const read = async (id: AccountId): Promise<[AccountId, AccountState]> => [
     id,
-    await readAccount({ clearingHouse }, id, at.number),
+    await readAccount(contracts, id, at.number),
   ];
   const markets = book.markets.map(async ({ id, name }) => {
-    const [, index, rate, pool, loss] = await clearingHouse.market(id);
+    const [, index, rate, pool, loss] = await contracts.clearingHouse.market(id);
     const fees = rate.fees * FEE_UNIT;
     return { id, name, openInterest: index.openInterest, fees, pool: pool.cash, badDebt: loss.badDebt };
   });

@@ -65,13 +65,18 @@ export interface ReadableVenue {
   readonly book: AddressBook;
 }
 
+/** A feed of a rate between a token and its asset, and what it answers all the time. */
+export interface RateFeed {
+  readonly feed: string;
+  readonly answer: bigint;
+}
+
 /** The deployed house on a chain of its own. */
 export interface Venue {
   chain: Chain;
   book: AddressBook;
   nonce: bigint;
-  /** Feeds of rates between tokens and their assets, and what they answer all the time. */
-  rateFeeds: readonly { readonly feed: string; readonly answer: bigint }[];
+  rateFeeds: readonly RateFeed[];
   /** Units of its asset [wad] that a unit of a token is worth. */
   rates: Readonly<Record<Token, bigint>>;
 }
@@ -102,24 +107,31 @@ export async function deployVenue(chain: Chain, answers: Answers): Promise<Venue
   const addressBook = path.join(journal, "addresses.json");
   try {
     const deployment = await deployPlimsoll(connection, parameters(answers), { deploymentId, addressBook });
-    return { chain, book: deployment.addressBook, nonce: 1n, ...(await readRates(chain, deployment.addressBook)) };
+    const readable = { chain, book: deployment.addressBook };
+    const [rateFeeds, rates] = await Promise.all([readRateFeeds(readable), readRates(readable)]);
+    return { ...readable, nonce: 1n, rateFeeds, rates };
   } finally {
     await connection.close();
     rmSync(journal, { recursive: true, force: true });
   }
 }
 
-async function readRates({ provider }: Chain, book: AddressBook): Promise<Pick<Venue, "rateFeeds" | "rates">> {
-  const oracle = PriceOracle__factory.connect(book.contracts.priceOracle, provider);
-  const rates: Record<Token, bigint> = { WETH: WAD, WBTC: WAD, wstETH: WAD };
-  const id = collateralOf(book, "wstETH")?.id ?? 0;
-  rates.wstETH = await oracle.latestRate(id);
+/** The feeds of the rate between wstETH and its asset. */
+export async function readRateFeeds({ chain, book }: ReadableVenue): Promise<RateFeed[]> {
+  const id = collateralOf(book, "wstETH")?.id;
+  if (id === undefined) return [];
+  const oracle = PriceOracle__factory.connect(book.contracts.priceOracle, chain.provider);
   const { rate, market } = await oracle.rateFeedsOf(id);
   const read = async (feed: string) => {
-    const answer = await MockV3Aggregator__factory.connect(feed, provider).latestAnswer();
+    const answer = await MockV3Aggregator__factory.connect(feed, chain.provider).latestAnswer();
     return { feed, answer };
   };
-  return { rates, rateFeeds: await Promise.all([rate, market].map(read)) };
+  return Promise.all([rate, market].map(read));
+}
+
+async function readRates({ chain, book }: ReadableVenue): Promise<Venue["rates"]> {
+  const oracle = PriceOracle__factory.connect(book.contracts.priceOracle, chain.provider);
+  return { WETH: WAD, WBTC: WAD, wstETH: await oracle.latestRate(collateralOf(book, "wstETH")?.id ?? 0) };
 }
 
 /** The local network with `answers` as its first prices, without what the replay has no prices of. */

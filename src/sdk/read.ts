@@ -1,6 +1,9 @@
 import { Interface, ZeroAddress } from "ethers";
-import type { Provider } from "ethers";
+import type { ContractRunner, Provider } from "ethers";
 
+import { IClearingHouse__factory } from "../../types/factories/contracts/interfaces/IClearingHouse__factory.ts";
+import { IPriceOracle__factory } from "../../types/factories/contracts/interfaces/IPriceOracle__factory.ts";
+import { IRiskEngine__factory } from "../../types/factories/contracts/interfaces/IRiskEngine__factory.ts";
 import type { IClearingHouse } from "../../types/contracts/interfaces/IClearingHouse.ts";
 import type { IPriceOracle } from "../../types/contracts/interfaces/IPriceOracle.ts";
 import type { IRiskEngine } from "../../types/contracts/interfaces/IRiskEngine.ts";
@@ -27,6 +30,15 @@ export interface Readable {
   clearingHouse: IClearingHouse;
   riskEngine: Pick<IRiskEngine, "collateralRisk" | "underlyingRisk">;
   priceOracle: Pick<IPriceOracle, "lastGood" | "lastGoodRate" | "latest" | "latestRate">;
+}
+
+/** The contracts of a house that is only read. */
+export function readable({ contracts }: AddressBook, runner: ContractRunner): Readable {
+  return {
+    clearingHouse: IClearingHouse__factory.connect(contracts.clearingHouse, runner),
+    riskEngine: IRiskEngine__factory.connect(contracts.riskEngine, runner),
+    priceOracle: IPriceOracle__factory.connect(contracts.priceOracle, runner),
+  };
 }
 
 /** A house, and since when its last good prices and rates are known. */

@@ -9,7 +9,6 @@ import {
   InsuranceFund__factory,
   MockERC20__factory,
   MockV3Aggregator__factory,
-  PriceOracle__factory,
   RiskEngine__factory,
 } from "../../../types/index.ts";
 import { Signing } from "../../matcher/signing.ts";
@@ -21,11 +20,11 @@ import { batchCall } from "../../sdk/calls.ts";
 import type { Call } from "../../sdk/calls.ts";
 import { buildOrder } from "../../sdk/orders.ts";
 import type { Order, SignedOrder } from "../../sdk/orders.ts";
-import { readRisk } from "../../sdk/read.ts";
+import { readable, readRisk } from "../../sdk/read.ts";
 import { ASSETS } from "../path.ts";
 import type { Asset } from "../path.ts";
-import { baseSize, marketOf, priceOf } from "../venue.ts";
-import type { Answers } from "../venue.ts";
+import { baseSize, marketOf, priceOf, readRateFeeds } from "../venue.ts";
+import type { Answers, RateFeed } from "../venue.ts";
 import { LabChain } from "./chain.ts";
 import type { Transaction } from "./chain.ts";
 import { parametersOf } from "./parameters.ts";
@@ -76,7 +75,7 @@ export class LabHouse {
   readonly #maker: Party;
   readonly #keys = new Map<string, Buffer>();
   readonly #signing: Signing;
-  #rates: readonly { readonly feed: string; readonly answer: bigint }[] = [];
+  #rates: readonly RateFeed[] = [];
 
   private constructor(chain: LabChain, book: AddressBook, deployer: string, scenario: Scenario, traders: Trader[]) {
     [this.chain, this.book, this.#deployer, this.traders] = [chain, book, deployer, traders];
@@ -173,7 +172,7 @@ export class LabHouse {
   // ---------------------------------------------------------------- how it begins
 
   async #begin(scenario: Scenario, answers: Answers): Promise<void> {
-    this.#rates = await this.#readRates();
+    this.#rates = await readRateFeeds(this);
     const owners = Array.from({ length: Math.ceil(this.traders.length / PER_OWNER) }, (_, i) => i);
     for (const i of owners) {
       const { owner } = this.#enlist(`owner ${i}`);
@@ -294,19 +293,6 @@ export class LabHouse {
     return transactions;
   }
 
-  async #readRates(): Promise<{ feed: string; answer: bigint }[]> {
-    const { provider } = this.chain;
-    const oracle = PriceOracle__factory.connect(this.book.contracts.priceOracle, provider);
-    const id = this.book.collaterals.find(({ symbol }) => symbol === "wstETH")?.id;
-    if (id === undefined) return [];
-    const { rate, market } = await oracle.rateFeedsOf(id);
-    return Promise.all(
-      [rate, market].map(async (feed) => {
-        return { feed, answer: await MockV3Aggregator__factory.connect(feed, provider).latestAnswer() };
-      }),
-    );
-  }
-
   // ---------------------------------------------------------------- parts
 
   #enlist(name: string): Party {
@@ -353,13 +339,7 @@ function idsOf(book: AddressBook): Readonly<Record<Asset | Token, number>> {
 }
 
 async function riskOf({ provider }: LabChain, book: AddressBook): Promise<RiskParameters> {
-  const { clearingHouse, riskEngine, priceOracle } = book.contracts;
-  const contracts = {
-    clearingHouse: IClearingHouse__factory.connect(clearingHouse, provider),
-    riskEngine: RiskEngine__factory.connect(riskEngine, provider),
-    priceOracle: PriceOracle__factory.connect(priceOracle, provider),
-  };
-  return readRisk(contracts, book, await provider.getBlockNumber());
+  return readRisk(readable(book, provider), book, await provider.getBlockNumber());
 }
 
 /** Puts an engine with a fixed close factor and the same parameters in the place of the house's own. */

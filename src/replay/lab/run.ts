@@ -5,6 +5,7 @@ import { DEFAULT_POLICY } from "../../keeper/config.ts";
 import { dueUpkeep } from "../../keeper/upkeep.ts";
 import { WAD } from "../../risk/fixed.ts";
 import { saleablePrice } from "../../risk/prices.ts";
+import type { AccountId } from "../../sdk/accountId.ts";
 import { checkInvariants, LIVENESS, readBooks } from "../invariants.ts";
 import type { Finding } from "../invariants.ts";
 import { readChronicle } from "../chronicle.ts";
@@ -78,6 +79,16 @@ interface LabState {
   readonly backTest: BackTestState;
 }
 
+/** The time of one block. */
+interface Slot {
+  readonly minute: number;
+  readonly time: number; // [s]
+  /** in its minute */
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+  readonly isCongested: boolean;
+}
+
 /** Transactions of one block, and what to do when their receipts are there. */
 interface Work {
   readonly transactions: readonly Transaction[];
@@ -131,6 +142,7 @@ class Lab {
   readonly #scenario: Scenario;
   readonly #path: PricePath;
   readonly #house: LabHouse;
+  readonly #ids: readonly AccountId[];
   readonly #view: View;
   readonly #journal: Journal<LabState> | undefined;
   readonly #state: LabState;
@@ -153,6 +165,7 @@ class Lab {
   ) {
     [this.#scenario, this.#path, this.#house, this.#journal] = [scenario, path, house, journal];
     [this.#state, this.#next] = [state, next];
+    this.#ids = house.accounts.map(({ id }) => id);
     this.#view = new View(house, scenario.policy);
     this.#oracle = new Oracle(scenario.oracle, state.oracle);
     this.#impact = new Impact(scenario.impact, depthsOf(scenario), state.impact);
@@ -230,21 +243,21 @@ class Lab {
   async #minute(minute: number): Promise<void> {
     const { blockTime } = this.#scenario;
     const [start, slots] = [this.#path.times[minute] ?? 0, MINUTE / blockTime];
+    const isCongested = this.#volatility(minute) > this.#scenario.congestion.volatility;
     for (let slot = 0; slot < slots; ++slot) {
-      await this.#slot(minute, start + slot * blockTime, slot === 0, slot === slots - 1);
+      const [isFirst, isLast] = [slot === 0, slot === slots - 1];
+      await this.#slot({ minute, time: start + slot * blockTime, isFirst, isLast, isCongested });
     }
     const time = start + MINUTE - blockTime;
     const feed = (asset: Asset) => answerToNumber(this.#oracle.answerOf(asset));
     const price = (asset: Asset) => answerToNumber(this.#price(asset, minute, time));
     const both = (of: (asset: Asset) => number) => ({ ETH: of("ETH"), BTC: of("BTC") });
     this.#record.minute(time, both(price), both(feed), this.#view);
-    const ids = this.#house.accounts.map(({ id }) => id);
-    this.#backTest.see(time, this.#view.house, ids, (id) => this.#view.account(id));
+    this.#backTest.see(time, this.#view.house, this.#ids, (id) => this.#view.account(id));
   }
 
-  /** The time of one block; without anything to do there is none, except at the end of a minute. */
-  async #slot(minute: number, time: number, isFirst: boolean, isLast: boolean): Promise<void> {
-    const isCongested = this.#volatility(minute) > this.#scenario.congestion.volatility;
+  /** Without anything to do there is none, except at the end of a minute. */
+  async #slot({ minute, time, isFirst, isLast, isCongested }: Slot): Promise<void> {
     const works = [
       ...this.#hedges(time),
       ...this.#cures(time),
