@@ -73,6 +73,13 @@ describe("Replay lab: runs", function () {
     expect(series.belowInitial.slice(0, 5)).to.deep.equal([0, 0, 1, 0, 1]);
   });
 
+  it("MBS-3 the margin test ends with the path: minutes in which prices stand still after it are no windows", async () => {
+    const flat = prices(...Array.from({ length: 25 }, () => 2000));
+    const { totals, series } = await run({ ...PLAIN, population: [long(1050)] }, flat);
+    expect(series.time).to.have.length(25 + AFTERMATH);
+    expect(totals.marginTest.windows).to.equal(2); // minutes 0 to 10 and 10 to 20
+  });
+
   for (const latency of [24, 120]) {
     it(`the first slice comes ${latency} s after the breach with takers of that latency`, async () => {
       const takers = [{ ...EAGER, latency }];

@@ -6,7 +6,7 @@ import type { Transaction } from "./chain.ts";
 import { StateBroken, StateForeign } from "./errors.ts";
 import type { RunResult } from "./result.ts";
 
-const FORMAT = "plimsoll replay 1";
+const FORMAT = "plimsoll replay 2";
 
 /** A block as it was mined. */
 export interface JournalBlock {
