@@ -220,15 +220,15 @@ describe("Where there is no browser", () => {
 
 describe("Comparison of runs", () => {
   it("tells in a sentence whether losses reached beyond the fund", () => {
-    const whole = { socialised: 0, fromLenders: 0, badDebt: 0, openDeficits: 0, fundEnd: 1_000 };
+    const whole = { socialised: 0, fromLenders: 0, badDebt: 0, openDeficits: 0, openBeyondFund: 0 };
     expect(verdict(only({ ...whole, deficits: 0, fromFund: 0 }))).to.equal("No account went bankrupt in any run.");
     expect(verdict(only({ ...whole, deficits: 4_000, fromFund: 4_000 }))).to.equal(
       "No run reached beyond the insurance fund: it has paid, or has to, at most $4,000 (slices).",
     );
-    const waits = { ...whole, deficits: 5_000, fromFund: 4_000 }; // for the fund, as far as that goes
-    expect(verdict(only({ ...waits, openDeficits: 1_000 }))).to.contain("has to, at most $5,000 (slices).");
-    expect(verdict(only({ ...waits, openDeficits: 1_000.5 }))).to.contain("slices by $0.50.");
-    for (const part of ["socialised", "fromLenders", "badDebt"]) {
+    const waits = { ...whole, deficits: 5_000, fromFund: 4_000, openDeficits: 1_000 }; // for the fund
+    expect(verdict(only(waits))).to.contain("has to, at most $5,000 (slices).");
+    expect(verdict(only({ ...waits, rescues: 250 }))).to.contain("has to, at most $5,250 (slices).");
+    for (const part of ["socialised", "fromLenders", "badDebt", "openBeyondFund"]) {
       expect(verdict(only({ ...whole, [part]: 0.5 }))).to.equal(
         "1 of 1 runs reached beyond the insurance fund: slices by $0.50.",
       );
@@ -276,8 +276,8 @@ describe("Comparison of runs", () => {
       "source",
       "scenarioHash",
     ]);
-    // 24 totals that are numbers, five of each of two sets of quantiles, eight of the margin test
-    expect(columns.slice(7)).to.have.length(24 + 2 * 5 + 8);
+    // 26 totals that are numbers, five of each of two sets of quantiles, eight of the margin test
+    expect(columns.slice(7)).to.have.length(26 + 2 * 5 + 8);
     expect(columns.slice(7)).to.deep.equal(columns.slice(7).toSorted());
     const cells = slices!.split(",");
     expect(cells[columns.indexOf("breachToCure.p99")]).to.equal("3720");

@@ -37,8 +37,10 @@ const MEASURES: Readonly<Record<string, readonly Measure[]>> = {
     { name: "socialised to the other side", of: (t) => t.socialised, write: money, ...lower },
     { name: "borne by lenders", of: (t) => t.fromLenders, write: money, ...lower },
     { name: "bad debt at the end", of: (t) => t.badDebt, write: money, ...lower },
-    { name: "not taken at the end, for the fund to pay", of: (t) => t.openDeficits, write: money, ...lower },
+    { name: "not taken at the end", of: (t) => t.openDeficits, write: money, ...lower },
+    { name: "of these more than the fund would pay", of: (t) => t.openBeyondFund, write: money, ...lower },
     { name: "beyond the fund in all", of: beyondFund, write: money, ...lower },
+    { name: "paid by the fund for rescues besides", of: (t) => t.rescues, write: money, ...lower },
     { name: "fund at the start", of: (t) => t.fundStart, write: money },
     { name: "fund at its lowest", of: lowestFund, write: money, better: "higher" },
     { name: "fund at the end", of: (t) => t.fundEnd, write: money },
@@ -148,9 +150,9 @@ export function comparisonJson(comparison: Comparison): string {
   return `${canonicalize(comparison) ?? ""}\n`;
 }
 
-/** USD that others than the bankrupt and the fund have paid, or nobody; for what is not taken at the end the fund comes first. */
-export function beyondFund({ socialised, fromLenders, badDebt, openDeficits, fundEnd }: Totals): number {
-  return socialised + fromLenders + badDebt + Math.max(0, openDeficits - fundEnd);
+/** USD that others than the bankrupt and the fund have paid, or nobody, or would for what is not taken at the end. */
+export function beyondFund({ socialised, fromLenders, badDebt, openBeyondFund }: Totals): number {
+  return socialised + fromLenders + badDebt + openBeyondFund;
 }
 
 /** In a sentence whether losses reached beyond the insurance fund, in which runs and by how much. */
@@ -162,7 +164,7 @@ export function verdict({ runs }: Comparison): string {
   }
   if (runs.every(({ totals }) => totals.deficits === 0)) return "No account went bankrupt in any run.";
   const [most, amount] = runs
-    .map(({ name, totals }) => [name, totals.fromFund + totals.openDeficits] as const)
+    .map(({ name, totals }) => [name, totals.fromFund + totals.rescues + totals.openDeficits] as const)
     .reduce((a, b) => (b[1] > a[1] ? b : a));
   return `No run reached beyond the insurance fund: it has paid, or has to, at most ${money(amount)} (${most}).`;
 }

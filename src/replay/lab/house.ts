@@ -69,10 +69,11 @@ export class LabHouse {
   readonly accounts: Party[] = [];
   readonly traders: readonly Trader[];
   readonly takers: readonly Party[];
+  /** Trades with everybody, and never wants for margin. */
+  readonly maker: Party;
   /** Who does the house's upkeep. */
   readonly upkeep: Party;
   readonly #deployer: string;
-  readonly #maker: Party;
   readonly #keys = new Map<string, Buffer>();
   readonly #signing: Signing;
   #rates: readonly RateFeed[] = [];
@@ -80,7 +81,7 @@ export class LabHouse {
   private constructor(chain: LabChain, book: AddressBook, deployer: string, scenario: Scenario, traders: Trader[]) {
     [this.chain, this.book, this.#deployer, this.traders] = [chain, book, deployer, traders];
     this.#signing = new Signing(book);
-    this.#maker = this.#enlist("market maker");
+    this.maker = this.#enlist("market maker");
     this.upkeep = this.#enlist("upkeep");
     this.takers = scenario.takers.map((_, i) => this.#enlist(`taker ${i}`));
   }
@@ -135,8 +136,8 @@ export class LabHouse {
     const good = { ...terms, nonce, expiry: BigInt(time) + ORDER_LIFETIME };
     const total = fills.reduce((sum, { size }) => sum + size, 0n);
     const resting = this.#sign(
-      this.#maker.owner,
-      buildOrder({ ...good, account: this.#maker.id, size: -total, resting: true }),
+      this.maker.owner,
+      buildOrder({ ...good, account: this.maker.id, size: -total, resting: true }),
     );
     const taking = fills.map(({ account, owner, size }) => this.#sign(owner, buildOrder({ ...good, account, size })));
     const matches = fills.map((_, i) => ({ maker: 0, taker: i + 1 }));
@@ -180,7 +181,7 @@ export class LabHouse {
       for (let n = 0; n < count; ++n) this.accounts.push({ owner, id: accountId(owner, n) });
     }
     if (scenario.fund !== 0) await this.chain.must("seeding the insurance fund", this.#seed(scenario.fund));
-    const rich = [this.#maker, ...this.takers];
+    const rich = [this.maker, ...this.takers];
     const capital = [MAKER_CASH, ...scenario.takers.map((taker) => taker.capital)];
     const deposits = rich.flatMap((party, i) => [
       this.#approve(this.book.cash.token, party.owner),
@@ -261,7 +262,7 @@ export class LabHouse {
 
   #borrow(n: number): Call[] {
     const { borrowed } = this.traders[n] ?? NOBODY;
-    const { owner, id } = this.accounts[n] ?? this.#maker;
+    const { owner, id } = this.accounts[n] ?? this.maker;
     const amount = wad(borrowed) / 10n ** BigInt(18 - this.book.cash.decimals);
     return borrowed === 0
       ? []

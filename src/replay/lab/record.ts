@@ -1,3 +1,5 @@
+import type { LogDescription } from "ethers";
+
 import { IClearingHouse__factory } from "../../../types/index.ts";
 import { measure } from "../../risk/assess.ts";
 import { discount } from "../../risk/auction.ts";
@@ -21,11 +23,10 @@ const CENTS = 100;
 const SHARE_DIGITS = 6;
 
 const abi = IClearingHouse__factory.createInterface();
-const TOPICS = new Map(
-  (["PositionTaken", "CollateralTaken", "Liquidated", "DeficitAbsorbed", "RescuePaid"] as const).map((name) => [
-    abi.getEvent(name).topicHash,
-    name,
-  ]),
+const TOPICS: ReadonlySet<string> = new Set(
+  (["PositionTaken", "CollateralTaken", "Liquidated", "DeficitAbsorbed", "RescuePaid"] as const).map(
+    (name) => abi.getEvent(name).topicHash,
+  ),
 );
 
 /** An account below MM. */
@@ -82,20 +83,16 @@ export class Bookkeeper {
   block(receipts: readonly Receipt[], { house, time }: Pick<View, "house" | "time">): void {
     this.count("blocks");
     this.count("transactions", receipts.length);
-    const ledger = this.#house.book.contracts.clearingHouse.toLowerCase();
     let sold = 0;
-    for (const log of receipts.flatMap(({ logs }) => logs)) {
-      const name = log.address.toLowerCase() === ledger ? TOPICS.get(log.topics[0] ?? "") : undefined;
-      if (name === undefined) continue;
-      const args = abi.parseLog(log)?.args;
-      const amount = (field: string) => toNumber((args?.getValue(field) ?? 0n) as bigint);
-      const id = (field: string) => Number(args?.getValue(field));
+    for (const { name, args } of this.#events(receipts)) {
+      const amount = (field: string) => toNumber(args.getValue(field) as bigint);
+      const id = (field: string) => Number(args.getValue(field));
       if (name === "PositionTaken") sold += Math.abs(amount("size")) * toNumber(markOf(house, id("market")));
       else if (name === "CollateralTaken") sold += amount("amount") * toNumber(saleablePrice(house, id("collateral")));
       else if (name === "DeficitAbsorbed") this.count("deficits", amount("part"));
       else if (name === "RescuePaid") this.count("gains", amount("amount"));
       else {
-        this.#slice(args?.getValue("account") as AccountId, sold, time);
+        this.#slice(args.getValue("account") as AccountId, sold, time);
         this.count("penalties", amount("cost"));
         this.count("gains", amount("cost") - amount("toFund")); // only takers flag
         sold = 0;
@@ -153,8 +150,11 @@ export class Bookkeeper {
     counts.peakUtilisation = Math.max(counts.peakUtilisation, utilisation);
   }
 
-  /** What it came to. */
-  totals(view: View, told: Chronicle, marginTest: MarginTest): Totals {
+  /**
+   * What it came to.
+   * @param cleared receipts of the block in which somebody took all who are below zero at the end
+   */
+  totals(view: View, told: Chronicle, marginTest: MarginTest, cleared: readonly Receipt[]): Totals {
     const { counts: c, breaches } = this.state;
     for (const [id, { sliced, minimum }] of breaches) if (sliced) this.#end(id, minimum); // not over yet, but begun
     const usd = (amount: bigint) => cents(toNumber(amount));
@@ -166,13 +166,34 @@ export class Bookkeeper {
       ...{ liquidatedNotional: cents(c.liquidatedNotional), minimumNotional: cents(c.minimumNotional) },
       ...{ penalties: cents(c.penalties), penaltiesToFund: usd(told.penaltiesToFund) },
       ...{ fundStart: cents(c.fundStart), fundEnd: usd(view.mirror.insuranceFund.cash) },
-      ...{ deficits: usd(told.deficits + open), fromFund: usd(told.fromFund), socialised: usd(told.socialised) },
-      ...{ fromLenders: usd(told.fromLenders), badDebt: usd(badDebt), openDeficits: usd(open) },
+      ...{
+        deficits: usd(told.deficits + open),
+        fromFund: usd(told.fromFund + told.badDebtRepaid),
+        socialised: usd(told.socialised),
+      },
+      ...{ rescues: usd(told.rescues), fromLenders: usd(told.fromLenders), badDebt: usd(badDebt) },
+      ...{ openDeficits: usd(open), openBeyondFund: usd(positive(open - this.#paidByFund(cleared))) },
       ...{ breachToSlice: quantiles(this.state.toSlice), breachToCure: quantiles(this.state.toCure) },
       ...{ marginCalls: c.marginCalls, reactions: c.reactions, marginTest, peakUtilisation: c.peakUtilisation },
       ...{ takersProfit: cents(c.gains - c.gas - c.hedging), takersGas: cents(c.gas), outrun: c.outrun },
       peakImpact: share(c.peakImpact),
     };
+  }
+
+  /** What the ledger has told of what is recorded here. */
+  #events(receipts: readonly Receipt[]): LogDescription[] {
+    const ledger = this.#house.book.contracts.clearingHouse.toLowerCase();
+    const logs = receipts.flatMap((receipt) => receipt.logs);
+    return logs
+      .filter(({ address, topics }) => address.toLowerCase() === ledger && TOPICS.has(topics[0] ?? ""))
+      .map((log) => abi.parseLog(log))
+      .filter((event) => event !== null);
+  }
+
+  /** [wad] of deficits. */
+  #paidByFund(receipts: readonly Receipt[]): bigint {
+    const absorbed = this.#events(receipts).filter(({ name }) => name === "DeficitAbsorbed");
+    return absorbed.reduce((sum, { args }) => sum + (args.getValue("fromFund") as bigint), 0n);
   }
 
   /** One slice of `sold` USD. */

@@ -11,7 +11,7 @@ export interface RunResult {
   readonly scenarioHash: string;
   /** The liquidation policy: a name of `POLICIES`. */
   readonly policy: string;
-  readonly latency: number; // [s] from what a taker sees to what it sends
+  readonly latency: number; // [s] from the block that a taker sees to the first one that has what it sends
   readonly seed: number;
   readonly accounts: number; // that trade, takers and market makers not counted
   readonly source: string; // of the prices
@@ -36,11 +36,13 @@ export interface Totals {
   readonly fundEnd: number;
   /** What bankrupt accounts could not pay, and what those are below zero that nobody has taken by the end … */
   readonly deficits: number;
-  readonly fromFund: number;
+  readonly fromFund: number; // later repayments of bad debt included
+  readonly rescues: number; // paid by the fund to takers of accounts that are worth nothing, besides
   readonly socialised: number; // charged to the other side of the market
   readonly fromLenders: number;
   readonly badDebt: number; // that nobody has paid at the end
   readonly openDeficits: number; // of accounts below zero that nobody has taken by the end, such as are not worth the gas
+  readonly openBeyondFund: number; // what of these others than the fund would pay if somebody took them now
   /** From the block in which an account sank below MM to its first slice. */
   readonly breachToSlice: Quantiles;
   /** From the block in which an account sank below MM to the one in which it was above it again. */

@@ -2,10 +2,12 @@ import canonicalize from "canonicalize";
 import { keccak256, toUtf8Bytes } from "ethers";
 
 import { DEFAULT_POLICY } from "../../keeper/config.ts";
+import { hasAssets } from "../../keeper/liquidator.ts";
 import { dueUpkeep } from "../../keeper/upkeep.ts";
 import { WAD } from "../../risk/fixed.ts";
 import { saleablePrice } from "../../risk/prices.ts";
 import type { AccountId } from "../../sdk/accountId.ts";
+import { absorbCall, liquidateCall } from "../../sdk/calls.ts";
 import { checkInvariants, LIVENESS, readBooks } from "../invariants.ts";
 import type { Finding } from "../invariants.ts";
 import { readChronicle } from "../chronicle.ts";
@@ -438,13 +440,26 @@ class Lab {
     const books = await readBooks(this.#house, chronicle.accounts);
     const findings = await checkInvariants(this.#house, books, chronicle);
     expectSound(findings);
+    const cleared = await this.#clear(); // last of all: it moves the books
     return {
       ...{ name, scenarioHash: hashScenario(this.#scenario), policy: this.#scenario.policy },
       ...{ latency: latencyOf(this.#scenario.takers), seed: this.#scenario.seed },
       ...{ accounts: this.#house.accounts.length, source: this.#path.source },
-      totals: this.#record.totals(this.#view, chronicle, this.#backTest.result),
+      totals: this.#record.totals(this.#view, chronicle, this.#backTest.result, cleared),
       series: this.#state.record.series,
     };
+  }
+
+  /** Has the market maker take all accounts below zero, whatever that brings, so that the ledger says who pays for them. */
+  #clear(): Promise<Receipt[]> {
+    const { chain, book, maker } = this.#house;
+    const calls = this.#view.below
+      .filter(({ assessment }) => (assessment?.equity ?? 0n) < 0n)
+      .map(({ id, account }) =>
+        hasAssets(account, this.#view.house) ? liquidateCall(book, id, maker.id) : absorbCall(book, id),
+      );
+    const transactions = calls.map((call) => this.#house.call(maker.owner, call));
+    return chain.mine(chain.time + 1, transactions);
   }
 }
 
