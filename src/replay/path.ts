@@ -22,6 +22,11 @@ export function truncate(path: PricePath, minutes: number): PricePath {
   };
 }
 
+/** The prices that a path begins with. */
+export function firstOf({ prices }: PricePath): Record<Asset, bigint> {
+  return { ETH: prices.ETH[0] ?? 0n, BTC: prices.BTC[0] ?? 0n };
+}
+
 /** A path whose last prices stand for `minutes` more, so that what they began comes to its end. */
 export function hold(path: PricePath, minutes: number): PricePath {
   const last = path.times.at(-1) ?? 0;

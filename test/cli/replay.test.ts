@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -55,7 +55,8 @@ describe("plimsoll replay", function () {
   });
 
   it("stops at the next minute of Ctrl-C, says how to go on, and ends with the same bytes", async () => {
-    const kept = [...SMALL, "--state", file("state.sqlite"), "--out", file("b.json")];
+    const drawn = ["--population", file("others.json")]; // written by the first command, read by the second
+    const kept = [...SMALL, ...drawn, "--state", file("state.sqlite"), "--out", file("b.json")];
     let isSent = false;
     const stopped = await type(kept, (text) => {
       if (!isSent && text.includes("minute 8 of 50")) isSent = process.emit("SIGINT");
@@ -88,12 +89,15 @@ describe("plimsoll replay", function () {
   });
 
   it("says what is wrong with a command line", async () => {
+    writeFileSync(file("none.json"), "{}");
     const wrong = [
       [["--accounts", "0"], "ScenarioInvalid"],
       [["--policy", "none"], "ScenarioInvalid"],
       [["--scenario", file("missing.json")], "ScenarioInvalid"],
       [["--latency", "soon"], "OptionInvalid"],
-      [["--population", folder], "FileUnusable"],
+      [["--population", folder], "ScenarioInvalid"],
+      [["--population", file("none.json")], "ScenarioInvalid"],
+      [["--runs", "latency=60", "--state", file("none.json")], "FileUnusable"],
       [["--runs", "colour=red"], "InvalidValue"],
       [["--runs", "latency="], "InvalidValue"],
     ] as const;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 import type { Command } from "commander";
@@ -89,7 +89,7 @@ async function runSeveral(session: Session, given: ReplayOptions & { readonly ru
   if (!AXES.some((known) => known === axis) || values.length === 0) {
     throw new InvalidValue("--runs", given.runs, `give ${AXES.join("=…, ")}=… with values, separated by commas`);
   }
-  if (given.state !== undefined) mkdirSync(given.state, { recursive: true });
+  if (given.state !== undefined) makeFolder(given.state);
   const { prices } = await read(given);
   const planned = values.map(async (value): Promise<Planned> => {
     const { scenario } = await read({ ...given, [axis]: value });
@@ -100,10 +100,14 @@ async function runSeveral(session: Session, given: ReplayOptions & { readonly ru
   return play(session, prices, await Promise.all(planned), given);
 }
 
-/** @throws ScenarioInvalid, OptionInvalid, FileUnusable, and the errors of candles */
+/**
+ * The scenario and the prices that the options ask for. A population that is drawn is written down and read again, so that the same
+ * command asks for the same run from then on, and all of several runs have the same accounts.
+ * @throws ScenarioInvalid, OptionInvalid, FileUnusable, and the errors of candles
+ */
 async function read(given: ReplayOptions): Promise<{ scenario: Scenario; prices: PricePath }> {
   // The chain and Hardhat are only loaded by who needs them.
-  const [{ parseScenario, readScenario }, { choosePath, integer }] = await Promise.all([
+  const [{ parseScenario, readPopulation, readScenario }, { choosePath, integer }] = await Promise.all([
     import("../../replay/lab/scenario.ts"),
     import("../../replay/demo.ts"),
   ]);
@@ -123,22 +127,26 @@ async function read(given: ReplayOptions): Promise<{ scenario: Scenario; prices:
       ? complete
       : { ...complete, takers: complete.takers.map((taker) => ({ ...taker, latency: late })) };
   const prices = choosePath({ ...given, seed: String(scenario.seed) });
-  return { scenario, prices };
+  if (population === undefined || existsSync(population)) return { scenario, prices };
+  write(population, `${JSON.stringify(await traders(scenario, prices), null, 2)}\n`);
+  return read(given);
 }
 
-function readPopulation(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    throw new FileUnusable(file, error instanceof Error ? error.message : String(error));
-  }
+/** The accounts that a scenario draws at the first prices of a path. */
+async function traders(scenario: Scenario, prices: PricePath): Promise<Trader[]> {
+  const [{ drawPopulation, termsOf }, { parametersOf }, { firstOf }] = await Promise.all([
+    import("../../replay/lab/population.ts"),
+    import("../../replay/lab/parameters.ts"),
+    import("../../replay/path.ts"),
+  ]);
+  return drawPopulation(scenario, termsOf(parametersOf(scenario, firstOf(prices))));
 }
 
 async function play(
   session: Session,
   prices: PricePath,
   planned: readonly Planned[],
-  { out, csv, html, population }: ReplayOptions,
+  { out, csv, html }: ReplayOptions,
 ): Promise<Report> {
   const [{ runScenario }, shown] = await Promise.all([
     import("../../replay/lab/run.ts"),
@@ -156,13 +164,8 @@ async function play(
   try {
     for (const { scenario, ...run } of planned) {
       const began = performance.now();
-      const onOpen = (traders: readonly Trader[]) => {
-        if (population !== undefined && !existsSync(population))
-          write(population, `${JSON.stringify(traders, null, 2)}\n`);
-      };
-      const result = await runScenario(scenario, prices, {
-        ...{ ...run, onOpen, onMinute: progressOf(session, run.name), signal: stop.signal },
-      });
+      const onMinute = progressOf(session, run.name);
+      const result = await runScenario(scenario, prices, { ...run, onMinute, signal: stop.signal });
       runs.push(result);
       speeds.push(speedOf(result, (performance.now() - began) / 1000));
     }
@@ -208,9 +211,17 @@ function progressOf({ shell, options: { json } }: Session, name = "the run") {
   };
 }
 
-function write(file: string, text: string): void {
+function makeFolder(folder: string): void {
   try {
-    mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new FileUnusable(folder, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function write(file: string, text: string): void {
+  makeFolder(path.dirname(path.resolve(file)));
+  try {
     writeFileSync(file, text);
   } catch (error) {
     throw new FileUnusable(file, error instanceof Error ? error.message : String(error));

@@ -1,7 +1,8 @@
 import { resolveNetwork } from "../../../deploy/config.ts";
 import local from "../../../deploy/networks/local.ts";
-import { max, WAD } from "../../risk/fixed.ts";
+import { WAD } from "../../risk/fixed.ts";
 import type { Terms } from "./house.ts";
+import { riskOf } from "../lab/parameters.ts";
 import { ASSETS } from "../path.ts";
 import type { Regimes } from "./regime.ts";
 
@@ -10,27 +11,13 @@ export const FUND = 400_000n * WAD;
 /** What others hold on each side of each market [USD]. */
 export const OPEN_INTEREST = 50_000_000n * WAD;
 
-const { underlyings, markets, collaterals } = resolveNetwork(local);
+const parameters = resolveNetwork(local);
+const { underlyings, markets, collaterals } = parameters;
 
 /** The default parameters, those of a local chain. */
 export function defaultTerms(): Terms {
-  const largest = (underlying: number, key: "tracking" | "trackingInitial") =>
-    collaterals.reduce((most, c) => (c.underlying === underlying ? max(most, c[key]) : most), 0n);
   return {
-    risk: {
-      underlyings: new Map(
-        underlyings.map(({ id, risk }) => [
-          id,
-          { ...risk, maxTracking: largest(id, "tracking"), maxTrackingInitial: largest(id, "trackingInitial") },
-        ]),
-      ),
-      collaterals: new Map(
-        collaterals.map(({ depeg, ...c }) => [
-          c.id,
-          { ...c, depegThreshold: depeg?.threshold ?? 0n, depegFactor: depeg?.factor ?? 0n },
-        ]),
-      ),
-    },
+    risk: riskOf(parameters),
     markets,
     collaterals: new Map(
       collaterals.map(({ id, underlying, minBalance }) => [

@@ -12,7 +12,6 @@ import {
   RiskEngine__factory,
 } from "../../../types/index.ts";
 import { Signing } from "../../matcher/signing.ts";
-import type { RiskParameters } from "../../risk/types.ts";
 import { accountId } from "../../sdk/accountId.ts";
 import type { AccountId } from "../../sdk/accountId.ts";
 import type { AddressBook } from "../../sdk/addressBook.ts";
@@ -20,7 +19,6 @@ import { batchCall } from "../../sdk/calls.ts";
 import type { Call } from "../../sdk/calls.ts";
 import { buildOrder } from "../../sdk/orders.ts";
 import type { Order, SignedOrder } from "../../sdk/orders.ts";
-import { readable, readRisk } from "../../sdk/read.ts";
 import { ASSETS } from "../path.ts";
 import type { Asset } from "../path.ts";
 import { baseSize, marketOf, priceOf, readRateFeeds } from "../venue.ts";
@@ -29,8 +27,7 @@ import { LabChain } from "./chain.ts";
 import type { Transaction } from "./chain.ts";
 import { parametersOf } from "./parameters.ts";
 import { CLOSE_FACTORS } from "./policies.ts";
-import { ASSET_OF, drawPopulation, wad } from "./population.ts";
-import type { Token } from "./population.ts";
+import { ASSET_OF, drawPopulation, termsOf, TOKENS, wad } from "./population.ts";
 import type { Scenario, Trader } from "./scenario.ts";
 
 /** [s] before the first minute at which the chain begins. */
@@ -39,7 +36,6 @@ const PER_OWNER = 100; // accounts, and calls or fills of one transaction
 const PER_BLOCK = 20; // transactions while the house is opened
 const MAKER_CASH = 1_000_000_000; // [USD] whoever makes the market never wants for margin
 const ORDER_LIFETIME = 3600n; // [s]
-const TOKENS: readonly Token[] = ["WETH", "WBTC", "wstETH"];
 
 const ledger = IClearingHouse__factory.createInterface();
 const erc20 = MockERC20__factory.createInterface();
@@ -102,7 +98,7 @@ export class LabHouse {
       return { ...deployed, book: await replaceEngine(addressBook, connection, closeFactor) };
     });
     try {
-      const traders = drawPopulation(scenario, { risk: await riskOf(chain, book), ids: idsOf(book) });
+      const traders = drawPopulation(scenario, termsOf(parameters));
       const house = new LabHouse(chain, book, deployer, scenario, traders);
       await house.#begin(scenario, answers);
       return house;
@@ -329,19 +325,6 @@ const NOBODY: Pick<Trader, "cash" | "lent" | "borrowed" | "collateral"> = {
   ...{ cash: 0, lent: 0, borrowed: 0 },
   collateral: { WETH: 0, WBTC: 0, wstETH: 0 },
 };
-
-function idsOf(book: AddressBook): Readonly<Record<Asset | Token, number>> {
-  const underlying = (asset: Asset) => book.underlyings.find(({ name }) => name === asset)?.id ?? -1;
-  const collateral = (token: Token) => book.collaterals.find(({ symbol }) => symbol === token)?.id ?? -1;
-  return {
-    ...{ ETH: underlying("ETH"), BTC: underlying("BTC") },
-    ...{ WETH: collateral("WETH"), WBTC: collateral("WBTC"), wstETH: collateral("wstETH") },
-  };
-}
-
-async function riskOf({ provider }: LabChain, book: AddressBook): Promise<RiskParameters> {
-  return readRisk(readable(book, provider), book, await provider.getBlockNumber());
-}
 
 /** Puts an engine with a fixed close factor and the same parameters in the place of the house's own. */
 async function replaceEngine(

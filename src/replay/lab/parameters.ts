@@ -1,6 +1,8 @@
 import { InvalidNetworkConfig, resolveNetwork } from "../../../deploy/config.ts";
-import type { NetworkConfig } from "../../../deploy/config.ts";
+import type { NetworkConfig, NetworkParameters } from "../../../deploy/config.ts";
 import local from "../../../deploy/networks/local.ts";
+import { max } from "../../risk/fixed.ts";
+import type { RiskParameters } from "../../risk/types.ts";
 import { formatAmount } from "../../sdk/units.ts";
 import { ASSETS } from "../path.ts";
 import type { Asset } from "../path.ts";
@@ -29,7 +31,7 @@ export function feeOf(scenario: Scenario, asset: Asset): number {
  * The parameters of the house with `answers` as its first prices.
  * @throws ScenarioInvalid
  */
-export function parametersOf(scenario: Scenario, answers: Answers): ReturnType<typeof resolveNetwork> {
+export function parametersOf(scenario: Scenario, answers: Answers): NetworkParameters {
   const config = configOf(scenario);
   const { heartbeat, delay } = scenario.oracle;
   const underlyings = config.underlyings.map((u) => {
@@ -43,6 +45,26 @@ export function parametersOf(scenario: Scenario, answers: Answers): ReturnType<t
     if (error instanceof InvalidNetworkConfig) throw new ScenarioInvalid("the scenario's parameters", error.issues);
     throw error;
   }
+}
+
+/** What the risk engine of a house with these parameters keeps. */
+export function riskOf({ underlyings, collaterals }: NetworkParameters): RiskParameters {
+  const largest = (underlying: number, key: "tracking" | "trackingInitial") =>
+    collaterals.reduce((most, c) => (c.underlying === underlying ? max(most, c[key]) : most), 0n);
+  return {
+    underlyings: new Map(
+      underlyings.map(({ id, risk }) => [
+        id,
+        { ...risk, maxTracking: largest(id, "tracking"), maxTrackingInitial: largest(id, "trackingInitial") },
+      ]),
+    ),
+    collaterals: new Map(
+      collaterals.map(({ depeg, ...c }) => [
+        c.id,
+        { ...c, depegThreshold: depeg?.threshold ?? 0n, depegFactor: depeg?.factor ?? 0n },
+      ]),
+    ),
+  };
 }
 
 /**

@@ -1,9 +1,11 @@
+import type { NetworkParameters } from "../../../deploy/config.ts";
 import { assess } from "../../risk/assess.ts";
 import type { CollateralValue, Portfolio, RiskParameters } from "../../risk/types.ts";
 import { parseWad } from "../../sdk/units.ts";
 import { ASSETS } from "../path.ts";
 import type { Asset } from "../path.ts";
 import { generator } from "../synthetic.ts";
+import { riskOf } from "./parameters.ts";
 import type { Distributions, Reaction, Scenario, Trader } from "./scenario.ts";
 
 const PPM = 1_000_000n;
@@ -12,7 +14,7 @@ const ROOM = 1.03; // of IM that an account has when it begins, so that fees and
 const STEP = 1.05; // by which its margin grows until it has
 const CASH_BESIDE = 0.1; // of a margin that is posted in coins
 const HEDGED_DEBT = 0.5; // of the worth of hedged coins
-const TOKENS = ["WETH", "WBTC", "wstETH"] as const;
+export const TOKENS = ["WETH", "WBTC", "wstETH"] as const;
 export type Token = (typeof TOKENS)[number];
 
 /** What each token follows. */
@@ -23,6 +25,19 @@ export interface Terms {
   readonly risk: RiskParameters;
   /** ids of underlyings and collateral assets */
   readonly ids: Readonly<Record<Asset | Token, number>>;
+}
+
+/** What a house with these parameters makes of accounts. */
+export function termsOf(parameters: NetworkParameters): Terms {
+  const underlying = (asset: Asset) => parameters.underlyings.find(({ name }) => name === asset)?.id ?? -1;
+  const collateral = (token: Token) => parameters.collaterals.find(({ symbol }) => symbol === token)?.id ?? -1;
+  return {
+    risk: riskOf(parameters),
+    ids: {
+      ...{ ETH: underlying("ETH"), BTC: underlying("BTC") },
+      ...{ WETH: collateral("WETH"), WBTC: collateral("WBTC"), wstETH: collateral("wstETH") },
+    },
+  };
 }
 
 /** Every account of a scenario: as it is listed there, or drawn by its seed. The same scenario gives the same accounts. */

@@ -12,7 +12,7 @@ import { checkInvariants, LIVENESS, readBooks } from "../invariants.ts";
 import type { Finding } from "../invariants.ts";
 import { readChronicle } from "../chronicle.ts";
 import { answerToNumber, toNumber } from "../format.ts";
-import { ASSETS, hold, MINUTE } from "../path.ts";
+import { ASSETS, firstOf, hold, MINUTE } from "../path.ts";
 import type { Asset, PricePath } from "../path.ts";
 import { marketOf, wholeLots } from "../venue.ts";
 import type { Answers } from "../venue.ts";
@@ -34,7 +34,7 @@ import { Bookkeeper, newRecord } from "./record.ts";
 import type { RecordState } from "./record.ts";
 import type { RunResult } from "./result.ts";
 import { hashScenario } from "./scenario.ts";
-import type { Scenario, Trader } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 import { newTaker, TAKE_GAS, Taker } from "./takers.ts";
 import type { Sent, TakerState } from "./takers.ts";
 import { View } from "./view.ts";
@@ -60,8 +60,6 @@ export interface Progress {
 export interface RunOptions {
   /** What tells it from runs beside it; made of policy and latency if left out. */
   readonly name?: string;
-  /** Told who takes part. */
-  readonly onOpen?: (traders: readonly Trader[]) => void;
   readonly onMinute?: (progress: Progress) => void;
   /** File that keeps where the run is; it goes on from there. */
   readonly state?: string;
@@ -185,7 +183,7 @@ class Lab {
   /** Opens the house, and goes on from a checkpoint if there is one. */
   static async open(scenario: Scenario, prices: PricePath, journal: Journal<LabState> | undefined): Promise<Lab> {
     const path = hold(prices, AFTERMATH);
-    const [answers, time] = [answersAt(path, 0), path.times[0] ?? 0];
+    const [answers, time] = [firstOf(path), path.times[0] ?? 0];
     const house = await LabHouse.open(scenario, answers, time);
     try {
       const saved = journal?.checkpoint;
@@ -206,8 +204,7 @@ class Lab {
   }
 
   /** Plays what is left of the path. */
-  async run({ name, onOpen, onMinute, signal }: RunOptions): Promise<RunResult> {
-    onOpen?.(this.#house.traders);
+  async run({ name, onMinute, signal }: RunOptions): Promise<RunResult> {
     const minutes = this.#path.times.length;
     for (; this.#next < minutes;) {
       await this.#minute(this.#next);
@@ -477,8 +474,4 @@ function newState(scenario: Scenario, answers: Answers, time: number): LabState 
     ...{ nonce: FIRST_NONCE, waiting: [], oracle: firstAnswers(answers, time - SETUP), impact: noImpact(time) },
     ...{ takers: scenario.takers.map(newTaker), owners: calmOwners(), record: newRecord(), backTest: newBackTest() },
   };
-}
-
-function answersAt({ prices }: PricePath, i: number): Answers {
-  return { ETH: prices.ETH[i] ?? 0n, BTC: prices.BTC[i] ?? 0n };
 }

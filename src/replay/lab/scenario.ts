@@ -41,6 +41,8 @@ const trader = z.strictObject({
   reaction: reaction.prefault({}),
 });
 
+const population = z.array(trader, "list accounts").min(1, "list an account at least").max(MOST_ACCOUNTS);
+
 const range = (min: number, max: number) =>
   z
     .strictObject({ min: positive(min), max: positive(max) })
@@ -136,7 +138,7 @@ const common = z.strictObject({
 });
 
 /** Every account by itself … */
-const listed = common.extend({ population: z.array(trader).min(1).max(MOST_ACCOUNTS) });
+const listed = common.extend({ population });
 /** … or distributions that they are drawn from. */
 const drawn = common.extend({ population: distributions.prefault({}) });
 
@@ -164,10 +166,26 @@ export function parseScenario(given: unknown, source = "the scenario"): Scenario
  * @throws ScenarioInvalid
  */
 export function readScenario(file: string): Record<string, unknown> {
+  const given = z.record(z.string(), z.unknown()).safeParse(readJson(file));
+  if (!given.success) throw new ScenarioInvalid(file, ["it must hold one JSON object, {} at least"]);
+  return given.data;
+}
+
+/**
+ * The accounts that a file lists one by one.
+ * @throws ScenarioInvalid
+ */
+export function readPopulation(file: string): Trader[] {
+  const given = population.safeParse(readJson(file));
+  if (!given.success) throw new ScenarioInvalid(file, given.error.issues.map(describe));
+  return given.data;
+}
+
+/** @throws ScenarioInvalid */
+function readJson(file: string): unknown {
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, "utf8")));
+    return JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    if (error instanceof z.ZodError) throw new ScenarioInvalid(file, ["it must hold one JSON object, {} at least"]);
     throw new ScenarioInvalid(file, [error instanceof Error ? error.message : String(error)]);
   }
 }
