@@ -245,6 +245,13 @@ describe("Replay lab: stopped and gone on with", function () {
     expect(bytes(await run(halves, crash, { state }))).to.equal(bytes(await run(halves, crash)));
   });
 
+  it("takes over the state of a run that never began", async () => {
+    const state = path.join(folder, "begun");
+    const odd = { parameters: { underlyings: { ETH: { shock: "much" } } } };
+    expect(await failureOf(run({ ...given, ...odd }, crash, { state }))).to.be.instanceOf(ScenarioInvalid);
+    await stop(state);
+  });
+
   it("refuses the state of another run, blocks that lead elsewhere, and what is no state", async () => {
     const state = path.join(folder, "foreign");
     await stop(state);

@@ -45,7 +45,8 @@ export class Journal<State> {
       if (isNew) this.#create(run);
       const [format, found] = [this.#fact("format"), this.#fact("run")];
       if (format !== FORMAT) throw new StateBroken(file, `it is no state of "${FORMAT}"`);
-      if (found !== run) throw new StateForeign(file, String(found), run);
+      if (found !== run && this.#hasBegun) throw new StateForeign(file, String(found), run);
+      if (found !== run) this.#database.prepare("UPDATE fact SET value = ? WHERE name = 'run'").run(run);
     } catch (error) {
       this.#database.close();
       if (error instanceof StateForeign || error instanceof StateBroken) throw error;
@@ -106,6 +107,11 @@ export class Journal<State> {
 
   close(): void {
     this.#database.close();
+  }
+
+  /** A run that failed before its first checkpoint has left nothing to lose. */
+  get #hasBegun(): boolean {
+    return this.checkpoint !== undefined || this.result !== undefined;
   }
 
   #create(run: string): void {
