@@ -3,11 +3,14 @@ import { defineConfig } from "hardhat/config";
 import base from "../../hardhat.config.ts";
 
 const MUTANT = BigInt(process.env.MUTANT ?? "0");
+// What bounds gas costs more without an optimizer: such a test runs only if it is named.
+const { TESTS } = process.env;
+const CHOICE = TESTS === undefined ? { grep: " gas ", invert: true } : { grep: TESTS };
 
 /** The project's configuration with the mutant under test as coinbase, for contracts that are compiled without an optimizer. */
 export default defineConfig({
   ...base,
-  test: { ...base.test, mocha: { ...base.test?.mocha, grep: " gas ", invert: true } }, // what it bounds costs more without an optimizer
+  test: { ...base.test, mocha: { ...base.test?.mocha, ...CHOICE } },
   networks: {
     ...base.networks,
     default: {

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 
 interface Built {
   readonly bytecode: Code;
@@ -10,6 +10,13 @@ interface Built {
 interface Code {
   readonly object: string;
   readonly linkReferences: Record<string, unknown>;
+}
+
+/** What is read of one of Hardhat's. */
+interface Artifact {
+  readonly contractName: string;
+  readonly sourceName: string;
+  readonly bytecode: string;
 }
 
 /** Ways in which the tests of a mutant can end. */
@@ -34,12 +41,12 @@ export function copyHouse(folder: string): void {
   cpSync("bench/mutation/Mutant.sol", join(folder, "contracts", "Mutant.sol"));
 }
 
-/** Compiles the copy with forge and gives its bytecode to Hardhat's artifacts. */
+/** Compiles the copy with forge and gives its bytecode to Hardhat's artifacts and Typechain's factories. */
 export function buildHouse(folder: string): void {
   const { stdout, stderr } = spawnSync("forge", ["build", "--offline"], { cwd: folder, encoding: "utf8" });
   if (!/Compiler run successful|No files changed/.test(stdout)) throw new BuildFailed(stdout + stderr);
   for (const path of globSync(join(folder, "artifacts/contracts/**/*.json"))) {
-    const artifact = JSON.parse(readFileSync(path, "utf8")) as { contractName: string; sourceName: string };
+    const artifact = JSON.parse(readFileSync(path, "utf8")) as Artifact;
     const file = artifact.sourceName.split("/").at(-1) ?? "";
     const built = JSON.parse(
       readFileSync(join(folder, "out/forge", file, `${artifact.contractName}.json`), "utf8"),
@@ -52,7 +59,14 @@ export function buildHouse(folder: string): void {
       deployedLinkReferences: inProject(built.deployedBytecode.linkReferences),
     };
     writeFileSync(path, JSON.stringify(patched));
+    // What is linked is deployed from artifacts only.
+    if (Object.keys(built.bytecode.linkReferences).length === 0) replaceInFactory(folder, artifact, patched.bytecode);
   }
+}
+
+function replaceInFactory(folder: string, { sourceName, contractName, bytecode }: Artifact, put: string): void {
+  const path = join(folder, "types/factories", dirname(sourceName), `${contractName}__factory.ts`);
+  if (existsSync(path)) writeFileSync(path, readFileSync(path, "utf8").replace(`"${bytecode}"`, `"${put}"`));
 }
 
 /** Hardhat's names of our own source files. */
@@ -60,11 +74,21 @@ function inProject(references: Record<string, unknown>): Record<string, unknown>
   return Object.fromEntries(Object.entries(references).map(([file, where]) => [`project/${file}`, where]));
 }
 
-/** Runs TypeScript test files in the copy while mutant `id` is awake (0: none), up to the first failure. */
-export function runMocha(folder: string, id: number, files: readonly string[], limit: number): Promise<Outcome> {
+/**
+ * Runs TypeScript test files in the copy while mutant `id` is awake (0: none), up to the first failure: the tests whose titles match
+ * `tests`, or all but those that bound gas.
+ */
+export function runMocha(
+  folder: string,
+  id: number,
+  files: readonly string[],
+  limit: number,
+  tests?: string,
+): Promise<Outcome> {
   const config = ["--config", "bench/mutation/hardhat.config.ts"];
   const args = [...config, "test", "mocha", "--no-compile", "--bail", ...files];
-  return run(folder, "hardhat", args, { MUTANT: String(id) }, limit, (output, status) =>
+  const settings = { MUTANT: String(id), ...(tests === undefined ? {} : { TESTS: tests }) };
+  return run(folder, "hardhat", args, settings, limit, (output, status) =>
     status === 0 && /\d+ passing/.test(output) ? "passed" : "failed",
   );
 }
