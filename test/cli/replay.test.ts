@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -39,6 +39,8 @@ describe("plimsoll replay", function () {
   }
 
   it("plays a crash, says how it went, and writes it as JSON, CSV and a page", async () => {
+    writeFileSync(file("a.json"), "an older run");
+    linkSync(file("a.json"), file("older.json"));
     const files = ["--out", file("a.json"), "--csv", file("a.csv"), "--html", file("a.html")];
     const { code, out, err } = await type([...SMALL, ...files, "--population", file("people.json")]);
     expect(code, err).to.equal(0);
@@ -52,6 +54,9 @@ describe("plimsoll replay", function () {
     expect(readFileSync(file("a.csv"), "utf8").trim().split("\n")).to.have.length(51);
     expect(readFileSync(file("a.html"), "utf8")).to.match(/^<!doctype html>/i);
     expect(JSON.parse(readFileSync(file("people.json"), "utf8"))).to.have.length(12);
+    // put in the old one's place as a whole, not written over it
+    expect(readFileSync(file("older.json"), "utf8")).to.equal("an older run");
+    expect(readdirSync(folder).filter((name) => name.endsWith(".new"))).to.deep.equal([]);
   });
 
   it("stops at the next minute of Ctrl-C, says how to go on, and ends with the same bytes", async () => {

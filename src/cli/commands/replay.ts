@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 import type { Command } from "commander";
@@ -219,10 +219,13 @@ function makeFolder(folder: string): void {
   }
 }
 
+/** Writes a file that is there whole or not at all; what is no plain file, such as a pipe or a link, is written to. */
 function write(file: string, text: string): void {
   makeFolder(path.dirname(path.resolve(file)));
   try {
-    writeFileSync(file, text);
+    const isPlain = lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? true;
+    writeFileSync(isPlain ? `${file}.new` : file, text, { flush: isPlain });
+    if (isPlain) renameSync(`${file}.new`, file);
   } catch (error) {
     throw new FileUnusable(file, error instanceof Error ? error.message : String(error));
   }
