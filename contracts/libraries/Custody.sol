@@ -116,7 +116,8 @@ library Custody {
         else _release($, id, collateral, amount);
     }
 
-    /// @dev Whoever borrows for a fee must be worth it without unsettled profit, as who borrows for a loss.
+    /// @dev Whoever borrows for a fee must be worth it without unsettled profit, as who borrows for a loss. A pause does not stop it: the
+    /// fill that it pays for may be a reduction.
     function payFee(
         Ledger.State storage $,
         Tokens memory tokens,
@@ -124,7 +125,7 @@ library Custody {
         AccountId to,
         uint256 amount
     ) internal {
-        bool short = _debit($, from, amount);
+        bool short = Cash.debit($, from, amount);
         Transient.mark(from, short ? Transient.FEE_OUT | Transient.BORROWED : Transient.FEE_OUT);
         _creditCash($, to, amount);
         emit IClearingHouseCore.Transferred(from, to, tokens.cash, amount);
@@ -152,19 +153,14 @@ library Custody {
         Flows.count($, id, int256(amount));
     }
 
+    /// @dev Takes cash at its owner's will. Who has debt then has borrowed now: nobody has debt and cash or lent cash at once.
     function _debitCash(Ledger.State storage $, AccountId id, uint256 amount) private {
-        _debit($, id, amount);
+        if (Cash.debit($, id, amount)) {
+            (, uint256 debtShares) = Ledger.readLoans($, id, false);
+            if (debtShares != 0) Pause.requireOff($);
+        }
         Transient.mark(id, Transient.CASH_OUT);
         Flows.count($, id, -int256(amount));
-    }
-
-    /// @dev Takes cash at its owner's will; `short` if there was less of it. Who has debt then has borrowed now: nobody has debt and cash or
-    /// lent cash at once.
-    function _debit(Ledger.State storage $, AccountId id, uint256 amount) private returns (bool short) {
-        short = Cash.debit($, id, amount);
-        if (!short) return false;
-        (, uint256 debtShares) = Ledger.readLoans($, id, false);
-        if (debtShares != 0) Pause.requireOff($);
     }
 
     /// @dev Brings collateral into an account.

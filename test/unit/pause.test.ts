@@ -1,7 +1,7 @@
 import { expect } from "chai";
 
-import { freshHouse, wad } from "../helpers/fixture.ts";
-import { call, deal, main, refused, usdc } from "../helpers/unit.ts";
+import { ETH, freshHouse, wad } from "../helpers/fixture.ts";
+import { call, deal, main, positionOf, refused, sign, usdc } from "../helpers/unit.ts";
 
 const DAY = 86_400;
 
@@ -45,5 +45,23 @@ describe("pause of new risk", () => {
     await h.pass(1);
     await borrow();
     expect((await ch.loans(main(h.alice))).debt).to.be.within(wad("1"), wad("1.000001"));
+  });
+
+  it("MM-5 lets a stop-loss through whose execution fee has to be borrowed: it is a reduction", async () => {
+    const h = await freshHouse();
+    const id = main(h.alice);
+    await h.fund(h.alice, { weth: "20" });
+    for (const owner of [h.bob, h.carol]) await h.fund(owner, { cash: "100000" });
+    await h.clearingHouse.connect(h.bob).lend(main(h.bob), usdc("50000"));
+    await deal(h, [h.alice, h.bob], "-10", "2000"); // long 10 as the maker, without a fee
+    await h.clearingHouse.pauseNewRisk();
+    await h.setPrice(ETH, "1900");
+    const bid = await sign(h, { owner: h.carol, size: "10", price: "1895", resting: true });
+    const conditions = { triggerBelow: wad("1950"), reduceOnly: true, executionFee: wad("10") };
+    const stop = await sign(h, { owner: h.alice, size: "-10", price: "1850", ...conditions });
+    await h.exchange.connect(h.keeper).settleForFee([bid, stop], [{ maker: 0, taker: 1 }], main(h.keeper));
+    expect((await positionOf(h, id, ETH)).size).to.equal(0n);
+    // 10 · 105, 0.05 % of 18,950 and the fee of 10
+    expect((await h.clearingHouse.loans(id)).debt).to.be.within(wad("1069.475"), wad("1069.475") + 10n);
   });
 });
