@@ -1,5 +1,5 @@
 import type { Interface } from "ethers";
-import { ZeroHash } from "ethers";
+import { getAddress, ZeroHash } from "ethers";
 
 import {
   AccessManager__factory,
@@ -9,6 +9,9 @@ import {
   RiskSteward__factory,
   TimelockController__factory,
 } from "../../types/index.ts";
+import type { TimelockController } from "../../types/index.ts";
+import type { CallScheduledEvent } from "../../types/@openzeppelin/contracts/governance/TimelockController.ts";
+import type { AddressBook } from "../sdk/addressBook.ts";
 import type { Call } from "../sdk/calls.ts";
 import type { Plimsoll } from "../sdk/client.ts";
 import { history } from "../sdk/history.ts";
@@ -45,13 +48,21 @@ export class UnknownOperation extends CliError {
   }
 }
 
-/** A call in words, or its selector if it is of no contract of the house. */
-export function describeCall({ target, data }: Call): string {
-  for (const abi of INTERFACES) {
+/** A call in words, with its target if that is no contract of the house; its selector if nobody here knows it or what it is given. */
+export function describeCall({ contracts, governance }: AddressBook, { target, data }: Call): string {
+  const known = Object.values({ ...contracts, ...governance }).includes(getAddress(target));
+  const words = INTERFACES.map((abi) => decoded(abi, data)).find((text) => text !== undefined);
+  if (words !== undefined && known) return words;
+  return `${words ?? data.slice(0, 10)} of ${target}`;
+}
+
+function decoded(abi: Interface, data: string): string | undefined {
+  try {
     const parsed = abi.parseTransaction({ data });
-    if (parsed !== null) return `${parsed.name}(${parsed.args.map(written).join(", ")})`;
+    return parsed === null ? undefined : `${parsed.name}(${parsed.args.map(written).join(", ")})`;
+  } catch {
+    return undefined; // not what the function takes: anything can be scheduled
   }
-  return `${data.slice(0, 10)} of ${target}`;
 }
 
 function written(value: unknown): string {
@@ -86,7 +97,8 @@ async function scheduled(house: Plimsoll): Promise<Pending[]> {
   return looked
     .filter(({ ready }) => ready !== 0)
     .map(({ args: [id, , , caller, to, data], ready }) => ({
-      ...{ id, waitsIn: "access manager", what: describeCall({ target: to, data }), ready, until: ready + expiration },
+      ...{ id, waitsIn: "access manager", ready, until: ready + expiration },
+      what: describeCall(house.addressBook, { target: to, data }),
       execute: { target, data: manager.interface.encodeFunctionData("execute", [to, data]) },
       cancel: { target, data: manager.interface.encodeFunctionData("cancel", [caller, to, data]) },
     }));
@@ -98,22 +110,44 @@ async function timelocked(house: Plimsoll, target: string): Promise<Pending[]> {
   const events = await history(house, (...range) => timelock.queryFilter(CallScheduled(), ...range));
   const salts = await history(house, (...range) => timelock.queryFilter(CallSalt(), ...range));
   const saltOf = new Map(salts.map(({ args }) => [args.id, args.salt]));
-  const last = new Map(events.map(({ args }) => [args.id, args]));
-  const looked = await Promise.all(
-    [...last.values()].map(async (args) => ({
-      args,
-      waits: await timelock.isOperationPending(args.id),
-      ready: Number(await timelock.getTimestamp(args.id)),
-    })),
+  // By id and place in it: what was cancelled can be scheduled again.
+  const calls = new Map<string, (typeof events)[number]["args"][]>();
+  for (const { args } of events) {
+    const batch = calls.get(args.id) ?? [];
+    batch[Number(args.index)] = args;
+    calls.set(args.id, batch);
+  }
+  const pending = await Promise.all(
+    [...calls].map(async ([id, batch]): Promise<Pending[]> => {
+      if (!(await timelock.isOperationPending(id))) return [];
+      const execution = await executionOf(timelock, id, batch, saltOf.get(id) ?? ZeroHash);
+      return [
+        {
+          ...{ id, waitsIn: "timelock", until: undefined, ready: Number(await timelock.getTimestamp(id)) },
+          what: batch.map((call) => describeCall(house.addressBook, call)).join(", then "),
+          execute: { target, data: execution },
+          cancel: { target, data: timelock.interface.encodeFunctionData("cancel", [id]) },
+        },
+      ];
+    }),
   );
-  return looked
-    .filter(({ waits }) => waits)
-    .map(({ args: { id, target: to, value, data, predecessor }, ready }) => {
-      const call = [to, value, data, predecessor, saltOf.get(id) ?? ZeroHash] as const;
-      return {
-        ...{ id, waitsIn: "timelock", what: describeCall({ target: to, data }), ready, until: undefined },
-        execute: { target, data: timelock.interface.encodeFunctionData("execute", [...call]) },
-        cancel: { target, data: timelock.interface.encodeFunctionData("cancel", [id]) },
-      };
-    });
+  return pending.flat();
+}
+
+/** The timelock names one call and a batch of one differently; the id says which of them was scheduled. */
+async function executionOf(
+  timelock: TimelockController,
+  id: string,
+  batch: readonly CallScheduledEvent.OutputObject[],
+  salt: string,
+): Promise<string> {
+  const [first, ...others] = batch;
+  if (first !== undefined && others.length === 0) {
+    const call = [first.target, first.value, first.data, first.predecessor, salt] as const;
+    if ((await timelock.hashOperation(...call)) === id)
+      return timelock.interface.encodeFunctionData("execute", [...call]);
+  }
+  const [targets, values, data] = [batch.map((c) => c.target), batch.map((c) => c.value), batch.map((c) => c.data)];
+  const predecessor = first?.predecessor ?? ZeroHash;
+  return timelock.interface.encodeFunctionData("executeBatch", [targets, values, data, predecessor, salt]);
 }

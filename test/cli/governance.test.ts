@@ -16,6 +16,7 @@ import {
   MockERC20__factory,
   RiskEngine__factory,
   RiskPreview__factory,
+  TimelockController__factory,
 } from "../../types/index.ts";
 import { setAnswer } from "../helpers/anvil.ts";
 import { Venue } from "../matcher/venue.ts";
@@ -26,6 +27,7 @@ import { ask, fails, tell } from "./support.ts";
 const GOVERNOR = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 const GUARDIAN = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
 const STEWARD = "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6";
+const ELSEWHERE = "0x00000000000000000000000000000000000000A1";
 const DAY = 86_400;
 
 const governor = { env: { PRIVATE_KEY: GOVERNOR } };
@@ -232,6 +234,48 @@ describe("plimsoll governance", () => {
     writeFileSync(left, JSON.stringify([{ label: "wrong", target: "0x1", data: ZeroHash }]));
     await fails(venue, ["governance", "propose", left, "--yes"], "FileUnusable", 2, governor);
     await fails(venue, ["governance", "propose", `${left}.no`, "--yes"], "FileUnusable", 2, governor);
+  });
+
+  it("MM-5 shows every call of a batch that waits in the timelock, and executes all of it", async () => {
+    const { accessManager, vault } = venue.book.contracts;
+    const timelock = TimelockController__factory.connect(
+      venue.book.governance!.timelock,
+      new Wallet(GOVERNOR, provider()),
+    );
+    const manager = AccessManager__factory.createInterface();
+    const [grant, revoke] = [
+      manager.encodeFunctionData("grantRole", [1n, governorAt!, 0n]),
+      manager.encodeFunctionData("revokeRole", [4n, guardianAt!]),
+    ];
+    const schedule = (targets: string[], data: string[]) =>
+      timelock.scheduleBatch(
+        targets,
+        targets.map(() => 0n),
+        data,
+        ZeroHash,
+        ZeroHash,
+        8 * DAY,
+      );
+    await (await schedule([accessManager, accessManager], [grant, revoke])).wait();
+    await (await schedule([vault], [grant])).wait(); // one call, but a batch
+    await (await schedule([ELSEWHERE], [revoke])).wait();
+    await (await schedule([accessManager], ["0x12345678"])).wait();
+    await (await schedule([accessManager], [grant.slice(0, -64)])).wait();
+    const { pending } = await show();
+    const [granting, revoking] = [`grantRole(1, ${governorAt}, 0)`, `revokeRole(4, ${guardianAt})`];
+    expect(pending.map(({ what }) => what)).to.have.members([
+      `${granting}, then ${revoking}`,
+      granting,
+      `${revoking} of ${ELSEWHERE}`, // no contract of the house
+      `0x12345678 of ${accessManager}`,
+      `${grant.slice(0, 10)} of ${accessManager}`, // it lacks an argument
+    ]);
+    await pass(8 * DAY);
+    const stranger = { env: { PRIVATE_KEY: STEWARD } };
+    await ask(venue, ["governance", "execute", pending.find(({ what }) => what.includes("then"))!.id], stranger);
+    const authority = AccessManager__factory.connect(accessManager, provider());
+    expect((await authority.hasRole(4n, guardianAt!))[0]).to.equal(false);
+    expect((await show()).pending).to.have.length(4);
   });
 
   it("MM-5 the guardian pauses new risk, everybody is told, and may end it", async () => {

@@ -163,7 +163,10 @@ async function propose(session: Session, file: string, options: { calldata?: boo
   if (first === undefined) throw new FileUnusable(file, "it asks for nothing");
   return transact(session, house, {
     title: `schedule ${asked.map(({ label }) => label).join(", ")}`,
-    details: [...asked.map(({ label, ...call }): [string, string] => [label, describeCall(call)]), ...about],
+    details: [
+      ...asked.map(({ label, ...call }): [string, string] => [label, describeCall(session.book, call)]),
+      ...about,
+    ],
     call: first,
     send: async (sender) => {
       let receipt = await sender.send(first);
@@ -193,7 +196,10 @@ async function readFile(
   const { affected } = await review(house, proposal);
   const changes = await changesOf(house, proposal);
   return {
-    asked: changes.map(({ of, call }) => ({ label: `${of} ${describeCall(call).split("(")[0] ?? ""}`, ...call })),
+    asked: changes.map(({ of, call }) => ({
+      label: `${of} ${describeCall(house.addressBook, call).split("(")[0] ?? ""}`,
+      ...call,
+    })),
     about: [
       ["proposal", hash],
       ["accounts that it would affect now", affected.length.toString()],
