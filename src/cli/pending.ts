@@ -89,7 +89,12 @@ async function scheduled(house: Plimsoll): Promise<Pending[]> {
   const events = await history(house, (...range) =>
     manager.queryFilter(manager.filters.OperationScheduled(), ...range),
   );
-  const last = new Map(events.map(({ args }) => [args.operationId, args]));
+  // Of an operation that was scheduled several times the last one, in its own place: a proposal may need its order.
+  const last = new Map<string, (typeof events)[number]["args"]>();
+  for (const { args } of events) {
+    last.delete(args.operationId);
+    last.set(args.operationId, args);
+  }
   const expiration = Number(await manager.expiration());
   const looked = await Promise.all(
     [...last.values()].map(async (args) => ({ args, ready: Number(await manager.getSchedule(args.operationId)) })),

@@ -278,6 +278,26 @@ describe("plimsoll governance", () => {
     expect((await show()).pending).to.have.length(4);
   });
 
+  it("MM-5 what is scheduled again is executed in the order of its last proposal", async () => {
+    const { clearingHouse } = venue.book.contracts;
+    const ledger = IClearingHouse__factory.createInterface();
+    const left = path.join(venue.folder, "order.json");
+    const propose = (...treasuries: string[]) => {
+      const data = treasuries.map((to) => ledger.encodeFunctionData("setTreasury", [to]));
+      writeFileSync(left, JSON.stringify(data.map((d) => ({ label: "treasury", target: clearingHouse, data: d }))));
+      return ask(venue, ["governance", "propose", left], governor);
+    };
+    await propose(stewardAt!);
+    await pass(7 * DAY);
+    await ask(venue, ["governance", "execute"], governor);
+    await propose(guardianAt!, stewardAt!);
+    const { pending } = await show();
+    expect(pending.map(({ what }) => what)).to.deep.equal([`setTreasury(${guardianAt})`, `setTreasury(${stewardAt})`]);
+    await pass(7 * DAY);
+    await ask(venue, ["governance", "execute"], governor);
+    expect(await IClearingHouse__factory.connect(clearingHouse, provider()).treasury()).to.equal(stewardAt);
+  });
+
   it("MM-5 the guardian pauses new risk, everybody is told, and may end it", async () => {
     await fails(venue, ["governance", "pause", "--yes"], "AccessManagedUnauthorized", 3, governor);
     await ask(venue, ["governance", "pause"], guardian);
