@@ -298,6 +298,17 @@ describe("plimsoll governance", () => {
     expect(await IClearingHouse__factory.connect(clearingHouse, provider()).treasury()).to.equal(stewardAt);
   });
 
+  it("MM-5 a change of the timelock itself is scheduled in the timelock", async () => {
+    const { timelock } = venue.book.governance!;
+    const data = TimelockController__factory.createInterface().encodeFunctionData("updateDelay", [9 * DAY]);
+    const left = path.join(venue.folder, "delay.json");
+    writeFileSync(left, JSON.stringify([{ label: "delay", target: timelock, data }]));
+    await ask(venue, ["governance", "propose", left], governor);
+    expect((await show()).pending.map(({ waitsIn, what }) => [waitsIn, what])).to.deep.equal([
+      ["timelock", `updateDelay(${9 * DAY})`],
+    ]);
+  });
+
   it("MM-5 the guardian pauses new risk, everybody is told, and may end it", async () => {
     await fails(venue, ["governance", "pause", "--yes"], "AccessManagedUnauthorized", 3, governor);
     await ask(venue, ["governance", "pause"], guardian);

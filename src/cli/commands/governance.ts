@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import type { Command } from "commander";
-import { isAddress, isHexString, toBeHex, ZeroHash } from "ethers";
+import { getAddress, isAddress, isHexString, toBeHex, ZeroHash } from "ethers";
 import { z } from "zod";
 
 import { ROLES } from "../../../deploy/roles.ts";
@@ -207,10 +207,11 @@ async function readFile(
   };
 }
 
-/** The transactions that schedule operations: one to the access manager, and one to the timelock for each change of roles. */
+/** The transactions that schedule operations: one to the access manager, and one to the timelock for each change of roles and of its own. */
 async function scheduling({ addressBook, provider }: Plimsoll, asked: readonly Operation[]): Promise<Call[]> {
   const { accessManager } = addressBook.contracts;
-  const isOfRoles = ({ target }: Operation) => target.toLowerCase() === accessManager.toLowerCase();
+  const isOfRoles = ({ target }: Operation) =>
+    [accessManager, addressBook.governance?.timelock].includes(getAddress(target));
   const parameters = asked.filter((operation) => !isOfRoles(operation));
   const schedules = parameters.map(({ target, data }) => manager.encodeFunctionData("schedule", [target, data, 0]));
   const calls: Call[] = [];
