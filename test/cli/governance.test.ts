@@ -44,6 +44,7 @@ interface Shown {
     readonly ready: number;
   }[];
   readonly pausedUntil: string | null;
+  readonly rolesWait: string;
 }
 
 describe("plimsoll governance", () => {
@@ -96,7 +97,7 @@ describe("plimsoll governance", () => {
   afterEach(() => provider().send("evm_revert", [snapshot]));
 
   it("MM-5 show names roles, members, delays, what waits and the pause", async () => {
-    const { roles, pending, pausedUntil } = await show();
+    const { roles, rolesWait, pending, pausedUntil } = await show();
     const { timelock, riskSteward } = venue.book.governance!;
     expect(roles.map(({ role, member, delay }) => [role, member, Number(delay)])).to.have.deep.members([
       ["ADMIN", timelock, 0],
@@ -106,10 +107,11 @@ describe("plimsoll governance", () => {
       ["RISK_STEWARD", stewardAt, 0],
       ["GUARDIAN", guardianAt, 0],
     ]);
-    expect([pending, pausedUntil]).to.deep.equal([[], null]);
+    expect([pending, pausedUntil, Number(rolesWait)]).to.deep.equal([[], null, 8 * DAY]);
     const text = await tell(venue, ["governance", "show"]);
     expect(text)
       .to.match(new RegExp(`WIRING +${governorAt} +7\\.0 d`))
+      .and.match(/changes of roles +wait 8\.0 d in the timelock/)
       .and.match(/new risk +not paused/)
       .and.match(/Nothing is pending/);
   });

@@ -83,8 +83,9 @@ export function governanceCommands(program: Command, perform: Perform): void {
 async function show(session: Session): Promise<Report> {
   const house = await session.house();
   const { contracts, governance } = session.book;
-  const [members, pending, now, pausedUntil, treasury] = await Promise.all([
+  const [members, rolesWait, pending, now, pausedUntil, treasury] = await Promise.all([
     roleMembers(house),
+    delayOfTimelock(house),
     pendingOperations(house),
     timeOf(house),
     house.clearingHouse.pausedUntil(),
@@ -94,7 +95,7 @@ async function show(session: Session): Promise<Report> {
   const roles = members.map(({ role, ...rest }) => ({ role: roleName(role), ...rest }));
   return {
     data: {
-      ...{ accessManager: contracts.accessManager, ...governance, treasury, roles },
+      ...{ accessManager: contracts.accessManager, ...governance, treasury, roles, rolesWait: rolesWait ?? null },
       pausedUntil: isPaused ? pausedUntil : null,
       pending: pending.map(({ execute: _execute, cancel: _cancel, ...rest }) => rest),
     },
@@ -102,6 +103,10 @@ async function show(session: Session): Promise<Report> {
       facts([
         ["access manager", contracts.accessManager],
         ...Object.entries({ ...governance }),
+        [
+          "changes of roles",
+          rolesWait === undefined ? "at once" : `wait ${duration(Number(rolesWait))} in the timelock`,
+        ],
         ["treasury", treasury],
         ["new risk", isPaused ? `paused until ${time(pausedUntil)}` : "not paused"],
       ]),
@@ -132,6 +137,12 @@ function roleName(role: bigint): string {
 function duration(seconds: number): string {
   if (seconds >= 48 * HOUR) return `${(seconds / (24 * HOUR)).toFixed(1)} d`;
   return `${(seconds / HOUR).toFixed(1)} h`;
+}
+
+/** How long what is scheduled in the timelock waits [s]; nothing if the house has none. */
+async function delayOfTimelock({ addressBook, provider }: Plimsoll): Promise<bigint | undefined> {
+  if (addressBook.governance === undefined) return undefined;
+  return TimelockController__factory.connect(addressBook.governance.timelock, provider).getMinDelay();
 }
 
 async function timeOf({ provider }: Plimsoll): Promise<number> {
@@ -208,7 +219,8 @@ async function readFile(
 }
 
 /** The transactions that schedule operations: one to the access manager, and one to the timelock for each change of roles and of its own. */
-async function scheduling({ addressBook, provider }: Plimsoll, asked: readonly Operation[]): Promise<Call[]> {
+async function scheduling(house: Plimsoll, asked: readonly Operation[]): Promise<Call[]> {
+  const { addressBook, provider } = house;
   const { accessManager } = addressBook.contracts;
   const isOfRoles = ({ target }: Operation) =>
     [accessManager, addressBook.governance?.timelock].includes(getAddress(target));
@@ -220,9 +232,8 @@ async function scheduling({ addressBook, provider }: Plimsoll, asked: readonly O
   }
   const roles = asked.filter(isOfRoles);
   if (roles.length === 0) return calls;
-  if (addressBook.governance === undefined) throw new NoTimelock();
-  const at = addressBook.governance.timelock;
-  const delay = await TimelockController__factory.connect(at, provider).getMinDelay();
+  const [at, delay] = [addressBook.governance?.timelock, await delayOfTimelock(house)];
+  if (at === undefined || delay === undefined) throw new NoTimelock();
   const salt = toBeHex((await provider.getBlock("latest"))?.number ?? 0, 32); // the same change may be wanted again
   const scheduled = roles.map(({ target, data }) => ({
     target: at,
