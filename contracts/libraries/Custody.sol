@@ -46,6 +46,7 @@ library Custody {
             (uint256 collateral, uint256 decimals) = _collateralOf($, token);
             _requireListed($, collateral);
             credited = TokenUnits.toWadDown(_pull($, tokens, id, token, amount), decimals);
+            _addTotal($, collateral, credited);
             _admit($, id, collateral, credited);
         }
         if (credited == 0) revert IClearingHouseCore.ZeroAmount();
@@ -68,6 +69,7 @@ library Custody {
         (collateral, debited, sent) = _measure($, tokens, id, token, amount);
         Outflows.debit($, id, token, debited, collateral == CASH);
         _take($, id, collateral, debited);
+        if (collateral != CASH) $.collateralTotals[collateral] -= debited;
         emit IClearingHouseCore.Withdrawn(id, token, to, debited);
     }
 
@@ -163,18 +165,23 @@ library Custody {
         Flows.count($, id, -int256(amount));
     }
 
-    /// @dev Brings collateral into an account.
+    /// @dev Counts collateral that comes into the house, as far as the cap of all accounts goes.
+    function _addTotal(Ledger.State storage $, uint256 collateral, uint256 amount) private {
+        uint256 cap = $.collaterals[collateral].cap * WAD;
+        uint256 total = $.collateralTotals[collateral] + amount;
+        if (total > cap) revert IClearingHouseCore.CollateralCap(collateral, total, cap);
+        $.collateralTotals[collateral] = total;
+    }
+
+    /// @dev Brings collateral into an account, as far as its own cap goes.
     function _admit(Ledger.State storage $, AccountId id, uint256 collateral, uint256 amount) private {
         CollateralParams memory params = $.collaterals[collateral];
         uint256 balance = $.balances[id][collateral] + amount;
-        uint256 total = $.collateralTotals[collateral] + amount;
         _requireListed($, collateral);
-        if (total > params.cap * WAD) revert IClearingHouseCore.CollateralCap(collateral, total, params.cap * WAD);
         if (balance > params.accountCap * WAD) {
             revert IClearingHouseCore.CollateralCap(collateral, balance, params.accountCap * WAD);
         }
         _requireNoDust(id, collateral, balance, params.minBalance);
-        $.collateralTotals[collateral] = total;
         Ledger.setBalance($, id, collateral, balance);
         Flows.stop($, id);
     }
@@ -186,7 +193,6 @@ library Custody {
         uint256 balance = $.balances[id][collateral];
         if (balance < amount) revert IClearingHouseCore.InsufficientCollateral(id, collateral, balance, amount);
         _requireNoDust(id, collateral, balance - amount, $.collaterals[collateral].minBalance);
-        $.collateralTotals[collateral] -= amount;
         Ledger.setBalance($, id, collateral, balance - amount);
         Flows.stop($, id);
         uint256 price = !Transient.isBatching() || Margin.isFlat($, id) ? 0 : Prices.tryCollateral($, collateral);

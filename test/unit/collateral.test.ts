@@ -56,6 +56,12 @@ describe("caps", () => {
     await a.withdraw(main(h.alice), h.weth, wad("10"), h.alice);
     expect(await ch.collateralTotal(WETH)).to.equal(wad("90"));
     await h.fund(h.dave, { weth: "10" });
+    // Nor does a cap that has come down since: a transfer brings nothing in.
+    await ch.setCollateral(WETH, { ...(await collateralParams(h, WETH)), cap: 0 });
+    await a.transfer(other, main(h.alice), h.weth, wad("5"));
+    expect(await ch.collateralBalance(main(h.alice), WETH)).to.equal(wad("5"));
+    expect(await ch.collateralTotal(WETH)).to.equal(wad("100"));
+    await refused(h, () => more("0.005"), "CollateralCap", [WETH, wad("100.005"), 0n]);
   });
 
   it("XAC-2 never block a slice", async () => {
