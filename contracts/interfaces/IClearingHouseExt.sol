@@ -234,7 +234,7 @@ interface IClearingHouseExt {
 
     /// @notice Lists a collateral asset or changes its caps and dust threshold; its token, underlying and `hasRate` are final, `decimals` and
     /// `delistingEnd` are ignored. The risk engine must know it, and the oracle its rate: an asset without them would make its
-    /// holders' checks revert.
+    /// holders' checks revert. Caps alone change without a price.
     function setCollateral(uint256 id, CollateralParams calldata params) external;
 
     /// @notice Delists a collateral asset, for good: no more of it comes in, its haircut ramps to 100 % within 14 days, and then it counts

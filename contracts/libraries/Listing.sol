@@ -45,9 +45,9 @@ library Listing {
             rate.price = uint80(Prices.read($, params.underlying).price());
             rate.time = uint32(block.timestamp);
             $.rates[id] = rate;
+            $.priceOracle.observe(params.underlying, 0); // there is a last good price from now on
         }
         _inBounds("underlying", params.underlying, rate.underlying, rate.underlying);
-        $.priceOracle.observe(params.underlying, 0); // there is a last good price from now on
         $.params[id] = params;
         emit IClearingHouseCore.MarketSet(id, params);
     }
@@ -64,6 +64,8 @@ library Listing {
         CollateralRisk memory risk = $.riskEngine.collateralRisk(id);
         if (risk.haircutInitial == 0 || risk.underlying != params.underlying) revert IRiskEngine.UnknownCollateral(id);
         CollateralParams memory listed = $.collaterals[id];
+        // They need no price, so that they can be lowered while a feed is silent.
+        bool capsOnly = listed.token == params.token && listed.minBalance == params.minBalance;
         if (listed.token == address(0)) {
             if (params.token == cashToken || $.collateralIds[params.token] != 0) revert IClearingHouseCore.AlreadySet();
             $.collateralIds[params.token] = id + 1;
@@ -77,10 +79,12 @@ library Listing {
         if (params.hasRate != listed.hasRate) revert IClearingHouseCore.AlreadySet();
         (listed.cap, listed.accountCap, listed.minBalance) = (params.cap, params.accountCap, params.minBalance);
         $.collaterals[id] = listed;
-        $.priceOracle.observe(params.underlying, 0); // there is a last good price from now on
-        if (params.hasRate) $.priceOracle.observeRate(id);
-        // A dust threshold worth having would make slices lopsided.
-        _inBounds("minBalance", params.minBalance, 0, (MAX_DUST * WAD) / Prices.ofCollateral($, id));
+        if (!capsOnly) {
+            $.priceOracle.observe(params.underlying, 0); // there is a last good price from now on
+            if (params.hasRate) $.priceOracle.observeRate(id);
+            // A dust threshold worth having would make slices lopsided.
+            _inBounds("minBalance", params.minBalance, 0, (MAX_DUST * WAD) / Prices.ofCollateral($, id));
+        }
         emit IClearingHouseCore.CollateralSet(id, listed);
     }
 

@@ -76,6 +76,14 @@ contract GovernanceStewardTest is House {
         checkEq(ch.collateral(WETH).minBalance, 0.005e18, "the rest stays");
     }
 
+    function test_MM_5_CapsFallWhileFeedsAreSilent() public {
+        stopFeeds();
+        steward.tightenMarket(ETH, 0, 0);
+        steward.tightenCollateral(WETH, 0, 0);
+        steward.tightenCollateral(WSTETH, 0, 0);
+        checkEq(ch.collateral(WSTETH).cap, 0, "no more of it comes in");
+    }
+
     /// @dev The vault holds 1,000,000: a first limit is at least half of it, a second one half of that, and a quarter is the end.
     function test_MM_5_OutflowCapsAreHalvedADayToAQuarter() public {
         address token = address(usdc);
