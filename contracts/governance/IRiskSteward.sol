@@ -8,7 +8,7 @@ pragma solidity ^0.8.28;
 ///
 /// Bounds on a captured steward, by field, against the value that governance set last:
 ///
-///     caps of markets and collateral    down to zero: nobody who is in is held up
+///     caps of markets and collateral    down to zero: who is in gets out, but moves no collateral between his accounts
 ///     initial requirements              at most 25 % up in a day, at most 50 % up in all: so is any account's IM
 ///     outflow caps                      at most halved in a day, never below a quarter; flat accounts leave by announcement anyway
 ///
@@ -28,17 +28,25 @@ interface IRiskSteward {
     error StepTooSoon(bytes32 field, uint256 from);
 
     /// @notice Lowers the open interest of a market from which openings cost more, and the one that no opening may exceed [whole USD].
+    /// @dev Emits `MarketTightened`, and the clearinghouse its `MarketSet`. Errors: `NotTighter`, and those of `setMarket`.
     function tightenMarket(uint256 market, uint48 softCap, uint48 hardCap) external;
 
     /// @notice Lowers what all accounts and what one account may bring in of a collateral asset [whole units].
+    /// @dev Emits `CollateralTightened`, and the clearinghouse its `CollateralSet`. Errors: `NotTighter`, and those of `setCollateral`.
     function tightenCollateral(uint256 collateral, uint64 cap, uint64 accountCap) external;
 
     /// @notice Lowers the limit on a token's net outflow [whole units]. Where there was none, what the vault holds counts as the one that stood.
+    /// @dev Emits `OutflowTightened`, and the clearinghouse its `OutflowCapSet`. Errors: `NotTighter`, `StepTooSoon`, `StepTooLarge`,
+    /// `UnknownAsset`.
     function tightenOutflow(address token, uint64 cap) external;
 
     /// @notice Raises φ [1e-9] and β_i [ppm] of an underlying.
+    /// @dev Emits `UnderlyingTightened`, and the engine its `UnderlyingRiskSet`. Errors: `NotTighter`, `StepTooSoon`, `StepTooLarge`,
+    /// `ParameterOutOfBounds`.
     function tightenUnderlying(uint256 underlying, uint32 initialFactor, uint24 basisInitial) external;
 
     /// @notice Raises h_i and τ_i of a collateral asset [ppm].
+    /// @dev Emits `HaircutTightened`, and the engine its `CollateralRiskSet`. Errors: `NotTighter`, `StepTooSoon`, `StepTooLarge`,
+    /// `ParameterOutOfBounds`.
     function tightenHaircut(uint256 collateral, uint24 haircutInitial, uint24 trackingInitial) external;
 }
