@@ -1,4 +1,4 @@
-import type { Interface } from "ethers";
+import type { Interface, ParamType } from "ethers";
 import { getAddress, ZeroHash } from "ethers";
 
 import {
@@ -59,14 +59,21 @@ export function describeCall({ contracts, governance }: AddressBook, { target, d
 function decoded(abi: Interface, data: string): string | undefined {
   try {
     const parsed = abi.parseTransaction({ data });
-    return parsed === null ? undefined : `${parsed.name}(${parsed.args.map(written).join(", ")})`;
+    if (parsed === null) return undefined;
+    return `${parsed.name}(${parsed.fragment.inputs.map((type, i) => written(parsed.args[i], type)).join(", ")})`;
   } catch {
     return undefined; // not what the function takes: anything can be scheduled
   }
 }
 
-function written(value: unknown): string {
-  return Array.isArray(value) ? `(${value.map(written).join(", ")})` : String(value);
+/** A value, with the names of its fields if it has some. */
+function written(value: unknown, { components, arrayChildren }: ParamType): string {
+  if (!Array.isArray(value)) return String(value);
+  const parts = value.map((part: unknown, i) => {
+    const type = components?.[i] ?? arrayChildren;
+    return type === null ? String(part) : `${type.name} ${written(part, type)}`.trimStart();
+  });
+  return `(${parts.join(", ")})`;
 }
 
 /** Everything that waits, the next one first. */

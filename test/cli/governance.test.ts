@@ -129,6 +129,10 @@ describe("plimsoll governance", () => {
       expect(waitsIn).to.equal("access manager");
     }
     expect(await tell(venue, ["governance", "show"])).to.match(/setMarket\(0, .+ in 2\.0 d/);
+    const names = "softCap 100000000, hardCap 200000000, underlying 0";
+    expect(pending.map(({ what }) => what).join()).to.match(
+      new RegExp(`setMarket\\(0, \\(takerFee 500, .*${names}\\)`),
+    );
     await fails(venue, ["governance", "execute", "--yes"], "NothingReady", 3, governor);
     await fails(venue, ["governance", "execute", pending[0]!.id, "--yes"], "AccessManagerNotReady", 3, governor);
     await pass(2 * DAY);
