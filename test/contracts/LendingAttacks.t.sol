@@ -446,7 +446,8 @@ contract LendingAttacksTest is House {
         ch.setMarket(ETH, p);
     }
 
-    /// @dev Hits the surcharge that is nobody else's. Self-trades of 1.4 million leave alice's IM and MM where they were.
+    /// @dev Hits the surcharge that is nobody else's. Self-trades of 1.4 million leave alice's IM and MM where they were; at 1,960 she
+    /// is below IM (E = 6,900, IM = 9,800 and more), and whom they would charge could not close.
     function test_MM_4_ATTACK_24_OpenInterestAsAWeapon() public {
         _crowdable();
         _longHundred();
@@ -458,6 +459,10 @@ contract LendingAttacksTest is House {
         checkEq(a.initialMargin, b.initialMargin, "MM-4 IM");
         checkEq(a.maintenanceMargin, b.maintenanceMargin, "MM-4 MM");
         withdrawCash(main(alice), 1_000e18);
+        setPrice(ETH, 1_960e18);
+        check(assess(main(alice)).equity < int256(assess(main(alice)).initialMargin), "below IM");
+        trade(main(bob), main(alice), ETH, -10e18);
+        checkEq(sizeOf(main(alice), ETH), 90e18, "closes a tenth");
     }
 
     /// @dev Hits the hour for which outflows remember an opening. 600,000 of open interest: half of the way to 1,000,000 is missing,

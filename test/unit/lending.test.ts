@@ -100,6 +100,28 @@ describe("lend and recall", () => {
     expect((await loansOf(h, main(mallory))).lent).to.be.at.most(wad("0.000001"));
   });
 
+  it("CMA-5 nobody can inflate the first share with interest", async () => {
+    const { ethers, networkHelpers } = await freshHouse();
+    const libraries = { Lending: await ethers.deployContract("Lending") };
+    const dearest = { kink: 100_000, lowSlope: 1_000_000, highSlope: 10_000_000, reserveFactor: 0 };
+    const pool = await ethers.deployContract("LendingHarness", [dearest], { libraries });
+    // Mallory lends a wei and borrows it: 1,100 % a year. Growth saturates at e^10 a movement, so five make it e^50 wei = 5,184.7 USD.
+    await pool.credit(1n, 1n);
+    await pool.lend(1n, 1n);
+    await pool.raise(2n, 1n, true);
+    for (let i = 0; i < 5; i++) {
+      await networkHelpers.time.increase(YEAR);
+      await pool.flag(0n); // accrues
+    }
+    // One share is worth 5,184.7 / (his 10^6 + 10^6 virtual ones) = 0.0026 USD: whoever lends loses less than two of them.
+    const victims = [1n, 1000n, 5000n].map((dollars, i) => ({ id: BigInt(i) + 3n, amount: dollars * 10n ** 18n }));
+    for (const { id, amount } of victims) {
+      await pool.credit(id, amount);
+      await pool.lend(id, amount);
+      expect((await pool.balances(id)).lent).to.be.greaterThan(amount - wad("0.0052"));
+    }
+  });
+
   it("CMA-3 what borrowers hold cannot be recalled", async () => {
     const h = await poolOf("1000", "10");
     await take(h, h.alice, "900");

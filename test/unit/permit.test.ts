@@ -81,6 +81,7 @@ describe("permit", () => {
     const batch = (of: string) => () => h.clearingHouse.connect(h.alice).batch([call(h.vault, of)]);
     await refused(h, batch(data), "UnknownAsset", [address]);
     const vault = await h.vault.getAddress();
+    await h.usdc.mint(vault, 1n);
     await refused(h, batch(encode("push", [h.token, h.alice.address, 1n])), "InvalidBatchTarget", [vault]);
   });
 
