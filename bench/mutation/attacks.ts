@@ -35,12 +35,17 @@ function plantAll(): void {
   buildHouse(HOUSE);
 }
 
+const isTypeScript = (test: string) => test.includes(".ts: ");
+
 /** Runs tests, all of one kind, while defence `id` is gone (0: none). */
 function run(id: number, tests: readonly string[]): Promise<Outcome> {
-  if (tests.every((test) => test.endsWith(".ts"))) return runMocha(HOUSE, id, tests, LIMIT);
-  const parts = tests.map((test) => test.split("."));
-  const [contracts, names] = [0, 1].map((at) => [...new Set(parts.map((part) => part[at]))].join("|"));
-  return runForge(HOUSE, id, `^(${contracts})$`, LIMIT, `^(${names})\\(`);
+  const parts = tests.map((test) => test.split(isTypeScript(test) ? ": " : "."));
+  const [places, names] = [0, 1].map((at) => [...new Set(parts.map((part) => part[at] ?? ""))]) as [string[], string[]];
+  if (tests.every(isTypeScript)) {
+    const titles = names.map((title) => title.replaceAll(/\W/g, "."));
+    return runMocha(HOUSE, id, places, LIMIT, titles.join("|"));
+  }
+  return runForge(HOUSE, id, `^(${places.join("|")})$`, LIMIT, `^(${names.join("|")})\\(`);
 }
 
 const { built } = new Command("attacks")
@@ -52,7 +57,7 @@ const { built } = new Command("attacks")
   .opts<{ built: boolean }>();
 
 if (!built) plantAll();
-const tests = Map.groupBy(new Set(DEFENCES.map(({ test }) => test)), (test) => test.endsWith(".ts"));
+const tests = Map.groupBy(new Set(DEFENCES.map(({ test }) => test)), isTypeScript);
 for (const some of tests.values()) {
   if ((await run(0, some)) !== "passed") throw new BuildFailed(`with every defence in place: ${some.join(", ")}`);
 }

@@ -12,7 +12,7 @@ export interface Defence {
   /** As in docs/security.md. */
   readonly name: string;
   readonly removals: readonly Removal[];
-  /** `Contract.test` of test/contracts, or a file of TypeScript tests. */
+  /** `Contract.test` of test/contracts, or `file: title` of a TypeScript test. */
   readonly test: string;
 }
 
@@ -244,6 +244,21 @@ export const DEFENCES: readonly Defence[] = [
     "0",
   ),
   defence(
+    "surcharge-for-who-opens",
+    "LendingAttacksTest.test_MM_4_ATTACK_24_OpenInterestAsAWeapon",
+    library("Health"),
+    "Transient.opened(marks)",
+    "$.accounts[id].markets",
+    "returns (uint256 total)",
+  ),
+  defence(
+    "closing-is-no-opening",
+    "LendingAttacksTest.test_MM_4_ATTACK_24_OpenInterestAsAWeapon",
+    library("Trading"),
+    "_raises(taker)",
+    "true",
+  ),
+  defence(
     "mid-of-two-that-rest",
     "AttacksTest.test_ATTACK_25_WhosePrice",
     contract("Exchange"),
@@ -272,15 +287,23 @@ export const DEFENCES: readonly Defence[] = [
     "_setLane(order.account, order.nonce, lots);",
   ),
   defence(
+    "an-order-names-its-account",
+    "AttacksTest.test_ATTACK_26_TwoWalletsOneSigner",
+    contract("Exchange"),
+    "_structHash(order)",
+    "keccak256(abi.encode(order.market, order.size, order.limitPrice, order.nonce))",
+    "function hashOrder(",
+  ),
+  defence(
     "inflow-frees-the-window",
-    "test/unit/outflow.test.ts",
+    "test/unit/outflow.test.ts: AUTH-5 ATTACK-27 going in and out uses nothing up",
     library("Outflows"),
     "if (o.cap != 0) _store($, token, o, level(o) - int256(amount));",
     "",
   ),
   defence(
     "exit-covers-what-was-there",
-    "test/unit/outflow.test.ts",
+    "test/unit/outflow.test.ts: FSA-5 ATTACK-27 it covers the cash of its request only",
     library("Outflows"),
     "!isCash || amount <= cash",
     "true",
@@ -294,6 +317,20 @@ export const DEFENCES: readonly Defence[] = [
     "",
   ),
   defence(
+    "every-door-is-locked",
+    "test/unit/tokens.test.ts: MAS-3 MAS-4 refuses a token that comes back in the middle of a transfer",
+    contract("ClearingHouseBase"),
+    "if (Transient.isBusy()) revert IClearingHouseCore.Reentrancy();",
+    "",
+  ),
+  defence(
+    "no-batch-in-a-call",
+    "test/unit/tokens.test.ts: MAS-3 MAS-4 refuses a token that comes back in the middle of a transfer",
+    contract("ClearingHouse"),
+    "if (!Transient.isIdle()) revert Reentrancy();",
+    "",
+  ),
+  defence(
     "no-view-in-the-middle",
     "GuardsTest.test_MAS_3_Reentrancy",
     library("Transient"),
@@ -301,8 +338,22 @@ export const DEFENCES: readonly Defence[] = [
     "true",
   ),
   defence(
+    "listed-tokens-only",
+    "test/unit/permit.test.ts: MMS-3 in a batch no stranger's token runs, and of the vault nothing but permits",
+    library("Batch"),
+    "_requireListed($, tokens, abi.decode(data[4:36], (address)));",
+    "",
+  ),
+  defence(
+    "permits-only",
+    "test/unit/permit.test.ts: MMS-3 in a batch no stranger's token runs, and of the vault nothing but permits",
+    library("Batch"),
+    " && selector == IVault.permit.selector",
+    "",
+  ),
+  defence(
     "one-price-per-call",
-    "test/unit/batch.test.ts",
+    "test/unit/batch.test.ts: CRA-3 knows one price per underlying, whatever its feed says in the middle",
     library("Prices"),
     "if (Transient.isBusy()) Transient.setPrice(key, answer);",
     "",
@@ -340,6 +391,14 @@ export const DEFENCES: readonly Defence[] = [
     "OFFSET = ",
   ),
   defence(
+    "virtual-shares-of-lenders",
+    "test/unit/lending.test.ts: CMA-5 nobody can inflate the first share with interest",
+    library("Lending"),
+    "1e6",
+    "1",
+    "VIRTUAL_SHARES = ",
+  ),
+  defence(
     "collateral-by-consent",
     "StrangersTest.test_MMS_2_AVictimsCostsAreBounded",
     library("Custody"),
@@ -349,17 +408,39 @@ export const DEFENCES: readonly Defence[] = [
   ),
   defence(
     "no-dust",
-    "test/unit/deposit.test.ts",
+    "test/unit/deposit.test.ts: MMS-2 refuses dust and a ninth collateral asset",
     library("Custody"),
     "_requireNoDust(id, collateral, balance, params.minBalance);",
     "",
   ),
   defence(
+    "sixteen-markets",
+    "test/unit/trade.test.ts: MMS-2 refuses unknown markets, trades with oneself and a seventeenth market",
+    library("Ledger"),
+    "LibBit.popCount(a.markets) > MAX_ACCOUNT_MARKETS",
+    "false",
+  ),
+  defence(
+    "eight-collaterals",
+    "test/unit/deposit.test.ts: MMS-2 refuses dust and a ninth collateral asset",
+    library("Ledger"),
+    "LibBit.popCount(a.collaterals) > MAX_ACCOUNT_COLLATERALS",
+    "false",
+  ),
+  defence(
     "a-wallets-gas",
-    "test/unit/settleEach.test.ts",
+    "test/unit/settleEach.test.ts: OB-2 survives a contract wallet that burns all its gas",
     contract("Exchange"),
     "owner.staticcall{gas: SIGNATURE_GAS}(",
     "owner.staticcall(",
+  ),
+  defence(
+    "a-feeds-gas",
+    "test/unit/oracle.test.ts: OR-5 a feed that burns all gas costs no more than its share",
+    library("Rounds"),
+    "CALL_GAS",
+    "gasleft()",
+    "uint256 gasLimit = ",
   ),
   defence(
     "the-takers-terms",
@@ -369,10 +450,38 @@ export const DEFENCES: readonly Defence[] = [
     "",
   ),
   defence(
+    "healthy-is-not-sold",
+    "test/unit/liquidation.test.ts: LIQ-6 of two takers in one block the second is refused and loses nothing",
+    contract("ClearingHouse"),
+    "if (s.flat || a.equity >= int256(base)) revert NotLiquidatable(id, a.equity, base);",
+    "",
+  ),
+  defence(
+    "cash-as-expected",
+    "ViewsTest.test_LIQ_6_RequireCashBeforeEverySlice",
+    contract("ClearingHouseExt"),
+    "if (held != cash) revert IClearingHouseCore.AccountChanged(id, held, cash);",
+    "",
+  ),
+  defence(
     "cancelled-is-cancelled",
     "KeysTest.test_REV_1_Cancel",
     contract("Exchange"),
     "_setLane(account, nonces[i], CANCELLED);",
+    "",
+  ),
+  defence(
+    "permit-brought-before",
+    "test/unit/permit.test.ts: AUTH-4 who brings a permit in front spoils nothing",
+    contract("Vault"),
+    "if (IERC20(token).allowance(owner, address(this)) >= amount) return;",
+    "",
+  ),
+  defence(
+    "permit2-brought-before",
+    "test/unit/permit.test.ts: AUTH-1 Permit2 does for tokens without permits, as long and as far as it was signed",
+    contract("Vault"),
+    "if (_permit2Allowance(token, owner) >= amount) return;",
     "",
   ),
   defence(
@@ -391,7 +500,7 @@ export const DEFENCES: readonly Defence[] = [
   ),
   defence(
     "parameters-bound-together",
-    "test/unit/engine.test.ts",
+    "test/unit/engine.test.ts: MM-5 HC-1 bounds every parameter, alone and together",
     contract("RiskEngine"),
     `_inBounds("shock and slope", Fixed.divUp(worst, PHI_UNIT) + r.maxTrackingInitial, 0, PPM);`,
     "",

@@ -42,7 +42,10 @@ describe("docs/security.md", () => {
     for (const { name, test } of DEFENCES) {
       const [row, ...others] = rows.filter((line) => line.includes(`\`${name}\``));
       expect(others, name).to.deep.equal([]);
-      expect(row, name).to.include(test.endsWith(".ts") ? `(../${test})` : `[\`${test.split(".")[1] ?? ""}\`]`);
+      const [file = "", title] = test.split(": ");
+      expect(row, name).to.include(
+        title === undefined ? `[\`${file.split(".")[1] ?? ""}\`]` : `[\`${title}\`](../${file})`,
+      );
     }
     const table = rows.slice(rows.findIndex((line) => line.startsWith("| attack ")) + 1);
     const named = table
