@@ -20,11 +20,11 @@ import { BackTest, newBackTest } from "./backTest.ts";
 import type { BackTestState } from "./backTest.ts";
 import type { Receipt, Transaction } from "./chain.ts";
 import { InvariantsBroken, ReplayStopped } from "./errors.ts";
-import { LabHouse, SETUP } from "./house.ts";
-import type { Fill, Party } from "./house.ts";
+import type { Fill, LabHouse, Party } from "./house.ts";
 import { Impact, noImpact } from "./impact.ts";
 import type { ImpactState } from "./impact.ts";
 import { Journal } from "./journal.ts";
+import { openHouse, SETUP } from "./opening.ts";
 import { firstAnswers, Oracle } from "./oracle.ts";
 import type { OracleState } from "./oracle.ts";
 import { calmOwners, Owners } from "./owners.ts";
@@ -184,7 +184,7 @@ class Lab {
   static async open(scenario: Scenario, prices: PricePath, journal: Journal<LabState> | undefined): Promise<Lab> {
     const path = hold(prices, AFTERMATH);
     const [answers, time] = [firstOf(path), path.times[0] ?? 0];
-    const house = await LabHouse.open(scenario, answers, time);
+    const house = await openHouse(scenario, answers, time);
     try {
       const saved = journal?.checkpoint;
       const state = saved?.state ?? newState(scenario, answers, time);
