@@ -180,6 +180,14 @@ describe("Replay lab: runs", function () {
     });
   }
 
+  it("an owner who reduces in two markets has answered one call", async () => {
+    // After fees of 20 he has E = 2,080 of IM 2,000.4; at 1,960 it is 1,680 of IM 1,980.4 and MM 1,188.2
+    const both = { cash: 2100, position: { ETH: 20_000, BTC: 20_000 }, reaction: { how: "reduce", delay: 120 } };
+    const { totals, series } = await run({ ...PLAIN, population: [both] }, prices(2000, 1960, 1960, 1960, 1960));
+    expect(totals).to.include({ marginCalls: 1, reactions: 1, liquidations: 0 });
+    expect(series.openInterest.at(-1)).to.be.below(39_600 * 0.8); // by 1 − 1,680 / (1.1 · 1,980.4) = 22.9 %
+  });
+
   it("says what keeps it from beginning", async () => {
     const unknown = { parameters: { underlyings: { DOGE: { shock: "3%" } } } };
     expect(await failureOf(run(unknown, FALL)))

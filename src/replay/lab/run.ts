@@ -291,33 +291,33 @@ class Lab {
   #hedges(time: number): Work[] {
     return this.#takers.flatMap(({ party }) => {
       const { positions, collaterals } = this.#view.account(party.id);
-      const trades = [...positions].map(([market, { size }]) => this.#trade(party, market, -size, time, true));
+      const trades = [...positions].map(([market, { size }]) => this.#hedge(party, market, size, time));
       const sales = [...collaterals].map(([id, balance]) => this.#sale(party, id, balance, time));
       return [...trades, ...sales].filter((work) => work !== undefined);
     });
   }
 
-  /** Buys `size` [wad] (negative: sells) from market makers; as far as it is whole lots. */
-  #trade({ id, owner }: Party, market: number, size: bigint, time: number, isHedge: boolean): Work | undefined {
+  #hedge(party: Party, market: number, size: bigint, time: number): Work | undefined {
+    const trade = this.#trade(party, market, -size, time);
+    if (trade === undefined) return undefined;
+    const { transaction, asset, notional } = trade;
+    const done = ([receipt]: readonly Receipt[]) => {
+      if (receipt?.isDone === true) this.#hedged(asset, -notional, Math.abs(notional) * this.#cost[asset], time);
+    };
+    return { transactions: [transaction], done };
+  }
+
+  /** Buys `size` [wad] (negative: sells) from market makers, as far as it is whole lots: so many USD of `notional`. */
+  #trade({ id, owner }: Party, market: number, size: bigint, time: number) {
     const asset = this.#assetOf(market);
     const lots = wholeLots(size, asset);
     if (lots === 0n) return undefined;
     const index = this.#view.priceOf(market);
     const distance = (index * BigInt(Math.round(this.#scenario.spread * 1e6))) / 1_000_000n;
-    const fill: Fill = {
-      account: id,
-      owner,
-      market,
-      size: lots,
-      price: lots > 0n ? index + distance : index - distance,
-    };
-    const notional = toNumber((lots * index) / WAD);
-    const done = ([receipt]: readonly Receipt[]) => {
-      if (receipt?.isDone !== true) return;
-      if (isHedge) this.#hedged(asset, -notional, Math.abs(notional) * this.#cost[asset], time);
-      else this.#record.count("reactions");
-    };
-    return { transactions: [this.#house.trade([fill], this.#state.nonce++, time)], done };
+    const price = lots > 0n ? index + distance : index - distance;
+    const fill: Fill = { account: id, owner, market, size: lots, price };
+    const transaction = this.#house.trade([fill], this.#state.nonce++, time);
+    return { transaction, asset, notional: toNumber((lots * index) / WAD) };
   }
 
   #sale(party: Party, collateral: number, balance: bigint, time: number): Work | undefined {
@@ -343,16 +343,18 @@ class Lab {
 
   /** Owners who were called bring cash or reduce. */
   #cures(time: number): Work[] {
-    const done = ([, deposited]: readonly Receipt[]) => {
-      if (deposited?.isDone === true) this.#record.count("reactions");
+    const done = (receipts: readonly Receipt[]) => {
+      if (receipts.every(({ isDone }) => isDone)) this.#record.count("reactions");
     };
-    const work = (party: Party, cure: Cure): Work | undefined =>
-      cure.how === "reduce"
-        ? this.#trade(party, cure.market, cure.size, time, false)
-        : { transactions: this.#house.deposit(party, cure.cash), done };
+    const send = (party: Party, cure: Cure): Transaction[] => {
+      if (cure.how === "top up") return this.#house.deposit(party, cure.cash);
+      const trade = this.#trade(party, cure.market, cure.size, time);
+      return trade === undefined ? [] : [trade.transaction];
+    };
     return this.#owners.act(this.#view, time).flatMap(({ place, cures }) => {
       const party = this.#house.accounts[place];
-      return party === undefined ? [] : cures.map((cure) => work(party, cure)).filter((found) => found !== undefined);
+      const transactions = party === undefined ? [] : cures.flatMap((cure) => send(party, cure));
+      return transactions.length === 0 ? [] : [{ transactions, done }];
     });
   }
 
