@@ -19,6 +19,7 @@ import {
   CandleFileEmpty,
   CandleFileUnreadable,
   CandleInvalid,
+  CandlesMissing,
   NoCommonMinutes,
   OptionInvalid,
   UnknownAsset,
@@ -55,7 +56,7 @@ export interface Failure {
 const USAGE = [
   ...[InvalidAddressBook, WrongChain, AccountIndexTooLarge, UnknownSymbol, InvalidAmount, PriceNotPositive],
   ...[InvalidOrder, InvalidGrant, NoPermit, InvalidKeeperConfig, OptionInvalid, NotDeployed],
-  ...[CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid],
+  ...[CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid, CandlesMissing],
   ...[UnknownAsset, AssetRepeated, NoCommonMinutes, RevocationUseless, WatcherLacksGas],
   ...[HistoryTooShort, WindowsOverlap, UnderlyingNotListed, ParameterOutOfBounds],
   ...[ScenarioInvalid, OpeningFailed, StateForeign, StateBroken],

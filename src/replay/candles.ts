@@ -7,6 +7,7 @@ import {
   CandleFileEmpty,
   CandleFileUnreadable,
   CandleInvalid,
+  CandlesMissing,
   NoCommonMinutes,
   UnknownAsset,
 } from "./errors.ts";
@@ -15,6 +16,7 @@ import type { Asset, PricePath } from "./path.ts";
 
 const COLUMNS = "timestamp,open,high,low,close,volume";
 const FEED_DECIMALS = 8;
+const LONGEST_SILENCE = 60; // minutes without a trade; a longer hole says nothing about prices
 
 /** The close of one minute: `time` is its start [s], `close` in a feed's 8 decimals, `volume` what was traded [coins]. */
 export interface Candle {
@@ -26,7 +28,8 @@ export interface Candle {
 /**
  * Reads candle files into one path on the minutes that all of them cover. A minute without a trade keeps the last close; an asset
  * without a file stays at its price in `flat` [8 decimals].
- * @throws CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid, UnknownAsset, AssetRepeated, NoCommonMinutes
+ * @throws CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid, CandlesMissing, UnknownAsset, AssetRepeated,
+ * NoCommonMinutes
  */
 export function loadCandles(files: readonly string[], flat: Readonly<Record<Asset, bigint>>): PricePath {
   const byAsset = new Map<Asset, string>();
@@ -36,7 +39,7 @@ export function loadCandles(files: readonly string[], flat: Readonly<Record<Asse
     if (other !== undefined) throw new AssetRepeated(asset, [other, file]);
     byAsset.set(asset, file);
   }
-  const candles = new Map([...byAsset].map(([asset, file]) => [asset, readCandles(file)]));
+  const candles = new Map([...byAsset].map(([asset, file]) => [asset, unbroken(readCandles(file), file)]));
   const times = commonMinutes([...candles.values()], files);
   const prices = (asset: Asset) => {
     const list = candles.get(asset);
@@ -47,6 +50,15 @@ export function loadCandles(files: readonly string[], flat: Readonly<Record<Asse
     times: times.map((t) => t + MINUTE), // a close is known at the end of its minute
     prices: { ETH: prices("ETH"), BTC: prices("BTC") },
   };
+}
+
+/** @throws CandlesMissing */
+function unbroken(candles: Candle[], file: string): Candle[] {
+  candles.forEach(({ time }, i) => {
+    const missing = ((candles[i + 1]?.time ?? time + MINUTE) - time) / MINUTE - 1;
+    if (missing > LONGEST_SILENCE) throw new CandlesMissing(file, time, missing);
+  });
+  return candles;
 }
 
 /**

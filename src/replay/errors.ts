@@ -68,6 +68,20 @@ export class AssetRepeated extends Error {
   }
 }
 
+/** A candle file with a hole in which prices would stand still. */
+export class CandlesMissing extends Error {
+  readonly file: string;
+  readonly after: number;
+  readonly minutes: number;
+
+  /** @param after start of the last minute before the hole [s] */
+  constructor(file: string, after: number, minutes: number) {
+    super(`${file} has nothing for ${minutes} minutes after minute ${after}: fill the gap, or cut the file there`);
+    this.name = "CandlesMissing";
+    [this.file, this.after, this.minutes] = [file, after, minutes];
+  }
+}
+
 /** Candle files that share no minute. */
 export class NoCommonMinutes extends Error {
   constructor(files: readonly string[]) {

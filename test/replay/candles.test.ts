@@ -12,6 +12,7 @@ import {
   CandleFileEmpty,
   CandleFileUnreadable,
   CandleInvalid,
+  CandlesMissing,
   NoCommonMinutes,
   OptionInvalid,
   UnknownAsset,
@@ -53,6 +54,16 @@ describe("Candles", () => {
     expect(times).to.deep.equal([180, 240, 300, 360]); // ends of the minutes that begin at 120 to 300
     expect(prices.ETH.map((p) => p / 10n ** 8n)).to.deep.equal([10n, 10n, 13n, 14n]);
     expect(prices.BTC.map((p) => p / 10n ** 8n)).to.deep.equal([500n, 500n, 500n, 500n]);
+  });
+
+  it("bears an hour without a row, and names the file and the minute of a longer hole", () => {
+    const [first, second] = ["60,1,1,1,10,0", "120,1,1,1,11,0"];
+    const hour = file("ETH-USD_h.csv", HEADER, first, second, `${120 + 61 * 60},1,1,1,12,0`);
+    expect(loadCandles([hour], FLAT).times).to.have.length(63);
+    const hole = file("BTC-USD_h.csv", HEADER, first, second, `${120 + 62 * 60},1,1,1,12,0`);
+    expect(() => loadCandles([hole], FLAT))
+      .to.throw(CandlesMissing, "BTC-USD_h.csv has nothing for 61 minutes after minute 120")
+      .and.to.include({ file: hole, after: 120, minutes: 61 });
   });
 
   it("leaves an asset without a file at its flat price", () => {
