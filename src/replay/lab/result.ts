@@ -53,9 +53,9 @@ export interface Totals {
   readonly reactions: number;
   readonly marginTest: MarginTest;
   readonly peakUtilisation: number; // of the lending pool, 0 to 1
-  /** What takers made: their share of penalties and what the fund paid them, less gas and what hedging cost. */
+  /** What takers made: their share of penalties and what the fund paid them, less what hedging cost and their gas, that of hedges left aside. */
   readonly takersProfit: number;
-  readonly takersGas: number;
+  readonly takersGas: number; // of flags, slices and write-offs, those that came too late included
   /** Transactions of takers that came too late. */
   readonly outrun: number;
   /** Largest fall of a price that liquidated volume has caused, 0 to 1. */
