@@ -18,6 +18,7 @@ import { approveCall, depositCall } from "../../src/sdk/calls.ts";
 import { IClearingHouse__factory } from "../../types/index.ts";
 import { setAnswer } from "../helpers/anvil.ts";
 import type { Venue } from "../matcher/venue.ts";
+import { until } from "../helpers/until.ts";
 
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/keeper.ts");
 const PRICE = 2000; // [USD] at which everybody has bought
@@ -27,7 +28,6 @@ const POOREST = 330; // [USD] IM is 5 % of 6,000 and a little
 const SPREAD = 300; // [USD] that the richest has more
 const FILLS = 50; // of one transaction
 const SPECK = 5n * WAD; // [wad USD] an MM below it brings at most half of it, some 2 USD; gas costs 1 USD and more
-const PATIENCE = 60_000; // [ms]
 
 /** A keeper in a process of its own. */
 export interface KeeperProcess {
@@ -276,15 +276,6 @@ export function hasStarted({ output }: KeeperProcess): boolean {
 export async function started(keeper: KeeperProcess): Promise<void> {
   await until(() => hasStarted(keeper) || keeper.child.exitCode !== null, "the keeper does not start");
   expect(keeper.child.exitCode, keeper.output()).to.equal(null);
-}
-
-/** Waits until something holds. */
-export async function until(holds: () => Promise<boolean> | boolean, otherwise: string): Promise<void> {
-  const end = performance.now() + PATIENCE;
-  while (!(await holds())) {
-    if (performance.now() > end) expect.fail(otherwise);
-    await sleep(50);
-  }
 }
 
 function feedOf({ book }: Venue): string {

@@ -9,6 +9,7 @@ import { WebSocketServer } from "ws";
 import { Heads } from "../../src/keeper/follow.ts";
 import { startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
+import { until } from "../helpers/until.ts";
 
 const LONG = 600_000; // [ms] longer than any test
 
@@ -89,13 +90,6 @@ describe("heads", () => {
     const over = AbortSignal.timeout(1000);
     await heads.next(over);
     return !over.aborted;
-  }
-
-  async function until(holds: () => boolean): Promise<void> {
-    for (let tries = 0; !holds(); ++tries) {
-      if (tries === 200) throw new Error("it never came to that");
-      await sleep(20);
-    }
   }
 
   const mine = () => anvil.provider.send("evm_mine", []);

@@ -2,12 +2,13 @@ import path from "node:path";
 
 import { expect } from "chai";
 
+import { until } from "../helpers/until.ts";
 import type { Lane, SentTransaction } from "../../src/keeper/lane.ts";
 import { Outbox } from "../../src/keeper/outbox.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { freePort } from "../helpers/anvil.ts";
 import { Venue } from "../matcher/venue.ts";
-import { Crash, started, until } from "./crash.ts";
+import { Crash, started } from "./crash.ts";
 
 const ACCOUNTS = 16;
 const HOURS = 3 * 3_600_000; // [ms]

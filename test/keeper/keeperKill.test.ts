@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 
+import { until } from "../helpers/until.ts";
 import { Venue } from "../matcher/venue.ts";
-import { Crash, hasStarted, until } from "./crash.ts";
+import { Crash, hasStarted } from "./crash.ts";
 import { killAgainAndAgain } from "./killAgainAndAgain.ts";
 
 const KILLS = 5; // `npm run keeper:kill` does a hundred

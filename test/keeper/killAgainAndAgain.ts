@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { hasStarted, until } from "./crash.ts";
+import { until } from "../helpers/until.ts";
+import { hasStarted } from "./crash.ts";
 import type { Crash, KeeperProcess, Story } from "./crash.ts";
 
 /** What became of a keeper that was killed again and again. */

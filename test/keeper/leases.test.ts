@@ -13,6 +13,7 @@ import { Leases } from "../../src/keeper/leases.ts";
 import { openDatabase } from "../../src/keeper/openDatabase.ts";
 import { startPostgres } from "../helpers/postgres.ts";
 import type { Postgres } from "../helpers/postgres.ts";
+import { until } from "../helpers/until.ts";
 
 const CHILD = path.join(import.meta.dirname, "leaseChild.ts");
 const LIFETIME = 500; // [ms]
@@ -32,10 +33,6 @@ function contend(url: string, holder: string, ...settings: readonly (string | nu
   let printed = "";
   child.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
   return { process: child, lines: () => printed.split("\n").filter((line) => line !== "") };
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await sleep(10);
 }
 
 for (const name of ["SQLite", "PostgreSQL"]) {

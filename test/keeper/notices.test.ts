@@ -32,6 +32,7 @@ import { explain } from "../../src/sdk/explain.ts";
 import type { Explanation } from "../../src/sdk/explain.ts";
 import { readMarketTerms } from "../../src/sdk/read.ts";
 import { ETH, freshHouse, wad } from "../helpers/fixture.ts";
+import { until } from "../helpers/until.ts";
 
 const SECRET = "a-secret-of-the-webhook";
 const TOKEN = "123456:bot-token-that-nobody-may-see";
@@ -95,14 +96,6 @@ async function explanationAt(price: string): Promise<{ e: Explanation; book: Add
 /** E = 890, IM = 990, MM = 594 in whole USD unless said otherwise. */
 function standing(equity: number): Assessment {
   return { equity: wad(String(equity)), initialMargin: wad("990"), maintenanceMargin: wad("594") };
-}
-
-async function until(done: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let i = 0; i < 200; ++i) {
-    if (await done()) return;
-    await sleep(25);
-  }
-  throw new Error(`did not happen: ${what}`);
 }
 
 describe("notices", () => {

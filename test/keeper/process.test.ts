@@ -3,7 +3,6 @@ import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "chai";
 import { Wallet } from "ethers";
@@ -18,6 +17,7 @@ import { Plimsoll } from "../../src/sdk/client.ts";
 import { MockERC20__factory } from "../../types/index.ts";
 import { freePort, setAnswer, startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
+import { until } from "../helpers/until.ts";
 
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/keeper.ts");
 const DEPLOYMENT = `chain-31337-keeper-${process.pid}`;
@@ -72,14 +72,6 @@ describe("keeper as a process", () => {
       stream.on("data", (chunk: Buffer) => (run.output += chunk.toString()));
     }
     return run;
-  }
-
-  async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-    for (let tries = 0; tries < 400; ++tries) {
-      if (await holds()) return;
-      await sleep(50);
-    }
-    expect.fail("waited too long");
   }
 
   it("MAM-6 MMS-6 LIQ-5 liquidates in the next block, restarts without loss, measures, and ends when it is told to", async () => {

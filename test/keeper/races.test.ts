@@ -29,6 +29,7 @@ import { startPostgres } from "../helpers/postgres.ts";
 import type { Postgres } from "../helpers/postgres.ts";
 import { Venue } from "../matcher/venue.ts";
 import type { Trader } from "../matcher/venue.ts";
+import { until } from "../helpers/until.ts";
 
 const house = IClearingHouse__factory.createInterface();
 const ETH = 0;
@@ -52,6 +53,7 @@ class Track {
   readonly victims: Trader[] = [];
   readonly racers: Racer[] = [];
   readonly #opponent: Trader;
+  readonly #processes: ChildProcess[] = [];
   #start = "";
 
   private constructor(venue: Venue, opponent: Trader) {
@@ -70,6 +72,7 @@ class Track {
 
   /** Everybody goes, and the chain is what it was when it was opened. */
   async clear(): Promise<void> {
+    for (const child of this.#processes.splice(0)) child.kill("SIGKILL");
     for (const { provider } of this.racers.splice(0)) provider.destroy();
     const { provider } = this.venue.anvil;
     await this.automine(true);
@@ -100,6 +103,27 @@ class Track {
     const racer = { keeper, trader, provider };
     this.racers.push(racer);
     return racer;
+  }
+
+  /** A keeper as a process of its own. */
+  async start(database: string): Promise<ChildProcess> {
+    const trader = await this.venue.trader("100000");
+    const child = spawn(
+      process.execPath,
+      ["--import", "tsx", SCRIPT, "--rpc-url", this.venue.anvil.url, "--address-book", this.venue.bookFile],
+      {
+        env: {
+          ...{ ...process.env, PRIVATE_KEY: trader.wallet.privateKey, POLL_INTERVAL: "50" },
+          ...{ DATABASE: database, LEASE_LIFETIME: String(LIFETIME) },
+        },
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    this.#processes.push(child);
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    await until(() => output.includes('"started"'));
+    return child;
   }
 
   async setPrice(price: bigint): Promise<number> {
@@ -479,14 +503,19 @@ describe("keepers on one chain", function () {
       it("LIQ-5 what a killed keeper was at is taken up when its leases have ended, and not before", async () => {
         const { provider } = track.venue.anvil;
         const { keeper } = await enter(LIFETIME);
-        const killed = await startProcess(track.venue, url);
+        const killed = await track.start(url);
         await track.rest();
         await track.automine(false);
+        const [feeder] = await provider.listAccounts();
+        const sent = () => provider.getTransactionCount(feeder!.address, "pending");
+        const before = await sent();
         const priced = track.setPrice(1945n);
-        await until(async () => (await track.waiting()) === 1);
+        await until(async () => (await sent()) > before); // the keeper may have sent something of its own before
         await provider.send("evm_mine", []);
         const drop = await priced;
-        await until(async () => (await track.waiting()) === VICTIMS);
+        const leased = "SELECT COUNT(*) AS count FROM leases WHERE name LIKE '0x%'";
+        await until(async () => Number((await databases[0]!.all(leased))[0]?.count) === VICTIMS);
+        await until(async () => (await track.waiting()) >= VICTIMS);
         killed.kill("SIGKILL");
         await once(killed, "exit");
         await provider.send("anvil_dropAllTransactions", []);
@@ -508,27 +537,3 @@ describe("keepers on one chain", function () {
     });
   }
 });
-
-/** A keeper as a process of its own. */
-async function startProcess(venue: Venue, database: string): Promise<ChildProcess> {
-  const trader = await venue.trader("100000");
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", SCRIPT, "--rpc-url", venue.anvil.url, "--address-book", venue.bookFile],
-    {
-      env: {
-        ...{ ...process.env, PRIVATE_KEY: trader.wallet.privateKey, POLL_INTERVAL: "50" },
-        ...{ DATABASE: database, LEASE_LIFETIME: String(LIFETIME) },
-      },
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  await until(() => output.includes('"started"'));
-  return child;
-}
-
-async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await holds())) await sleep(20);
-}

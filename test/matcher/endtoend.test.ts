@@ -15,6 +15,7 @@ import { MockERC20__factory, MockWallet__factory } from "../../types/index.ts";
 import { setAnswer } from "../helpers/anvil.ts";
 import { get, post, Venue } from "./venue.ts";
 import type { Answer, Served, Trader } from "./venue.ts";
+import { until } from "../helpers/until.ts";
 
 describe("matcher on a chain", () => {
   let venue: Venue;
@@ -32,14 +33,6 @@ describe("matcher on a chain", () => {
     await served.stop();
     await venue.close();
   });
-
-  async function until(holds: () => Promise<boolean> | boolean, what = ""): Promise<void> {
-    for (let tries = 0; tries < 400; ++tries) {
-      if (await holds()) return;
-      await sleep(25);
-    }
-    expect.fail(`waited too long ${what}`);
-  }
 
   const positionOf = async ({ house, account }: Trader) => (await house.clearingHouse.position(account, 0)).size;
   const settled = () => until(() => served.matcher.engine.book.fills.size === 0, "for settlement");

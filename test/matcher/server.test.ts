@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { expect } from "chai";
 import fc from "fast-check";
 import { WebSocket } from "ws";
@@ -9,6 +7,7 @@ import { ANY } from "../../src/sdk/instructions.ts";
 import { signOrder } from "../../src/sdk/orders.ts";
 import { get, plain, post, Venue } from "./venue.ts";
 import type { Served, Trader } from "./venue.ts";
+import { until } from "../helpers/until.ts";
 
 interface Message {
   readonly channel?: string;
@@ -81,14 +80,6 @@ describe("matcher's interface", () => {
     await served.stop();
     await venue.close();
   });
-
-  async function until(holds: () => boolean): Promise<void> {
-    for (let tries = 0; tries < 200; ++tries) {
-      if (holds()) return;
-      await sleep(20);
-    }
-    expect.fail("waited too long");
-  }
 
   const put = async (size: string, price: string) =>
     post(`${served.url}/orders`, await venue.order(trader, size, price, { resting: true }));

@@ -27,6 +27,7 @@ import { startFaultyProxy } from "../keeper/faultyProxy.ts";
 import { Venue } from "../matcher/venue.ts";
 import { startSource } from "./sources.ts";
 import type { TestSource } from "./sources.ts";
+import { until } from "../helpers/until.ts";
 
 const SCRIPT = path.join(import.meta.dirname, "../../scripts/pusher.ts");
 const PAIR = "ETH/USD";
@@ -415,12 +416,8 @@ describe("price pusher", () => {
   it("OR-5 runs as a process, tells how it is, and ends when it is told to", async () => {
     const run = await start();
     const { wallet, child, exited, get } = run;
-    const until = async (text: string) => {
-      for (let tries = 0; tries < 200 && !run.output.includes(text); ++tries) await sleep(50);
-      expect(run.output).to.include(text);
-    };
-    await until('"result":"done"');
-    await until('"result":"unchanged"');
+    await until(() => run.output.includes('"result":"done"'));
+    await until(() => run.output.includes('"result":"unchanged"'));
     expect(await (await get("/health")).json()).to.include({ alive: true });
     expect((await get("/ready")).status).to.equal(200);
     const metrics = await (await get("/metrics")).text();
@@ -430,7 +427,7 @@ describe("price pusher", () => {
     expect(metrics).to.match(/^plimsoll_pusher_results_total\{pair="ETH\/USD",result="done"\} 1$/m);
 
     say("2000", "2000");
-    await until('"result":"noQuorum"');
+    await until(() => run.output.includes('"result":"noQuorum"'));
     const unready = await get("/ready");
     expect(unready.status).to.equal(503);
     expect(((await unready.json()) as { reasons: string[] }).reasons[0]).to.match(
@@ -447,8 +444,7 @@ describe("price pusher", () => {
     closeSync(full);
     const done = /^plimsoll_pusher_results_total\{pair="ETH\/USD",result="done"\} 1$/m;
     const metrics = async () => (await get("/metrics").catch(() => undefined))?.text();
-    for (let tries = 0; tries < 200 && !done.test((await metrics()) ?? ""); ++tries) await sleep(50);
-    expect(await metrics()).to.match(done);
+    await until(async () => done.test((await metrics()) ?? ""));
     child.kill("SIGTERM");
     expect(await exited).to.equal(0);
   });
