@@ -17,7 +17,7 @@ import { until } from "../helpers/until.ts";
 
 const CHILD = path.join(import.meta.dirname, "leaseChild.ts");
 const LIFETIME = 500; // [ms]
-const LONG = 60_000; // [ms]
+const LONG = 600_000; // [ms]
 const KEYS = ["account-1", "account-2", "account-3"];
 const TIMES = 60; // that each process holds a lease
 
