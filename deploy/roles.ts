@@ -71,7 +71,7 @@ export const ROLES: readonly Role[] = [
       priceOracle: ["setFeed", "setSecondSource", "setRateFeeds"],
       vault: ["setClearingHouse"],
     },
-    purpose: "replaces engine, oracle and feeds; what can be named only once is named already",
+    purpose: "replaces engine, oracle, feeds and treasury; what can be named only once is named already",
   },
   {
     name: "RISK_STEWARD",

@@ -75,7 +75,7 @@ contract HealthTableTest is House {
         checkNear(int256(assess(ids[0]).initialMargin), 10_296e18, 5e18, "IM");
     }
 
-    /// @notice MAM-2: equality with MM is not liquidatable, a wei below is.
+    /// @notice MAM-2: less than a unit of USDC below MM is liquidatable, at or above MM is not.
     function test_MAM_2_Boundary() public {
         Assessment memory a = assess(ids[2]);
         int256 missing = int256(a.maintenanceMargin) - a.equity;
