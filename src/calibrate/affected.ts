@@ -9,18 +9,24 @@ import type { Change } from "./proposal.ts";
 
 const STATES: readonly MarginState[] = ["healthy", "marginCall", "liquidatable", "bankrupt"];
 
-/** How volatile an underlying is for the oracle [wad per second], and the regime that is proposed for it. */
+/** What the oracle knows of an underlying. */
 export interface Observed {
+  /** [wad per second] */
   readonly variance: bigint;
+  /** μ [ppm] that μ(t) is going to without a change */
+  readonly target: bigint;
+  /** as it is proposed, or stands */
   readonly regime: Regime;
 }
 
-/** A house as a change would leave it. */
+/** A house as a change would leave it, and as it would be without one. */
 export interface Changed {
   /** μ of maintenance margin still where it stands */
   readonly atOnce: HouseState;
   /** μ(t) has come to its new target */
   readonly settled: HouseState;
+  /** nothing is changed, and μ(t) has come to the target that it has */
+  readonly otherwise: HouseState;
 }
 
 /** An account that a change would call for margin or make liquidatable. */
@@ -29,6 +35,8 @@ export interface AffectedAccount {
   readonly before: MarginState;
   readonly atOnce: MarginState;
   readonly settled: MarginState;
+  /** without the change, when μ(t) has come to its target */
+  readonly otherwise: MarginState;
   /** [wad] USD of its positions and collateral */
   readonly notional: bigint;
   /** [wad] cash without which it will not be healthy */
@@ -48,7 +56,7 @@ export function changedRisk(risk: RiskParameters, changes: readonly Change[]): R
 
 /**
  * A house under changed parameters.
- * @param observed by underlying, those whose regime changes
+ * @param observed by underlying
  */
 export function changedHouse(
   house: HouseState,
@@ -56,38 +64,47 @@ export function changedHouse(
   observed: ReadonlyMap<number, Observed>,
 ): Changed {
   const risk = changedRisk(house.risk, changes);
-  const withFactors = (factorsOf: (target: bigint, snapshot: PriceSnapshot) => Omit<PriceSnapshot, "price">) => {
+  const withFactors = (factorsOf: (seen: Observed, snapshot: PriceSnapshot) => Omit<PriceSnapshot, "price">) => {
     const move = (snapshots: HouseState["prices"]) =>
       new Map(
         [...snapshots].map(([id, snapshot]) => {
           const seen = observed.get(id);
-          if (seen === undefined) return [id, snapshot];
-          return [id, { ...snapshot, ...factorsOf(targetFactor(seen.variance, seen.regime), snapshot) }];
+          return [id, seen === undefined ? snapshot : { ...snapshot, ...factorsOf(seen, snapshot) }];
         }),
       );
-    return { ...house, risk, prices: move(house.prices), lastGood: move(house.lastGood) };
+    return { ...house, prices: move(house.prices), lastGood: move(house.lastGood) };
   };
+  const settledAt = (factor: bigint) => ({ maintenanceFactor: factor, initialFactor: factor });
+  const targetOf = ({ variance, regime }: Observed) => targetFactor(variance, regime);
+  const atOnce = withFactors((seen, { maintenanceFactor }) => ({
+    maintenanceFactor,
+    initialFactor: max(targetOf(seen), maintenanceFactor),
+  }));
   return {
-    atOnce: withFactors((target, { maintenanceFactor }) => ({
-      maintenanceFactor,
-      initialFactor: max(target, maintenanceFactor),
-    })),
-    settled: withFactors((target) => ({ maintenanceFactor: target, initialFactor: target })),
+    atOnce: { ...atOnce, risk },
+    settled: { ...withFactors((seen) => settledAt(targetOf(seen))), risk },
+    otherwise: withFactors(({ target }) => settledAt(target)),
   };
 }
 
-/** The accounts that a change would put into a worse state, at once or when μ(t) has come to its target; most deposit first. */
+/**
+ * The accounts that a change would put into a worse state, at once or when μ(t) has come to its target, than they would be in without it;
+ * most deposit first.
+ */
 export function affectedAccounts(
   accounts: Iterable<[AccountId, AccountState]>,
   house: HouseState,
-  { atOnce, settled }: Changed,
+  { atOnce, settled, otherwise }: Changed,
 ): AffectedAccount[] {
   const affected: AffectedAccount[] = [];
   for (const [id, account] of accounts) {
     const [before, now, later] = [house, atOnce, settled].map((state) => assessForLiquidation(account, state));
     if (before === undefined || now === undefined || later === undefined) continue;
-    const states = { before: marginState(before), atOnce: marginState(now), settled: marginState(later) };
-    if (!isWorse(states.atOnce, states.before) && !isWorse(states.settled, states.before)) continue;
+    const states = {
+      ...{ before: marginState(before), atOnce: marginState(now), settled: marginState(later) },
+      otherwise: marginState(assessForLiquidation(account, otherwise)),
+    };
+    if (!isWorse(states.atOnce, states.before) && !isWorse(states.settled, states.otherwise)) continue;
     const required = max(now.initialMargin, later.initialMargin);
     const deposit = positive(required - before.equity);
     affected.push({ account: id, ...states, notional: notionalOf(account, house), deposit });

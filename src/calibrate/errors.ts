@@ -78,6 +78,18 @@ export class ProposalForAnotherHouse extends Error {
   }
 }
 
+/** A proposal that names one thing and changes another. */
+export class ProposalMisnamed extends Error {
+  readonly of: string;
+  readonly listed: string;
+
+  constructor(kind: string, of: string, listed: string) {
+    super(`the proposal says ${kind} of ${of}, but what it changes is ${listed}: do not use it`);
+    this.name = "ProposalMisnamed";
+    [this.of, this.listed] = [of, listed];
+  }
+}
+
 /** Candles of something that the house does not list. */
 export class UnderlyingNotListed extends Error {
   readonly asset: string;

@@ -1,4 +1,4 @@
-import { median, quantile } from "simple-statistics";
+import { median } from "simple-statistics";
 
 import { divUp, max, PPM } from "../risk/fixed.ts";
 import { PHI_UNIT } from "../risk/assess.ts";
@@ -64,8 +64,12 @@ export function fit(sample: Sample, present: Present, terms: Terms): Fitted {
   const referenceVolatility = max(ppm(median(volatilities(sample))), MIN_REFERENCE);
   const regime = { ...present.regime, referenceVolatility };
   const moves = movesOf(sample, "fit", horizon, regime);
-  const worst = (lossOf: (move: Move) => number) => quantile(moves.map(lossOf), confidence);
-  const least = (over: readonly Move[]) => quantile(over.map(volumeOf), 1 - confidence);
+  const worst = (lossOf: (move: Move) => number) => covering(moves.map(lossOf), confidence);
+  const least = (over: readonly Move[]) =>
+    -covering(
+      over.map(({ volume }) => -volume),
+      confidence,
+    );
 
   const depth = least(moves);
   const slope = worst((move) => costOf(move, depth, horizon)) / TAKER_SHARE;
@@ -81,13 +85,15 @@ export function fit(sample: Sample, present: Present, terms: Terms): Fitted {
   };
 }
 
-function volumeOf({ volume }: Move): number {
-  return volume;
+/** The least of some values that is not below a share of them: an interpolated quantile would be below more than is said. */
+function covering(values: readonly number[], share: number): number {
+  const rank = Math.ceil(share * values.length - 1e-9); // what floating point adds is none
+  return values.toSorted((a, b) => a - b)[rank - 1] ?? 0;
 }
 
 /** What selling `usd` in a move of `minutes` costs of it: the square-root law of market impact, σ · √time · √(size / traded). */
 function costOf({ volatility, volume }: Move, usd: number, minutes: number): number {
-  return volatility * Math.sqrt((minutes * MINUTE) / YEAR) * Math.sqrt(usd / volume);
+  return usd === 0 ? 0 : volatility * Math.sqrt((minutes * MINUTE) / YEAR) * Math.sqrt(usd / volume);
 }
 
 /** κ that the charges of a hedge need: β + τ ≤ 2κ and β_i + τ_i ≤ 2φκ, and κ wider than any price band. */
@@ -102,7 +108,7 @@ function haircutsOf(sample: Sample, { risk, regime }: Present, { confidence, sal
   const phi = Number(risk.initialFactor) / Number(PHI_UNIT);
   const beyond = (minutes: number, coveredOf: (move: Move) => number) => {
     const falls = movesOf(sample, "fit", minutes, regime);
-    return quantile(
+    return covering(
       falls.map((move) => Math.max(0, -move.change - coveredOf(move))),
       confidence,
     );

@@ -3,9 +3,9 @@ import path from "node:path";
 
 import { keccak256 } from "ethers";
 
-import { assetOf, readCandles } from "../replay/candles.ts";
+import { assetOf, readCandles, unbroken } from "../replay/candles.ts";
 import type { Candle } from "../replay/candles.ts";
-import { MINUTE } from "../replay/path.ts";
+import { ASSETS, MINUTE } from "../replay/path.ts";
 import type { Asset } from "../replay/path.ts";
 import { WindowsOverlap } from "./errors.ts";
 
@@ -26,11 +26,14 @@ export interface Window {
 }
 
 /**
- * Reads candle files; several of one asset are windows apart from each other, in the order of their times.
- * @throws CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid, UnknownAsset, WindowsOverlap
+ * Reads candle files; several of one asset are windows apart from each other, in the order of their times, whatever order they are
+ * named in.
+ * @throws CandleFileUnreadable, CandleColumnsWrong, CandleFileEmpty, CandleInvalid, CandlesMissing, UnknownAsset, WindowsOverlap
  */
 export function readHistory(files: readonly string[]): Map<Asset, Window[]> {
-  const windows = files.map(readWindow).sort((a, b) => a.from - b.from);
+  const windows = files
+    .map(readWindow)
+    .sort((a, b) => ASSETS.indexOf(a.asset) - ASSETS.indexOf(b.asset) || a.from - b.from);
   const history = Map.groupBy(windows, ({ asset }) => asset);
   for (const list of history.values()) {
     list.forEach((window, i) => {
@@ -48,7 +51,7 @@ function expectApart(before: Window | undefined, { file, from }: Window): void {
 
 function readWindow(file: string): Window {
   const asset = assetOf(file);
-  const candles = readCandles(file);
+  const candles = unbroken(readCandles(file), file);
   return { file: path.basename(file), asset, digest: keccak256(readFileSync(file)), ...everyMinute(candles) };
 }
 

@@ -7,6 +7,7 @@ import {
   ProposalChanged,
   ProposalForAnotherHouse,
   ProposalMalformed,
+  ProposalMisnamed,
   ProposalSignatureWrong,
   UnderlyingNotListed,
   WindowsOverlap,
@@ -60,7 +61,7 @@ const USAGE = [
   ...[UnknownAsset, AssetRepeated, NoCommonMinutes, RevocationUseless, WatcherLacksGas],
   ...[HistoryTooShort, WindowsOverlap, UnderlyingNotListed, ParameterOutOfBounds],
   ...[ScenarioInvalid, OpeningFailed, StateForeign, StateBroken],
-  ...[ProposalMalformed, ProposalChanged, ProposalSignatureWrong, ProposalForAnotherHouse],
+  ...[ProposalMalformed, ProposalChanged, ProposalSignatureWrong, ProposalForAnotherHouse, ProposalMisnamed],
 ];
 
 /** How ethers and Node say that nobody answers. */

@@ -52,8 +52,11 @@ export function loadCandles(files: readonly string[], flat: Readonly<Record<Asse
   };
 }
 
-/** @throws CandlesMissing */
-function unbroken(candles: Candle[], file: string): Candle[] {
+/**
+ * The candles of a file, if no hole in them is too long for a price to stand still.
+ * @throws CandlesMissing
+ */
+export function unbroken(candles: Candle[], file: string): Candle[] {
   candles.forEach(({ time }, i) => {
     const missing = ((candles[i + 1]?.time ?? time + MINUTE) - time) / MINUTE - 1;
     if (missing > LONGEST_SILENCE) throw new CandlesMissing(file, time, missing);

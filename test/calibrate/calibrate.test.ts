@@ -5,13 +5,15 @@ import path from "node:path";
 import { expect } from "chai";
 
 import { backTest } from "../../src/calibrate/backTest.ts";
-import { HistoryTooShort, WindowsOverlap } from "../../src/calibrate/errors.ts";
+import { expectUnderlyingRisk } from "../../src/calibrate/bounds.ts";
+import { HistoryTooShort, ParameterOutOfBounds, WindowsOverlap } from "../../src/calibrate/errors.ts";
 import { fit } from "../../src/calibrate/fit.ts";
 import type { Present, Terms } from "../../src/calibrate/fit.ts";
 import { readHistory } from "../../src/calibrate/history.ts";
 import type { Window } from "../../src/calibrate/history.ts";
 import { kupiec } from "../../src/calibrate/kupiec.ts";
 import { cut } from "../../src/calibrate/sample.ts";
+import { CandlesMissing } from "../../src/replay/errors.ts";
 
 const HEADER = "timestamp,open,high,low,close,volume";
 const AVERAGING = 600n; // [s]: the first ten minutes start the average
@@ -118,6 +120,17 @@ describe("Calibration", () => {
     }
   });
 
+  it("MBS-4 HC-5 no more than one move in a hundred is beyond what covers 99 % of them, however many there are", () => {
+    // Of 150 moves of a minute one and a half may be beyond, so one: κ is the second largest, depth the second least.
+    const path = window("UD".repeat(50), "Ud", "UD".repeat(20), "uD", "UD".repeat(28));
+    const volumes = path.volumes.with(50, 10_000).with(60, 20_000);
+    const sample = cut([{ ...path, volumes }], AVERAGING, 151 / 190, 5);
+    const regime = { ...PRESENT.regime, maxFactor: 1_000_000n };
+    const { risk } = fit(sample, { ...PRESENT, regime }, { confidence: 0.99, horizon: 1, sale: 1, fit: 0.5 });
+    expect(risk.shock).to.equal(19_802n); // 1 − e^−0.02 = 1.980133 %; the largest is e^0.02 − 1
+    expect(risk.depth).to.equal(20_000n);
+  });
+
   it("MM-6 what μ(t) has raised is not asked for twice: a move of twice the size in twice the volatility counts once", () => {
     // 400 minutes at σ_ref and 399 at twice that. μ(t) has come to 2 an hour later, with nine tenths of all moves behind or before it.
     const regime = { ...PRESENT.regime, maxStep: 1_000_000n };
@@ -179,11 +192,31 @@ describe("Calibration", () => {
     expect(history.get("ETH")?.map((w) => w.file)).to.deep.equal(["ETH-USD_1.csv", "ETH-USD_2.csv"]);
     expect(history.get("BTC")).to.have.length(1);
     expect(history.get("ETH")?.[0]?.volumes.slice(0, 2)).to.deep.equal([300, 303]);
+    // In whatever order they are named: the hash of a proposal does not depend on it.
+    const names = ["ETH-USD_2.csv", "BTC-USD_1.csv", "ETH-USD_1.csv"];
+    const orders = [names, names.toReversed()].map((order) =>
+      readHistory(order.map((name) => path.join(folder, name))),
+    );
+    for (const one of orders) expect([...one]).to.deep.equal([...history]);
     expect(() => readHistory([early, file("ETH-USD_3.csv", 1740, 30)])).to.throw(WindowsOverlap, "ETH-USD_1.csv");
     expect(readHistory([early, file("ETH-USD_4.csv", 1800, 30)]).get("ETH")).to.have.length(2);
     // 20 minutes of each are left, 20 to fit to and 20 to test on: no move of 20 minutes fits in
     const windows = history.get("ETH") ?? [];
     expect(() => cut(windows, AVERAGING, 0.5, 20)).to.throw(HistoryTooShort, "20 minutes");
     expect(cut(windows, AVERAGING, 0.5, 19).windows).to.have.length(2);
+    // A hole of more than an hour is no hour in which prices stood still.
+    const holed = path.join(folder, "ETH-USD_5.csv");
+    writeFileSync(holed, `${HEADER}\n0,1,1,1,100,3\n3660,1,1,1,100,3\n7380,1,1,1,100,3`);
+    expect(() => readHistory([holed])).to.throw(CandlesMissing, "61 minutes after minute 3660");
+  });
+
+  it("MBS-4 where nothing is traded it says so: there is no depth", () => {
+    const dead = { ...window("UD".repeat(205)), volumes: Array<number>(410).fill(0) };
+    const { risk } = fit(cut([dead], AVERAGING, 0.5, 20), PRESENT, {
+      ...{ confidence: 0.99, horizon: 5, sale: 7, fit: 0.5 },
+    });
+    expect(() => {
+      expectUnderlyingRisk("ETH", { ...PRESENT.risk, ...risk });
+    }).to.throw(ParameterOutOfBounds, "depth of ETH would be 0");
   });
 });

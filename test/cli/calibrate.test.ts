@@ -26,6 +26,7 @@ import { ask, fails, tell } from "./support.ts";
 const ETH = 0;
 const WETH = 0;
 const WSTETH = 2;
+const STANDS = { shock: 30_000n, slope: 20_000n, depth: 50_000_000n }; // of ETH
 const YEAR_MINUTES = 525_600;
 const HOUR = 3600;
 
@@ -40,7 +41,7 @@ interface Told {
   }[];
   readonly accounts: number;
   readonly affected: readonly (Record<"deposit" | "id" | "notional", string> &
-    Pick<AffectedAccount, "atOnce" | "before" | "settled">)[];
+    Pick<AffectedAccount, "atOnce" | "before" | "otherwise" | "settled">)[];
   readonly regimes: readonly { readonly factor: string; readonly target: string }[];
 }
 
@@ -136,6 +137,28 @@ describe("plimsoll calibrate", () => {
     expect(Number(volatility.target)).to.be.within(2_800_000, 3_000_000); // 60 % / 20 %
   });
 
+  it("MM-5 MM-6 it lists nobody whom μ(t) would make liquidatable without the change too", async () => {
+    const oracle = PriceOracle__factory.connect(venue.book.contracts.priceOracle, admin);
+    for (const usd of [2400n, 2000n]) {
+      await setAnswer(venue.anvil, venue.book.underlyings[ETH]!.feed, usd * 10n ** 8n);
+      await (await oracle.observe(ETH, 10, { gasLimit: 1_000_000n })).wait();
+    }
+    // The target is 3 and μ(t) still 1: MM of the two longs is going from 600 to 1,800, and they have 1,020 and 1,400.
+    const { factor, target } = await oracle.volatilityOf(ETH);
+    expect([factor < 1_010_000n, target]).to.deep.equal([true, 3_000_000n]);
+    const check = async (shock: bigint) => {
+      const changes: Change[] = [{ kind: "risk", of: "ETH", id: ETH, values: { ...STANDS, shock } }];
+      const file = path.join(venue.folder, `${shock}.json`);
+      writeFileSync(file, JSON.stringify(await seal({ ...readProposal(proposal).proposal, changes }), plain));
+      const told = await ask<Told>(venue, ["calibrate", "check", file]);
+      return told.affected.map(({ id, atOnce, settled, otherwise }) => ({ id, atOnce, settled, otherwise }));
+    };
+    expect(await check(STANDS.shock)).to.deep.equal([]); // nothing is changed
+    // 5.1 % · 3 · 20,000 = 3,060 of the 3,000 that the third has; the regime that stands is what it is settled by
+    const states = { atOnce: "marginCall", settled: "liquidatable", otherwise: "marginCall" };
+    expect(await check(51_000n)).to.deep.include({ id: safe!.account.toString(), ...states });
+  });
+
   it("MM-6 HC-5 what it proposes is what the contracts hold afterwards", async () => {
     const told = await ask<Told>(venue, ["calibrate", "check", proposal]);
     for (const { call } of told.parameters)
@@ -164,6 +187,9 @@ describe("plimsoll calibrate", () => {
       .and.match(/^at once +2 +40,000\.00 +0 +0\.00$/m)
       .and.match(/^when μ\(t\) has settled +1 +20,000\.00 +1 +20,000\.00$/m)
       .and.match(/^ETH +20 % +×1\.00 +×1\.00 +×1\.00 +×1\.00$/m)
+      .and.match(
+        /^Less than one breach is expected, so that none says nothing: maintenance shock of ETH, initial shock of ETH, /m,
+      )
       .and.match(/signed by +nobody/);
   });
 
@@ -214,7 +240,6 @@ describe("plimsoll calibrate", () => {
     const { proposal: fitted } = readProposal(proposal);
     const file = path.join(venue.folder, "sealed.json");
     const check = async (proposed: typeof fitted, error: string) => {
-      const plain = (_: string, x: unknown) => (typeof x === "bigint" ? x.toString() : x);
       writeFileSync(file, JSON.stringify(await seal(proposed), plain));
       return fails(venue, ["calibrate", "check", file], error, 2);
     };
@@ -229,6 +254,11 @@ describe("plimsoll calibrate", () => {
       const refused = await check({ ...fitted, changes: [change] }, "ParameterOutOfBounds");
       expect(refused.fields["parameter"]).to.equal(parameter);
     }
+    // What a change says that it is of is what it is of.
+    const btc: Change = { kind: "risk", of: "ETH", id: 1, values: { shock: 30_000n, slope: 20_000n, depth: 1n } };
+    const misnamed = await check({ ...fitted, changes: [btc] }, "ProposalMisnamed");
+    expect(misnamed.fields).to.deep.include({ of: "ETH", listed: "BTC" });
+    await check({ ...fitted, changes: [{ ...cases[2]![0], id: 9 }] }, "UnderlyingNotListed");
     const strange: Change = { kind: "risk", of: "DOGE", id: 9, values: { shock: 6_000n, slope: 0n, depth: 1n } };
     await check({ ...fitted, changes: [strange] }, "UnderlyingNotListed");
   });
@@ -328,6 +358,10 @@ describe("plimsoll calibrate", () => {
     await fails(venue, ["calibrate", "propose"], "InvalidCommandLine", 2);
   });
 });
+
+function plain(_: string, x: unknown): unknown {
+  return typeof x === "bigint" ? x.toString() : x;
+}
 
 /** JSON with its keys in order and no spaces, which is RFC 8785 for what a proposal holds. */
 function sorted(value: unknown): string {

@@ -141,6 +141,7 @@ async function reportOf(session: Session, house: Plimsoll, sealed: ProposalFile,
       ),
       checkTable(sealed),
       failureText(sealed),
+      silenceText(sealed),
       affectedText(session, reviewed),
       facts([
         ["hash", hash],
@@ -189,10 +190,20 @@ function failureText({ proposal: { backTest } }: ProposalFile): string {
   return `Does not hold out of sample (p < ${SIGNIFICANT}): ${names}. Fit to more candles, worse days among them.`;
 }
 
+/** Which of the proposed margins are tested on so few windows that no breach says nothing. */
+function silenceText({ proposal: { backTest } }: ProposalFile): string {
+  const few = backTest.filter(
+    ({ parameters, breaches, expected }) => parameters === "proposed" && breaches === 0 && expected < 1,
+  );
+  if (few.length === 0) return "";
+  const names = few.map(({ of, rule }) => `${rule} of ${of}`).join(", ");
+  return `Less than one breach is expected, so that none says nothing: ${names}. Test on more candles.`;
+}
+
 function affectedText({ book }: Session, { affected, accounts, block }: Review): string {
-  const row = (when: string, state: "atOnce" | "settled") => {
+  const row = (when: string, state: "atOnce" | "settled", without: "before" | "otherwise") => {
     const [called, liquidatable] = (["marginCall", "liquidatable"] as const).map((into) => {
-      const these = affected.filter((one) => one[state] === into && one.before !== into);
+      const these = affected.filter((one) => one[state] === into && one[without] !== into);
       return [these.length.toString(), usdUp(these.reduce((sum, { notional }) => sum + notional, 0n))];
     });
     return [when, ...(called ?? []), ...(liquidatable ?? [])];
@@ -207,7 +218,7 @@ function affectedText({ book }: Session, { affected, accounts, block }: Review):
     `Of ${accounts} accounts at block ${block}`,
     table(
       ["", ">called", ">notional [USD]", ">liquidatable", ">notional [USD]"],
-      [row("at once", "atOnce"), row("when μ(t) has settled", "settled")],
+      [row("at once", "atOnce", "before"), row("when μ(t) has settled", "settled", "otherwise")],
     ),
     names.length === 0 ? "" : table(["account", "now", "at once", "settled", ">notional", ">to deposit"], names),
     affected.length > SHOWN ? `and ${affected.length - SHOWN} more (--json has all)` : "",
