@@ -80,7 +80,7 @@ export const ROLES: readonly Role[] = [
     functions: {
       riskSteward: ["tightenMarket", "tightenCollateral", "tightenOutflow", "tightenUnderlying", "tightenHaircut"],
     },
-    purpose: "lowers caps and raises initial requirements, in bounded steps",
+    purpose: "lowers caps of markets and collateral; in bounded steps lowers limits on outflow and raises initial requirements",
   },
   {
     name: "GUARDIAN",

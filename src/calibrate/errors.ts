@@ -6,7 +6,7 @@ export class HistoryTooShort extends Error {
 
   constructor(asset: string, minutes: number, needed: number) {
     super(
-      `${asset}: ${minutes} minutes to fit to or to test on, ${needed} are needed at least; give more candles, or a shorter --horizon or --sale`,
+      `${asset}: ${minutes} minutes to fit to or to test on, besides those that start the average of σ, ${needed} are needed at least; give more candles, or a shorter --horizon or --sale`,
     );
     this.name = "HistoryTooShort";
     [this.asset, this.minutes, this.needed] = [asset, minutes, needed];
