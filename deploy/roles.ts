@@ -80,7 +80,8 @@ export const ROLES: readonly Role[] = [
     functions: {
       riskSteward: ["tightenMarket", "tightenCollateral", "tightenOutflow", "tightenUnderlying", "tightenHaircut"],
     },
-    purpose: "lowers caps of markets and collateral; in bounded steps lowers limits on outflow and raises initial requirements",
+    purpose:
+      "lowers caps of markets and collateral; in bounded steps lowers limits on outflow and raises initial requirements",
   },
   {
     name: "GUARDIAN",
