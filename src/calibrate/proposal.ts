@@ -36,6 +36,11 @@ const change = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** Which of two changes of the same would stand depends on the order in which they are made. */
+function areDistinct(changes: readonly z.output<typeof change>[]): boolean {
+  return new Set(changes.map(({ kind, id }) => `${kind} ${id}`)).size === changes.length;
+}
+
 const check = z.strictObject({
   ...{ of: z.string(), parameters: z.enum(["present", "proposed"]), rule: z.string(), horizon: z.int() },
   ...{ windows: z.int(), breaches: z.int(), expected: z.number(), pValue: z.number(), shortfall: z.number() },
@@ -47,7 +52,7 @@ const content = z.strictObject({
   clearingHouse: address,
   terms: z.strictObject({ confidence: z.number(), horizon: z.int(), sale: z.int(), fit: z.number() }),
   prices: z.array(z.strictObject({ file: z.string(), digest: hex, from: z.int(), minutes: z.int() })),
-  changes: z.array(change).min(1),
+  changes: z.array(change).min(1).refine(areDistinct, "must change nothing twice"),
   backTest: z.array(check),
 });
 

@@ -254,6 +254,11 @@ describe("plimsoll calibrate", () => {
       const refused = await check({ ...fitted, changes: [change] }, "ParameterOutOfBounds");
       expect(refused.fields["parameter"]).to.equal(parameter);
     }
+    // Of two changes of the same only one would be held against the bounds.
+    const [wrong, right] = [5_000n, 30_000n].map(
+      (shock) => ({ ...cases[0]![0], values: { ...STANDS, shock } }) as Change,
+    );
+    await check({ ...fitted, changes: [wrong!, right!] }, "ProposalMalformed");
     // What a change says that it is of is what it is of.
     const btc: Change = { kind: "risk", of: "ETH", id: 1, values: { shock: 30_000n, slope: 20_000n, depth: 1n } };
     const misnamed = await check({ ...fitted, changes: [btc] }, "ProposalMisnamed");
