@@ -223,21 +223,26 @@ export class Mirror {
   async #goBack({ number, hash, parentHash }: Head): Promise<void> {
     const { head } = this.#ledger;
     if (head === undefined || head.hash === hash || (number === head.number + 1 && parentHash === head.hash)) return;
-    for (
-      let at: BlockRef | undefined = head;
-      at !== undefined && !(await this.#isCurrent(at));
-      at = this.#ledger.head
-    ) {
-      const undone = this.#ledger.undo();
-      if (undone === undefined) await this.#startOver();
-      else {
-        for (const { before, after } of undone.accounts.values()) this.#sums.replace(after, before);
-        this.#touch(undone.accounts);
+    try {
+      for (
+        let at: BlockRef | undefined = head;
+        at !== undefined && !(await this.#isCurrent(at));
+        at = this.#ledger.head
+      ) {
+        const undone = this.#ledger.undo();
+        if (undone === undefined) await this.#startOver();
+        else {
+          for (const { before, after } of undone.accounts.values()) this.#sums.replace(after, before);
+          this.#touch(undone.accounts);
+        }
+      }
+    } finally {
+      // Also where a node has failed half-way: the next time what is left may be current.
+      if (this.#ledger.head !== head) {
+        this.#news.reorganised += head.number - Math.max(this.head, this.#book.deployBlock - 1);
+        this.#forgetHouse();
       }
     }
-    if (this.#ledger.head === head) return;
-    this.#news.reorganised += head.number - Math.max(this.head, this.#book.deployBlock - 1);
-    this.#forgetHouse();
   }
 
   /** Goes back to the checkpoint, or to the deployment if there is none that the chain still knows. */
@@ -278,7 +283,7 @@ export class Mirror {
     try {
       return (await this.#provider.getBlock("finalized"))?.number;
     } catch {
-      return undefined; // not every chain has the tag
+      return this.#finality?.block; // not every chain has the tag; where it has, what was final is so still
     }
   }
 

@@ -7,6 +7,7 @@ import { JsonRpcProvider, toQuantity } from "ethers";
 
 import { ForeignCheckpoint } from "../../src/keeper/checkpoint.ts";
 import { Mirror } from "../../src/keeper/mirror.ts";
+import type { MirrorOptions } from "../../src/keeper/mirror.ts";
 import { MirrorMismatch } from "../../src/keeper/reconcile.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { generator } from "../../src/replay/synthetic.ts";
@@ -187,6 +188,57 @@ describe("mirror of a chain that reorganises", function () {
     await expectExact(mirror); // the deposit counts once
     provider.destroy();
     await proxy.stop();
+  });
+
+  /** A mirror by a node that can be made to fail. */
+  async function faulty(options?: MirrorOptions) {
+    const proxy = await startFaultyProxy(venue.anvil.url);
+    const provider = new JsonRpcProvider(proxy.url, venue.book.chainId, {
+      ...{ staticNetwork: true, batchMaxCount: 1, cacheTimeout: -1 },
+    });
+    const close = async () => {
+      provider.destroy();
+      await proxy.stop();
+    };
+    return { proxy, mirror: new Mirror(provider, venue.book, options), close };
+  }
+
+  const BUSY = { error: { code: -32000, message: "busy" } };
+
+  it("MAM-6 reads the house anew although a node has failed while blocks were taken back", async () => {
+    const { proxy, mirror, close } = await faulty();
+    const [a, b] = [await venue.trader("20000"), await venue.trader("20000")];
+    await setAnswer(venue.anvil, venue.book.underlyings[0]!.feed, 2000n * 10n ** 8n);
+    const { head } = await mirror.sync();
+    const fork = await send("evm_snapshot");
+    const orders = [await venue.order(a, "-1", "2000", { resting: true }), await venue.order(b, "1", "2000")];
+    await a.house.settleOrders(orders, [{ maker: 0, taker: 1 }]); // one more of open interest
+    await mirror.sync();
+    await send("evm_revert", fork);
+    await send("anvil_mine", toQuantity(3));
+    proxy.fault = ({ method, params }) =>
+      method === "eth_getBlockByNumber" && params[0] === toQuantity(head) ? BUSY : undefined;
+    expect(await mirror.sync().catch((thrown: unknown) => thrown)).to.be.instanceOf(Error);
+    proxy.fault = () => undefined;
+    expect((await mirror.sync()).reorganised).to.equal(1);
+    await expectExact(mirror);
+    await close();
+  });
+
+  it("MAM-6 takes nothing for final because a node fails to say what is", async () => {
+    const { proxy, mirror, close } = await faulty({ confirmations: 1 });
+    await mirror.sync();
+    const fork = await send("evm_snapshot");
+    proxy.fault = ({ params }) => (params[0] === "finalized" ? BUSY : undefined);
+    for (let i = 0; i < 3; ++i) {
+      await send("evm_mine");
+      await mirror.sync();
+    }
+    await send("evm_revert", fork);
+    await traders[0]!.house.deposit(traders[0]!.account, "USDC", "1");
+    await send("anvil_mine", toQuantity(4));
+    expect((await mirror.sync()).reorganised).to.equal(3); // and not all from the deployment on
+    await close();
   });
 
   it("MAM-6 refuses a checkpoint of another house", async () => {
