@@ -20,6 +20,8 @@ export class Leases {
   readonly #terms: LeaseTerms;
   /** How many pieces of work each lease is held for, and the last block that one has ended in. */
   readonly #held = new Map<string, { works: number; block: number }>();
+  /** Those that are being given back. */
+  readonly #leaving = new Map<string, Promise<void>>();
   #prolonging: NodeJS.Timeout | undefined;
 
   private constructor(database: Database, terms: LeaseTerms) {
@@ -46,6 +48,7 @@ export class Leases {
     head: number,
     work: () => Promise<T>,
   ): Promise<T | undefined> {
+    await this.#leaving.get(name); // what is given back after it was taken again is lost
     if (!(await this.take(name, head))) return undefined;
     const held = this.#held.get(name) ?? { works: 0, block: head };
     this.#held.set(name, held);
@@ -57,7 +60,7 @@ export class Leases {
       return done;
     } finally {
       held.works -= 1;
-      if (held.works === 0) void this.#letGo(name, held.block);
+      if (held.works === 0) this.#letGo(name, held.block);
     }
   }
 
@@ -82,13 +85,17 @@ export class Leases {
     await this.#database.run(sql, block, name, this.#terms.holder);
   }
 
-  async #letGo(name: string, block: number): Promise<void> {
+  #letGo(name: string, block: number): void {
     this.#held.delete(name);
     if (this.#held.size === 0) {
       clearInterval(this.#prolonging);
       this.#prolonging = undefined;
     }
-    await this.release(name, block).catch(() => undefined); // what is not given back lapses
+    const released = this.release(name, block).catch(() => undefined); // what is not given back lapses
+    this.#leaving.set(
+      name,
+      released.finally(() => this.#leaving.delete(name)),
+    );
   }
 
   async #prolong(): Promise<void> {

@@ -4,6 +4,7 @@ import { DatabaseCorrupt, DatabaseFull, DatabaseLocked, DatabaseUnreachable, PAT
 import type { Database, DatabaseError, Row, Statements, Value } from "./database.ts";
 
 const CONNECTIONS = 4;
+const ANSWER_TIME = 30_000; // [ms] that no statement takes
 const BATCH = 1000; // rows fetched at once by `each`
 const WRITERS = 0x706c_696d; // "plim": the advisory lock of who is in a transaction
 
@@ -35,13 +36,17 @@ export class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** @param url such as `postgres://keeper:password@localhost/keeper` */
-  constructor(url: string) {
-    const { host, pathname } = new URL(url);
+  /**
+   * @param url such as `postgres://keeper:password@localhost/keeper`
+   * @param answerTime [ms] after which a connection that does not answer counts as broken
+   * @throws DatabaseUnreachable
+   */
+  constructor(url: string, answerTime = ANSWER_TIME) {
+    const { host, pathname } = URL.parse(url) ?? malformed(); // what `new URL` throws quotes the password
     this.#name = `${host}${pathname}`;
     this.#pool = new pg.Pool({
       ...{ connectionString: url, max: CONNECTIONS, connectionTimeoutMillis: PATIENCE, lock_timeout: PATIENCE },
-      ...{ keepAlive: true, types: { getTypeParser } },
+      ...{ query_timeout: answerTime, keepAlive: true, types: { getTypeParser } },
     });
     // A connection that breaks tells its statements; without one the next opens another.
     this.#pool.on("error", () => undefined);
@@ -58,10 +63,11 @@ export class PostgresDatabase implements Database {
 
   async *each(sql: string, ...values: readonly Value[]): AsyncIterable<Row> {
     const client = await this.#connect();
+    const connection = new Connection(this.#name, client);
     try {
-      yield* new Connection(this.#name, client).each(sql, ...values);
+      yield* connection.each(sql, ...values);
     } finally {
-      client.release();
+      client.release(connection.isBroken);
     }
   }
 
@@ -77,10 +83,11 @@ export class PostgresDatabase implements Database {
 
   async #connected<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const client = await this.#connect();
+    const connection = new Connection(this.#name, client);
     try {
-      return await work(new Connection(this.#name, client));
+      return await work(connection);
     } finally {
-      client.release();
+      client.release(connection.isBroken);
     }
   }
 
@@ -101,7 +108,7 @@ async function transact<T>(connection: Connection, work: (statements: Statements
     await connection.run("COMMIT");
     return result;
   } catch (error) {
-    await connection.run("ROLLBACK").catch(() => undefined); // a broken connection has rolled back
+    if (!connection.isBroken) await connection.run("ROLLBACK").catch(() => undefined); // a broken one has rolled back
     throw error;
   }
 }
@@ -109,6 +116,8 @@ async function transact<T>(connection: Connection, work: (statements: Statements
 /** One connection to a server: what runs on it sees and joins its transaction. */
 class Connection implements Statements {
   static #cursors = 0;
+  /** It is of no use to anybody any more. */
+  isBroken = false;
   readonly #name: string;
   readonly #client: pg.PoolClient;
 
@@ -135,7 +144,7 @@ class Connection implements Statements {
         more = rows.length === BATCH;
       }
     } finally {
-      await this.run(`CLOSE ${cursor}`).catch(() => undefined); // a failed transaction has closed it
+      if (!this.isBroken) await this.run(`CLOSE ${cursor}`).catch(() => undefined); // a failed transaction has closed it
     }
   }
 
@@ -143,9 +152,17 @@ class Connection implements Statements {
     try {
       return await this.#client.query<Row>(numbered(sql), [...values]);
     } catch (error) {
-      throw typed(this.#name, error);
+      const found = typed(this.#name, error);
+      this.isBroken ||= found instanceof DatabaseUnreachable;
+      throw found;
     }
   }
+}
+
+/** @throws DatabaseUnreachable */
+function malformed(): never {
+  const problem = "malformed address: write / # ? and % in a password as %2F %23 %3F and %25";
+  throw new DatabaseUnreachable("PostgreSQL", problem);
 }
 
 /** The same statement with `$1`, `$2`, … for every `?` that stands outside texts, names and comments. */

@@ -2,12 +2,13 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 
 import { expect } from "chai";
 
@@ -22,6 +23,7 @@ import {
 } from "../../src/keeper/database.ts";
 import type { Database } from "../../src/keeper/database.ts";
 import { openDatabase } from "../../src/keeper/openDatabase.ts";
+import { PostgresDatabase } from "../../src/keeper/postgres.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { startPostgres } from "../helpers/postgres.ts";
 
@@ -315,6 +317,43 @@ describe("database that cannot be used", () => {
       expect(error.database).to.equal(`127.0.0.1:${port}/keeper`);
       expect(JSON.stringify([error.message, error.stack, error])).not.to.include("geheim");
     }
+  });
+
+  it("MAM-6 an address of a server that is none is not quoted: it holds the password", async () => {
+    for (const password of ["ge/heim", "ge#heim", "ge?heim"]) {
+      const error = await rejected(openDatabase(`postgres://keeper:${password}@127.0.0.1/keeper`), DatabaseUnreachable);
+      expect(error.message).to.include("malformed address: write / # ? and % in a password as %2F");
+      expect(inspect(error)).not.to.include("heim");
+    }
+  });
+
+  it("MAM-6 a connection that falls silent fails what is under way and is not used again", async () => {
+    const postgres = await startPostgres();
+    let isSilent = false;
+    const line = createServer((from) => {
+      const to = connect(Number(new URL(postgres.url).port), "127.0.0.1").on("error", () => undefined);
+      const isCutOff = isSilent;
+      from.on("data", (data) => isCutOff || isSilent || to.write(data)).on("error", () => undefined);
+      to.pipe(from);
+      from.on("close", () => to.destroy());
+    }).listen(0, "127.0.0.1");
+    await once(line, "listening");
+    const { port } = line.address() as AddressInfo;
+    const database = new PostgresDatabase(`postgres://postgres@127.0.0.1:${port}/postgres`, 1000);
+    await database.all("SELECT 1");
+    await rejected(
+      database.transaction(async (statements) => {
+        await statements.all("SELECT 1");
+        isSilent = true;
+        await statements.all("SELECT 1");
+      }),
+      DatabaseUnreachable,
+    );
+    isSilent = false;
+    expect(await database.transaction((statements) => statements.all("SELECT 1 AS one"))).to.deep.equal([{ one: 1 }]);
+    await database.close();
+    line.close();
+    await postgres.stop();
   });
 
   it("MAM-6 a server that goes away fails what is under way, not the process; when it is back, all goes on", async () => {

@@ -132,6 +132,27 @@ for (const name of ["SQLite", "PostgreSQL"]) {
       await until(() => two.take("failed", 1));
     });
 
+    it("LIQ-5 work that begins while the lease of the work before is being given back has a lease of its own", async () => {
+      const released = Promise.withResolvers<undefined>();
+      // A release that takes long, as it may on a connection of its own.
+      const run: Database["run"] = async (sql, ...values) => {
+        const isRelease = sql.startsWith("UPDATE leases SET expires");
+        if (isRelease) await sleep(100);
+        const changed = await database.run(sql, ...values);
+        if (isRelease) released.resolve(undefined);
+        return changed;
+      };
+      const transaction: Database["transaction"] = (work) => database.transaction(work);
+      const slow = { now: database.now, run, transaction } as Database;
+      const [one, two] = [await Leases.open(slow, { holder: "one", lifetime: LONG }), await open("two", LONG)];
+      await one.hold("again", 1, () => Promise.resolve({}));
+      await one.hold("again", 1, async () => {
+        await released.promise;
+        expect(await two.take("again", 1)).to.equal(false);
+        return {};
+      });
+    });
+
     it("LIQ-5 a lease from before the database's clock was set back holds nobody up", async () => {
       const [one, two] = [await open("one", LONG), await open("two", LONG)];
       await one.take("back");
