@@ -175,7 +175,8 @@ export class NoticeDesk {
     const entries = this.#inbox.slice(0, BATCH);
     const writes: ((statements: Statements) => Promise<void>)[] = [];
     for (const entry of entries) {
-      writes.push("ended" in entry ? (s) => endEpisode(s, entry.ended) : this.#adding(entry));
+      const write = "ended" in entry ? (s: Statements) => endEpisode(s, entry.ended) : this.#tryAdding(entry);
+      if (write !== undefined) writes.push(write);
       await immediate(); // the keeper's loop goes first
     }
     if (entries.length === 0) return;
@@ -183,6 +184,19 @@ export class NoticeDesk {
       for (const write of writes) await write(statements);
     });
     this.#inbox.splice(0, entries.length);
+  }
+
+  /** Nothing where nobody can say how the account stands: that must hold up no other, and it is told when it is seen again. */
+  #tryAdding(due: Due): ((statements: Statements) => Promise<void>) | undefined {
+    try {
+      return this.#adding(due);
+    } catch (error) {
+      this.#options.logger.warn({ account: hexOf(due.account), reason: nameOfError(error) }, "notice waits");
+      const episode = this.#episodes.get(due.account);
+      if (due.told === undefined) episode?.delete(due.kind);
+      else episode?.set(due.kind, due.told);
+      return undefined;
+    }
   }
 
   /** Writes a notice and its deliveries, unless another keeper has. */

@@ -24,6 +24,7 @@ import type { Metrics } from "../../src/keeper/metrics.ts";
 import { NoticeDesk } from "../../src/keeper/notices.ts";
 import type { Notice } from "../../src/keeper/notices.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
+import { MissingPrice } from "../../src/risk/errors.ts";
 import type { Assessment } from "../../src/risk/types.ts";
 import { accountId } from "../../src/sdk/accountId.ts";
 import type { AddressBook } from "../../src/sdk/addressBook.ts";
@@ -257,6 +258,18 @@ describe("notices", () => {
     await until(() => receiver.requests.length >= 10, "the others are told");
     expect(silent.requests.length).to.equal(1);
     expect(log.join("")).to.include("TypeError").and.not.include(SECRET);
+  });
+
+  it("MM-6 an account that nobody can explain holds up no other, and is told of when it is seen again", async () => {
+    const d = await open(hook());
+    d.see(ACCOUNT, call, () => {
+      throw new MissingPrice(0);
+    });
+    d.see(ACCOUNT + 1n, call, () => ({ ...call, id: ACCOUNT + 1n }));
+    await until(() => receiver.requests.length === 1, "the other is told");
+    d.see(ACCOUNT, call, () => call);
+    await until(() => receiver.requests.length === 2, "it is told");
+    expect(notices().map(({ account }) => BigInt(account))).to.deep.equal([ACCOUNT + 1n, ACCOUNT]);
   });
 
   it("MM-6 two keepers that share a database tell once", async () => {
