@@ -55,6 +55,8 @@ export interface KeeperPolicy {
   readonly dailyLimit?: bigint;
   /** Symbol of the underlying that gas is paid in. */
   readonly gasUnderlying: string;
+  /** [s] Time without a new block after which nothing is done until there is one. */
+  readonly maxHeadAge: number;
   /** [ms] Between two looks at the chain while no block is announced. */
   readonly pollInterval: number;
   /** [ms] How long to wait for a transaction to be mined. */
@@ -105,8 +107,10 @@ export class InvalidKeeperConfig extends InvalidConfig {
   }
 }
 
-const amount = z.string().transform(toWad);
-const usd = (byDefault: string) => z.string().default(byDefault).transform(toWad);
+const usd = (byDefault: string) => z.string().default(byDefault).transform(toWad("USD"));
+const amountOf = (unit: string) => z.string().transform(toWad(unit)).optional();
+const amount = amountOf("USD");
+const ether = amountOf("ether (or what else gas is paid in)");
 const seconds = (byDefault: number) =>
   z.coerce.number("give seconds").int().min(1).default(byDefault).transform(BigInt);
 
@@ -134,18 +138,18 @@ const settings = z.object({
     .transform((text) => getAddress(text))
     .optional(),
   TAKER_INDEX: z.string().regex(/^\d+$/, "give the serial number of an account, 0 for the main one").default("0"),
-  MIN_PROFIT: usd("1"),
-  MAX_SPEND: amount.optional(),
+  MIN_PROFIT: z.string().default("1").transform(toWad("USD", true)), // below nothing: what a liquidation may lose
+  MAX_SPEND: amount,
   PATIENCE: z.coerce.number("give seconds").int().min(0).max(180, "an auction's clock stops at 180 s").default(0),
   INVENTORY_RISK: share(0.01),
-  MAX_INVENTORY: amount.optional(),
-  BATCH_BELOW: amount.optional(),
+  MAX_INVENTORY: amount,
+  BATCH_BELOW: amount,
   HEDGE: z.enum(["none", "matcher"]).default("none"),
   MATCHER_URL: z.url({ protocol: /^https?$/, error: "give the http(s) address of a matcher" }).optional(),
   HEDGE_SLIPPAGE: share(0.003),
-  FUND_BELOW: amount.optional(),
-  FUND_TO: amount.optional(),
-  WITHDRAW_ABOVE: amount.optional(),
+  FUND_BELOW: amount,
+  FUND_TO: amount,
+  WITHDRAW_ABOVE: amount,
   BIDDING: z.string().default("advised").transform(toBidding),
   FLAG_INTERVAL: seconds(20),
   SETTLE_THRESHOLD: usd("1000"),
@@ -154,8 +158,8 @@ const settings = z.object({
   ACCRUE_INTERVAL: seconds(3600),
   OBSERVE_INTERVAL: seconds(600),
   BACKUP_BLOCKS: z.coerce.number("give blocks").int().min(0).default(0),
-  HOURLY_LIMIT: amount.optional(),
-  DAILY_LIMIT: amount.optional(),
+  HOURLY_LIMIT: ether,
+  DAILY_LIMIT: ether,
   GAS_UNDERLYING: z.string().min(1).default("ETH"),
   POLL_INTERVAL: milliseconds(1000),
   ...TELLING,
@@ -177,6 +181,7 @@ const schema = settings.superRefine((s, context) => {
   need("MAX_INVENTORY", !hedges || s.MAX_INVENTORY !== undefined, "give the USD of notional to keep, 0 to hedge all");
   const shares = s.LEASE_LIFETIME !== undefined;
   need("BATCH_BELOW", s.BATCH_BELOW === undefined || !shares, "leave it out: with LEASE_LIFETIME none is sent");
+  need("SMTP_FROM", s.SMTP_URL === undefined || s.SMTP_FROM !== undefined, "give the sender's e-mail address");
   const { FUND_BELOW: below, FUND_TO: to, WITHDRAW_ABOVE: above } = s;
   need("FUND_TO", to !== undefined || (below ?? above) === undefined, "give the USD that the taker shall have");
   need(
@@ -257,6 +262,7 @@ function resolve(given: Readonly<Record<string, string | undefined>>): KeeperCon
       ...(s.HOURLY_LIMIT !== undefined && { hourlyLimit: s.HOURLY_LIMIT }),
       ...(s.DAILY_LIMIT !== undefined && { dailyLimit: s.DAILY_LIMIT }),
       gasUnderlying: s.GAS_UNDERLYING,
+      maxHeadAge: s.MAX_HEAD_AGE,
       pollInterval: s.POLL_INTERVAL,
       confirmTimeout: s.CONFIRM_TIMEOUT,
       replaceAfter: s.REPLACE_AFTER,
@@ -293,12 +299,19 @@ function toBidding(text: string, context: z.RefinementCtx): Bidding {
   return z.NEVER;
 }
 
-function toWad(text: string, context: z.RefinementCtx): bigint {
-  try {
-    return parseWad(text);
-  } catch (error) {
-    if (!(error instanceof InvalidAmount)) throw error;
-    context.addIssue({ code: "custom", message: `${error.message}; give USD as a decimal number` });
-    return z.NEVER;
-  }
+/** Reads an amount of some unit. */
+function toWad(unit: string, mayBeNegative = false) {
+  return (text: string, context: z.RefinementCtx): bigint => {
+    const refuse = (message: string): bigint => {
+      context.addIssue({ code: "custom", message });
+      return z.NEVER;
+    };
+    try {
+      const wad = parseWad(text);
+      return wad < 0n && !mayBeNegative ? refuse(`give ${unit}, not less than nothing`) : wad;
+    } catch (error) {
+      if (!(error instanceof InvalidAmount)) throw error;
+      return refuse(`${error.message}; give ${unit} as a decimal number`);
+    }
+  };
 }

@@ -106,10 +106,13 @@ export class Dispatcher {
 
   // ---------------------------------------------------------------- what is begun
 
-  /** Begins a call unless it is busy; `after` is told what came of it. What has an expected gain must bring it after gas. */
-  begin(act: PlannedAct, call: Call, after?: (outcome: Outcome) => void, gas?: KnownGas): void {
+  /**
+   * Begins a call unless it is busy; `after` is told what came of it. What has an expected gain must bring it after gas.
+   * @returns whether it has begun
+   */
+  begin(act: PlannedAct, call: Call, after?: (outcome: Outcome) => void, gas?: KnownGas): boolean {
     const name = nameOfAct(act, call);
-    if (this.#isBusy(name)) return;
+    if (this.#isBusy(name)) return false;
     const purpose = `${name}:${this.#options.mirror.head}`;
     const lease = act.account === undefined ? name : hexOf(act.account);
     const work = this.#leased(lease, () => this.#attempt(act, call, { ...gas, purpose })).then((outcome) => {
@@ -118,6 +121,7 @@ export class Dispatcher {
       after?.(outcome);
     });
     this.#underWay.set(name, work);
+    return true;
   }
 
   /** Begins what is no call of the signer's, unless something of that name is under way. */
@@ -168,9 +172,9 @@ export class Dispatcher {
     for (const [name, block] of this.#ended) if (block <= head) this.#ended.delete(name);
   }
 
-  /** [wei] What the last day's transactions have cost, and what open ones may cost. */
-  get spentInADay(): bigint {
-    return this.#sender.spent("day");
+  /** [s] For how long a balance [wei] lasts. */
+  runway(balance: bigint): number {
+    return this.#sender.runway(balance);
   }
 
   /** Has the log forget what nothing can take back any more. */

@@ -147,11 +147,11 @@ export function adviceOf(baseFee: bigint | undefined, priorityFee: bigint): Advi
   return { gasPrice, maxFeePerGas, maxPriorityFeePerGas: priorityFee };
 }
 
-/** The priority fee [wei] that a node advises, or a usual one if it does not. */
-export async function askPriorityFee(provider: NodeProvider): Promise<bigint> {
+/** The priority fee [wei] that a node advises; if it does not, what it advised before, or a usual one. */
+export async function askPriorityFee(provider: NodeProvider, otherwise = USUAL_PRIORITY_FEE): Promise<bigint> {
   try {
     return BigInt((await provider.send("eth_maxPriorityFeePerGas", [])) as string);
   } catch {
-    return USUAL_PRIORITY_FEE;
+    return otherwise;
   }
 }

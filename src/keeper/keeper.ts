@@ -13,13 +13,12 @@ import { answeredAt } from "../sdk/feeds.ts";
 import { readMarketTerms } from "../sdk/read.ts";
 import { ActLog } from "./actLog.ts";
 import type { Act } from "./acts.ts";
-import { DEFAULT_POLICY } from "./config.ts";
+import { DEFAULT_POLICY, InvalidKeeperConfig } from "./config.ts";
 import type { KeeperPolicy } from "./config.ts";
 import type { Database } from "./database.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Endpoints, verifyDeployment } from "./endpoints.ts";
 import type { NodeProvider } from "./endpoints.ts";
-import { runwayOf } from "./fees.ts";
 import { Heads } from "./follow.ts";
 import type { Head } from "./follow.ts";
 import { NoHedge } from "./hedge.ts";
@@ -117,11 +116,13 @@ export class Keeper {
   /** Where the round of upkeep is. */
   #turn: Iterator<[AccountId, LedgerAccount]> | undefined;
   #cared = -Infinity; // [ms]
+  #caring: Promise<void> | undefined;
   #mismatch: MirrorMismatch | undefined;
   #balance = 0n; // [wei] of the signer
   #runway = 0; // [s] for which it lasts
   #terms: ReadonlyMap<number, MarketTerms> = new Map();
   #lastPass: number | undefined; // [ms]
+  #passEnded = performance.now(); // [ms] of the last pass
   /** The newest block, and since when it is known [ms]. */
   #newest = { head: -1, since: 0 };
   /** Reports that are being written, and the last block up to which they were, or were to be. */
@@ -148,13 +149,14 @@ export class Keeper {
 
   /**
    * Creates a keeper: asks what became of what was sent before, and reads the house from the last checkpoint on.
-   * @throws WrongChain, NotDeployed, UnusableTaker, TakerKeyTooWide, NodeIncomplete, DatabaseError
+   * @throws InvalidKeeperConfig, WrongChain, NotDeployed, UnusableTaker, TakerKeyTooWide, NodeIncomplete, DatabaseError
    */
   static async create(options: KeeperOptions): Promise<Keeper> {
     const { provider, signer, addressBook, takerAccount, leases, gas, logger, metrics = createMetrics() } = options;
     await verifyDeployment(provider, addressBook);
     const policy = { ...DEFAULT_POLICY, ...options.config };
     const { confirmations, gasUnderlying } = policy;
+    expectUnderlying(gasUnderlying, addressBook);
     const database = options.database ?? new SqliteDatabase(":memory:");
     const mirror = new Mirror(provider, addressBook, { confirmations });
     const log = new ActLog(logger, metrics);
@@ -205,8 +207,9 @@ export class Keeper {
     const { underlyings } = this.#options.addressBook;
     return {
       lastPass: this.#lastPass,
+      passAge: (performance.now() - this.#passEnded) / 1000,
       headTime: Number(house.time),
-      headAge: (performance.now() - this.#newest.since) / 1000,
+      headAge: this.#headAge,
       unusablePrices: underlyings.filter(({ id }) => !house.prices.has(id)).map(({ name }) => name),
       unreconciled: this.#mismatch?.message,
       gasRunway: this.#runway,
@@ -272,6 +275,7 @@ export class Keeper {
 
   #failed(error: unknown): void {
     this.metrics.errors.inc();
+    this.#measure(); // how far behind it is now
     this.#options.logger.error({ reason: shortMessage(error) }, "pass failed");
   }
 
@@ -280,7 +284,7 @@ export class Keeper {
     this.#dispatcher.beginPass();
     const attended = new Set<AccountId>();
     const attend = (watched: readonly Watched[]) => {
-      if (this.#mismatch !== undefined) return;
+      if (!this.#isTrusted) return;
       this.#liquidator.attend(watched.filter(({ id }) => !attended.has(id)));
       for (const { id } of watched) attended.add(id);
     };
@@ -291,15 +295,25 @@ export class Keeper {
     const swept = this.watch.work(SWEEP_TIME);
     for (const each of swept) this.#note(each);
     attend(swept.filter(({ state }) => state === "liquidatable" || state === "bankrupt"));
-    if (this.#mismatch === undefined) {
+    if (this.#isTrusted) {
       this.#marginCalls.attend();
       this.#keepUp();
       this.#hedger.hedge();
       if (!this.#liquidator.isTaking) this.#funds.keep();
     }
     this.#measure();
-    this.#lastPass = Date.now();
+    [this.#lastPass, this.#passEnded] = [Date.now(), performance.now()];
     this.#report();
+  }
+
+  /** Whether the mirror agrees with the chain and is not behind: nothing is done on the word of one that does not or is. */
+  get #isTrusted(): boolean {
+    return this.#mismatch === undefined && this.#headAge <= this.#policy.maxHeadAge;
+  }
+
+  /** [s] Since the newest block has come. */
+  get #headAge(): number {
+    return (performance.now() - this.#newest.since) / 1000;
   }
 
   /** Reports liquidations while there is nothing else to do. */
@@ -342,25 +356,29 @@ export class Keeper {
   }
 
   get #isCareDue(): boolean {
+    if (this.#caring !== undefined) return false;
     return this.#funds.hasMoved || performance.now() - this.#cared >= CARE_INTERVAL;
   }
 
-  /** Compares the mirror with the chain, saves it, and looks at the balance. */
-  async #care(): Promise<void> {
+  /** Compares the mirror with the chain, saves it, and looks at the balance; not again while that is under way. */
+  #care(): Promise<void> {
+    this.#caring ??= this.#takeCare().finally(() => (this.#caring = undefined));
+    return this.#caring;
+  }
+
+  async #takeCare(): Promise<void> {
     const { provider, signer, addressBook } = this.#options;
     this.#cared = performance.now();
     const clearingHouse = IClearingHouse__factory.connect(addressBook.contracts.clearingHouse, provider);
-    const [, balance, terms, head] = await Promise.all([
+    const [, balance, terms] = await Promise.all([
       this.#reconcile(), // first, while the mirror stands at one block
       provider.getBalance(signer.address),
       readMarketTerms({ clearingHouse }, addressBook, this.mirror.head),
-      provider.getBlockNumber(),
       this.#funds.refresh(),
       ...addressBook.underlyings.map((underlying) => this.#measureFeed(underlying)),
     ]);
     [this.#balance, this.#terms] = [balance, terms];
-    this.#runway = runwayOf(balance, this.#dispatcher.spentInADay);
-    this.metrics.mirrorLag.set(Math.max(0, head - this.mirror.head));
+    this.#runway = this.#dispatcher.runway(balance);
     this.#dispatcher.settle();
     if (this.#mismatch === undefined) await this.mirror.save();
   }
@@ -409,12 +427,21 @@ export class Keeper {
     for (const [state, count] of Object.entries(this.watch.counts)) metrics.accounts.set({ state }, count);
     countHouse(metrics, mirror.house, this.#options.addressBook);
     const { provider } = this.#options;
-    for (const { name, state } of provider instanceof Endpoints ? provider.health : []) {
+    const endpoints = provider instanceof Endpoints ? provider.health : [];
+    for (const { name, state } of endpoints) {
       metrics.endpoints.set({ endpoint: name }, state === "healthy" || state === "unchecked" ? 1 : 0);
     }
+    metrics.mirrorLag.set(Math.max(mirror.head, ...endpoints.map(({ head }) => head)) - mirror.head);
     metrics.block.set(mirror.head);
     metrics.lag.set(Math.max(0, mirror.lag));
     metrics.gasBalance.set(Number(this.#balance));
     metrics.gasRunway.set(this.#runway);
   }
+}
+
+/** Without the price of what gas is paid in nothing would ever seem to pay. @throws InvalidKeeperConfig */
+function expectUnderlying(name: string, { underlyings }: AddressBook): void {
+  const names = underlyings.map((underlying) => underlying.name);
+  if (names.includes(name)) return;
+  throw new InvalidKeeperConfig([`GAS_UNDERLYING: the house has no ${name}: give one of ${names.join(", ")}`]);
 }

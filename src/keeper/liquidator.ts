@@ -154,7 +154,8 @@ export class Liquidator {
       const isToBeSold = (result === "refused" || result === "declined") && outcome !== ANOTHER_KEEPER;
       if (isToBeSold) this.#observe(candidate, observe(candidate, mirror.house, policy, result));
     };
-    dispatcher.begin(act, this.#guarded([guard], [call]), after, this.#gas.of(candidate));
+    const hasBegun = dispatcher.begin(act, this.#guarded([guard], [call]), after, this.#gas.of(candidate));
+    if (!hasBegun) this.#coming.delete(id); // the sender brings it in again
   }
 
   /** Takes the small slices, several in one transaction. */
@@ -181,7 +182,7 @@ export class Liquidator {
     };
     const guards = takes.map(({ candidate }) => this.#races.guardOf(candidate, this.#sinceOf(candidate.id)));
     const calls = takes.map(({ call }) => call);
-    dispatcher.begin(together, this.#guarded(guards, calls), (outcome) => {
+    const hasBegun = dispatcher.begin(together, this.#guarded(guards, calls), (outcome) => {
       this.#races.learn(outcome);
       for (const take of takes) {
         if (ONE_BY_ONE.includes(outcome.result)) this.#takeAlone(take);
@@ -191,6 +192,7 @@ export class Liquidator {
         }
       }
     });
+    if (!hasBegun) for (const { candidate } of takes) this.#coming.delete(candidate.id); // likewise
   }
 
   /** One call of several, what guards them before what they move. */

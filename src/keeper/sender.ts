@@ -9,7 +9,7 @@ import { ContractError, withTypedErrors } from "../sdk/errors.ts";
 import type { ContractErrorName } from "../sdk/errors.ts";
 import type { Database } from "./database.ts";
 import type { NodeProvider } from "./endpoints.ts";
-import { adviceOf, AdvisedBidding, askPriorityFee, capped, dearer, PlainGas, priceOf } from "./fees.ts";
+import { adviceOf, AdvisedBidding, askPriorityFee, capped, dearer, PlainGas, priceOf, runwayOf } from "./fees.ts";
 import type { Advice, Bidding, Fees, GasModel, UnsignedTransaction } from "./fees.ts";
 import { CANCEL_GAS, committed, isFree, isOpen, minedOf, newLane, outcomeOf, signature, worth } from "./lane.ts";
 import type { GivenUp, Lane, Outcome, SentTransaction } from "./lane.ts";
@@ -19,6 +19,7 @@ import type { KeeperSigner } from "./signer.ts";
 const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
 const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on the priority fee is taken
+const GAS_OF_A_CALL = 1_000_000n; // that a large one may use
 const CONFIRMATIONS = 12; // unless the policy says otherwise
 const HOUR = 3600; // [s]
 const DAY = 24 * HOUR; // [s] spending and purposes are remembered for so long
@@ -127,6 +128,8 @@ export class Sender {
   readonly #unsaved = new Set<Lane>();
   #next = 0;
   #head: Head = { number: -1, hash: "", time: 0, baseFee: undefined };
+  /** The head at which what was mined was last asked for: a look that fails half-way leaves it behind. */
+  #confirmed = this.#head;
   #priorityFee: { readonly known: bigint; readonly asked: number } | undefined; // [wei], [ms]
   #looking: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -163,6 +166,12 @@ export class Sender {
   /** [wei] What the transactions of the last hour or day have cost, and what the open ones may cost. */
   spent(window: "hour" | "day"): bigint {
     return this.#spending()[window];
+  }
+
+  /** [s] For how long a balance [wei] lasts at what the last day has cost; none if it does not pay for one call. */
+  runway(balance: bigint): number {
+    const gasPrice = (this.#head.baseFee ?? 0n) + (this.#priorityFee?.known ?? 0n);
+    return balance < GAS_OF_A_CALL * gasPrice ? 0 : runwayOf(balance, this.spent("day"));
   }
 
   /** Purposes whose transactions are not final yet. */
@@ -318,18 +327,20 @@ export class Sender {
     const block = await this.#provider.getBlock("latest");
     if (block === null || block.hash === null) throw new NodeIncomplete("latest block");
     const { hash, number, parentHash, timestamp: time, baseFeePerGas } = block;
-    const last = this.#head;
-    const isNew = hash !== last.hash;
-    const follows = !isNew || parentHash === last.hash || (number > last.number && (await this.#isCurrent(last)));
-    this.#head = { number, hash, time, baseFee: baseFeePerGas ?? undefined };
+    const last = this.#confirmed;
+    const isKnown = [hash, parentHash].includes(last.hash);
+    const follows = isKnown || (number > last.number && (await this.#isCurrent(last)));
+    const isNew = hash !== this.#head.hash;
+    const head = (this.#head = { number, hash, time, baseFee: baseFeePerGas ?? undefined });
     const count = await this.#provider.getTransactionCount(this.#signer.address, "latest"); // after the block: see #judge
     this.#countOn(count);
     const mined = [...this.#active].filter((lane) => lane.mined !== undefined);
-    // Where the last head is in the chain still, only what came after it and what may be final by now has to be asked for.
+    // Where that head is in the chain still, only what came after it and what may be final by now has to be asked for.
     const isDue = (lane: Lane) => this.#depthOf(lane) >= this.#confirmations || (lane.mined?.block ?? 0) > last.number;
     const due = follows ? mined.filter(isDue) : mined;
     await Promise.all(due.map((lane) => this.#confirm(lane)));
     if (number >= last.number) await this.#reopen(count);
+    this.#confirmed = head;
     const open = [...this.#active].filter(isOpen);
     await Promise.all(open.map((lane) => (lane.nonce < count ? this.#resolve(lane) : this.#nurse(lane, isNew))));
     for (const lane of this.#unsaved) await this.#save(lane);
@@ -400,6 +411,7 @@ export class Sender {
     const care = this.#careOf(lane);
     if (receipt !== undefined) {
       lane.mined = minedOf(receipt, lane);
+      delete care.missing;
     } else {
       // Somebody else has, or this node gives receipts late.
       care.missing ??= this.#head.number;
@@ -415,6 +427,7 @@ export class Sender {
   /** Does what an open lane needs: a broadcast of what the node has forgotten, fees of today, a cancellation. */
   async #nurse(lane: Lane, isNewBlock: boolean): Promise<void> {
     const care = this.#careOf(lane);
+    delete care.missing;
     if (!isNewBlock && performance.now() - care.checked < this.#policy.pollInterval) return;
     care.checked = performance.now();
     const last = lane.sent.at(-1);
@@ -510,6 +523,7 @@ export class Sender {
     if (hourlyLimit === undefined && dailyLimit === undefined) return undefined;
     const before = lane === undefined ? 0n : committed(lane);
     const more = max(cost - before, 0n);
+    if (more === 0n) return undefined; // a cancellation must not wait for a limit that it does not touch
     const { hour, day } = this.#spending();
     if (hourlyLimit !== undefined && hour + more > hourlyLimit) return "over the spending limit of an hour";
     if (dailyLimit !== undefined && day + more > dailyLimit) return "over the spending limit of a day";
@@ -538,7 +552,7 @@ export class Sender {
     const now = performance.now();
     if (this.#priorityFee !== undefined && now - this.#priorityFee.asked < ADVICE_LIFETIME)
       return this.#priorityFee.known;
-    const known = await askPriorityFee(this.#provider);
+    const known = await askPriorityFee(this.#provider, this.#priorityFee?.known);
     this.#priorityFee = { known, asked: now };
     return known;
   }

@@ -34,6 +34,8 @@ export type ServerPolicy = z.infer<typeof serverPolicySchema>;
 export interface KeeperStatus {
   /** [ms] when its last pass ended; `undefined` before the first */
   readonly lastPass: number | undefined;
+  /** [s] since then, by a clock that does not jump */
+  readonly passAge: number;
   /** [s] time of the newest block that it knows */
   readonly headTime: number | undefined;
   /** [s] since that block has come, by a clock that does not jump */
@@ -124,10 +126,13 @@ async function reasonsOf({ status, policy, database }: KeeperServerOptions): Pro
 
 /** What keeps a keeper from acting at `now` [ms], and what to do about it. */
 export function notReady(status: KeeperStatus, policy: ServerPolicy, now: number): string[] {
-  const { lastPass, headTime, headAge, unusablePrices, unreconciled, gasRunway } = status;
+  const { lastPass, passAge, headTime, headAge, unusablePrices, unreconciled, gasRunway } = status;
   const reasons: string[] = [];
   const age = now / 1000 - (headTime ?? 0); // [s]
   if (lastPass === undefined) reasons.push("no pass has ended yet: wait for the mirror");
+  else if (passAge > policy.maxHeadAge) {
+    reasons.push(`no pass has ended for ${Math.round(passAge)} s: look in the log for why they fail ("pass failed")`);
+  }
   if (headTime === undefined) reasons.push("no block is known: look at the node");
   else if (headAge > policy.maxHeadAge) {
     reasons.push(

@@ -2,7 +2,6 @@ import type { Logger } from "pino";
 
 import type { Database } from "../keeper/database.ts";
 import type { NodeProvider } from "../keeper/endpoints.ts";
-import { runwayOf } from "../keeper/fees.ts";
 import type { Outcome } from "../keeper/lane.ts";
 import { pause } from "../keeper/pause.ts";
 import { Sender, shortMessage } from "../keeper/sender.ts";
@@ -142,7 +141,7 @@ export class Pusher {
   }
 
   get #gasRunway(): number {
-    return runwayOf(this.#balance, this.#sender.spent("day"));
+    return this.#sender.runway(this.#balance);
   }
 
   async #look(feed: Feed, aggregator: Aggregator): Promise<FeedReport> {

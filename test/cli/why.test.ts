@@ -73,6 +73,7 @@ describe("plimsoll why", () => {
       status: () => ({
         ...{
           lastPass: undefined,
+          passAge: 0,
           headTime: undefined,
           headAge: 0,
           unusablePrices: [],

@@ -116,6 +116,15 @@ describe("keeper configuration", () => {
       "BATCH_BELOW: leave it out: with LEASE_LIFETIME none is sent",
     ]);
     expect(problems({ PATIENCE: "181" })).to.deep.equal(["PATIENCE: an auction's clock stops at 180 s"]);
+    expect(problems({ SMTP_URL: "smtps://me:pass@mail.example" })).to.deep.equal([
+      "SMTP_FROM: give the sender's e-mail address",
+    ]);
+    const ether = "ether (or what else gas is paid in)";
+    expect(problems({ HOURLY_LIMIT: "much", DAILY_LIMIT: "-1", MAX_SPEND: "-1", MIN_PROFIT: "-1" })).to.deep.equal([
+      "MAX_SPEND: give USD, not less than nothing",
+      `HOURLY_LIMIT: "much" is not a decimal number with at most 18 decimals, such as "-1234.5"; give ${ether} as a decimal number`,
+      `DAILY_LIMIT: give ${ether}, not less than nothing`,
+    ]);
     for (const BIDDING of ["share:2", "share:", "0.5", "share:1.5"]) {
       expect(problems({ BIDDING }), BIDDING).to.deep.equal([
         "BIDDING: give advised, or share: and a part of the expected gain such as share:0.5",

@@ -2,13 +2,16 @@ import { expect } from "chai";
 import { HDNodeWallet } from "ethers";
 import pino from "pino";
 
+import { InvalidKeeperConfig } from "../../src/keeper/config.ts";
 import type { KeeperPolicy } from "../../src/keeper/config.ts";
+import type { HedgeVenue } from "../../src/keeper/hedge.ts";
 import { Keeper } from "../../src/keeper/keeper.ts";
 import type { KeeperSigner } from "../../src/keeper/signer.ts";
 import { UnusableTaker } from "../../src/keeper/takerKey.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
 import { BTC, ETH, freshHouse, wad, WBTC, WETH, WSTETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
+import { until } from "../helpers/until.ts";
 
 const PHRASE = "test test test test test test test test test test test junk";
 const logger = pino({ level: "silent" });
@@ -437,6 +440,86 @@ describe("keeper", () => {
     await running;
     expect((await house.clearingHouse.queryFilter(Liquidated())).length).to.equal(1);
     expect(await keeper.metrics.registry.metrics()).to.include("plimsoll_keeper_errors_total 2");
+  });
+
+  it("LIQ-5 measures the age of its head while passes fail", async () => {
+    const { house } = await leveraged();
+    const keeper = await keeperOf(house, { pollInterval: 10 });
+    const { lag } = keeper.metrics;
+    lag.set(-1);
+    keeper.mirror.sync = () => Promise.reject(new UnusableTaker(0n, "nobody"));
+    const running = keeper.run();
+    await until(async () => (await lag.get()).values[0]?.value !== -1);
+    await keeper.stop();
+    await running;
+  });
+
+  it("LIQ-5 does nothing on the word of a mirror that is behind", async () => {
+    const { house } = await leveraged();
+    const keeper = await keeperOf(house, { maxHeadAge: 0 }); // every block is too old as soon as it is known
+    const nonce = await house.keeper.getNonce();
+    await house.setPrice(ETH, "1945");
+    expect(await keeper.tick()).to.deep.equal([]);
+    expect(await house.keeper.getNonce()).to.equal(nonce);
+    expect((await (await keeperOf(house)).tick()).map(({ action }) => action)).to.include("take");
+  });
+
+  it("LIQ-5 saves its mirror once at a time, however long that takes", async () => {
+    const house = await freshHouse();
+    await house.usdc.mint(house.keeper, 700_000_000n);
+    const keeper = await keeperOf(house, { fundBelow: wad("100"), fundTo: wad("200"), pollInterval: 10 });
+    const written = Promise.withResolvers<boolean>();
+    let [saving, passes] = [0, 0];
+    keeper.mirror.save = () => {
+      saving += 1;
+      return written.promise;
+    };
+    const sync = keeper.mirror.sync.bind(keeper.mirror);
+    keeper.mirror.sync = (head) => {
+      passes += 1;
+      return sync(head);
+    };
+    const running = keeper.run();
+    // what was approved and what was deposited both call for a look at the wallet, which is followed by a save
+    const cash = async () => (await house.clearingHouse.account(accountId(house.keeper.address))).cash;
+    await until(async () => (await cash()) === wad("200"));
+    const end = passes + 3;
+    await until(() => passes >= end);
+    expect(saving).to.equal(1);
+    written.resolve(true);
+    await keeper.stop();
+    await running;
+  });
+
+  it("LIQ-5 hedges what it holds once, although the mirror does not know yet what was traded", async () => {
+    const house = await freshHouse();
+    await house.fund(house.alice, { cash: "1000000" });
+    await house.fund(house.keeper, { cash: "100000" });
+    await house.trade(house.alice, house.keeper, ETH, "10", "2000");
+    const traded: bigint[] = [];
+    const venue: HedgeVenue = {
+      quote: (_market, size) => ({ traded: size < 0n ? -size : size, cost: 0n }),
+      refresh: () => Promise.resolve(),
+      trade: (_market, size) => Promise.resolve(-traded[traded.push(size) - 1]!),
+    };
+    const { address } = house.keeper;
+    const keeper = await Keeper.create({
+      ...{ provider: house.ethers.provider, addressBook: house.addressBook, takerAccount: accountId(address) },
+      ...{ signer: keyOf({ address }), config: { maxInventory: wad("10000") }, venue, logger },
+    });
+    await keeper.tick();
+    await keeper.tick();
+    expect(traded).to.deep.equal([wad("-5")]); // 10 at 2,000 are 20,000
+    await house.networkHelpers.mine(12);
+    await keeper.tick();
+    expect(traded, "it was never settled").to.deep.equal([wad("-5"), wad("-5")]);
+  });
+
+  it("LIQ-5 refuses to start where gas is paid in something that has no price", async () => {
+    const house = await freshHouse();
+    const error = await keeperOf(house, { gasUnderlying: "MATIC" }).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(InvalidKeeperConfig);
+    expect((error as Error).message).to.match(/GAS_UNDERLYING: the house has no MATIC: give one of ETH, BTC/);
   });
 
   it("refuses a taker that is isolated or somebody else's", async () => {

@@ -15,6 +15,7 @@ import pino from "pino";
 import type { Act } from "../../src/keeper/acts.ts";
 import { audit } from "../../src/keeper/audit.ts";
 import type { Database } from "../../src/keeper/database.ts";
+import { Endpoints } from "../../src/keeper/endpoints.ts";
 import { Keeper } from "../../src/keeper/keeper.ts";
 import type { KeeperOptions } from "../../src/keeper/keeper.ts";
 import { Leases } from "../../src/keeper/leases.ts";
@@ -30,6 +31,7 @@ import type { Postgres } from "../helpers/postgres.ts";
 import { Venue } from "../matcher/venue.ts";
 import type { Trader } from "../matcher/venue.ts";
 import { until } from "../helpers/until.ts";
+import { startFaultyProxy } from "./faultyProxy.ts";
 
 const house = IClearingHouse__factory.createInterface();
 const ETH = 0;
@@ -272,6 +274,41 @@ describe("keepers on one chain", function () {
   });
   afterEach(() => track.clear());
   after(() => track.venue.close());
+
+  it("LIQ-5 goes on with accounts whose batch a reorganisation has dropped", async () => {
+    const { keeper } = await track.enter({ config: { batchBelow: parseWad("1000") } });
+    await track.rest();
+    await track.setPrice(1945n);
+    const takes = async () => (await keeper.tick()).filter(({ action }) => action === "take");
+    expect((await takes()).map(({ accounts }) => accounts?.length)).to.deep.equal([VICTIMS]);
+    await track.venue.anvil.provider.send("anvil_reorg", [1, []]);
+    expect((await takes()).map(({ result }) => result)).to.deep.equal(["takenBack"]); // the same batch is on its way again
+    await takes();
+    await track.expectTargets();
+    // Each has some 5 ETH and is at IM = 5 %: 55 USD less of each is more than the 2 % that are between IM and MM
+    const drop = await track.setPrice(1890n);
+    await takes();
+    expect(await track.taken(drop)).to.deep.equal(track.victims.map(({ account }) => account).toSorted());
+  });
+
+  it("LIQ-5 measures how far it is behind while it cannot read on", async () => {
+    const { anvil } = track.venue;
+    const proxy = await startFaultyProxy(anvil.url);
+    const provider = new Endpoints({ urls: [proxy.url], chainId: 31337, checkInterval: 20 });
+    const { keeper } = await track.enter({ provider, config: { pollInterval: 20 } });
+    const lag = async () => (await keeper.metrics.mirrorLag.get()).values[0]?.value;
+    const busy = { error: { code: -32000, message: "busy" } };
+    proxy.fault = ({ method }) => (method === "eth_getLogs" ? busy : undefined);
+    const running = keeper.run();
+    await anvil.provider.send("anvil_mine", ["0x5"]);
+    await until(async () => (await lag()) === 5, "it is five blocks behind");
+    proxy.fault = () => undefined;
+    await until(async () => (await lag()) === 0, "it has read on");
+    await keeper.stop();
+    await running;
+    provider.destroy();
+    await proxy.stop();
+  });
 
   for (const count of [2, 5]) {
     it(`LIQ-6 ${count} in one block: one takes, the others pay for an early revert and know that they were outcompeted`, async () => {

@@ -16,7 +16,9 @@ import { MockERC20__factory } from "../../types/index.ts";
 import type { MockERC20 } from "../../types/index.ts";
 import { startAnvil } from "../helpers/anvil.ts";
 import type { Anvil } from "../helpers/anvil.ts";
+import { until } from "../helpers/until.ts";
 import { startFaultyProxy } from "./faultyProxy.ts";
+import type { FaultyProxy } from "./faultyProxy.ts";
 
 const GWEI = 10n ** 9n;
 const POLICY: SenderPolicy = {
@@ -319,6 +321,101 @@ describe("sender on a chain whose mining is paused", () => {
     await mine(2); // three confirmations with its own block
     await sender.look();
     expect(sender.unsettled).to.deep.equal([]);
+  });
+
+  /** A sender by a node that can be made to fail. */
+  async function faulty(policy: Partial<SenderPolicy> = {}, options: Partial<SenderOptions> = {}) {
+    const proxy = await startFaultyProxy(anvil.url);
+    const provider = new JsonRpcProvider(proxy.url, 31337, { staticNetwork: true, cacheTimeout: -1, batchMaxCount: 1 });
+    const close = async () => {
+      provider.destroy();
+      await proxy.stop();
+    };
+    return { proxy, sender: await open(policy, { provider, ...options }), close };
+  }
+
+  const BUSY = { error: { code: -32000, message: "busy" } };
+
+  it("LIQ-5 notices a reorganisation although the look that came upon it has failed", async () => {
+    const changes: (Outcome["result"] | undefined)[] = [];
+    const onChange: SenderOptions["onChange"] = (_, outcome) => changes.push(outcome?.result);
+    const { proxy, sender, close } = await faulty({ confirmations: 10 }, { onChange });
+    const one = next();
+    const outcome = sender.attempt(one.call, { purpose: "twice" });
+    await sent();
+    await mine();
+    expect((await outcome).result).to.equal("done");
+    await sender.look();
+    await anvil.provider.send("anvil_reorg", [1, []]);
+    proxy.fault = ({ method }) => (method === "eth_getTransactionCount" ? BUSY : undefined);
+    expect(await sender.look().catch((thrown: unknown) => thrown)).to.be.instanceOf(Error);
+    proxy.fault = () => undefined;
+    await sender.look();
+    expect(changes).to.deep.equal([undefined]);
+    await sent();
+    await mine();
+    await sender.look();
+    expect(changes).to.deep.equal([undefined, "done"]);
+    expect(await one.minted()).to.equal(1n);
+    await close();
+  });
+
+  it("LIQ-5 does not take a node that was once ahead with the count for a sign, blocks later, that somebody else has used a nonce", async () => {
+    const { proxy, sender, close } = await faulty({ replaceAfter: 100 });
+    const looks = async (fault: FaultyProxy["fault"]) => {
+      proxy.fault = fault;
+      for (let look = 0; look < 2; ++look) await sender.look(); // the first may have begun before
+      proxy.fault = () => undefined;
+    };
+    const outcome = sender.attempt(next().call, { purpose: "late receipt" });
+    const first = await sent();
+    await looks(({ method }) => (method === "eth_getTransactionCount" ? { result: "0x1" } : undefined));
+    await sender.look();
+    await mineFull(4, first); // more than three confirmations
+    proxy.fault = ({ method }) => (method === "eth_getTransactionReceipt" ? { result: null } : undefined);
+    await mine();
+    await looks(proxy.fault);
+    expect(await outcome).to.include({ result: "done", hash: first.hash });
+    await close();
+  });
+
+  it("LIQ-5 cancels what was given up although a limit that was lowered since is used up", async () => {
+    const { proxy, sender, close } = await faulty({ confirmTimeout: 300, replaceAfter: 100 });
+    const outcome = sender.attempt(next().call, { purpose: "dear", gasLimit: MINT_GAS });
+    const first = await sent();
+    proxy.fault = () => ({ drop: "request" });
+    expect((await outcome).result).to.equal("dropped");
+    await close();
+    await open({ hourlyLimit: 1n });
+    const cancel = await sent(first);
+    expect([cancel.nonce, cancel.to]).to.deep.equal([first.nonce, wallet.address.toLowerCase()]);
+  });
+
+  it("LIQ-5 goes by the last advice on the priority fee while a node gives none", async () => {
+    const { proxy, sender, close } = await faulty();
+    proxy.fault = ({ method }) => (method === "eth_maxPriorityFeePerGas" ? { result: "0x5" } : undefined);
+    await sleep(2100); // after which it asks anew
+    await sender.look();
+    await until(() => proxy.count("eth_maxPriorityFeePerGas") === 2);
+    proxy.fault = ({ method }) => (method === "eth_maxPriorityFeePerGas" ? BUSY : undefined);
+    await sleep(2100);
+    await sender.look();
+    await until(() => proxy.count("eth_maxPriorityFeePerGas") === 3);
+    await sleep(50);
+    const outcome = sender.attempt(next().call, { purpose: "advised", gasLimit: MINT_GAS });
+    expect(BigInt((await sent()).maxPriorityFeePerGas)).to.equal(5n);
+    await mine();
+    await outcome;
+    await close();
+  });
+
+  it("LIQ-5 gas that does not pay for one call lasts for no time, although nothing was spent", async () => {
+    const sender = await open();
+    await sender.look();
+    await sleep(50); // the priority fee was asked for in the background
+    const one = 1_000_000n * (await unitPrice());
+    expect(sender.runway(one - 1n)).to.equal(0);
+    expect(sender.runway(one)).to.equal(Infinity);
   });
 
   it("LIQ-5 brings back even what was final, if the chain forgets so much", async () => {

@@ -27,6 +27,7 @@ function wellStatus(): KeeperStatus {
       lastPass: now,
       headTime: now / 1000,
       headAge: 0,
+      passAge: 0,
       unusablePrices: [],
       unreconciled: undefined,
       gasRunway: 2 * DAY,
@@ -103,6 +104,10 @@ describe("keeper server", () => {
     ]);
     expect(reasons({ headTime: undefined })[0]).to.match(/^no block is known/);
     expect(reasons({ lastPass: undefined })[0]).to.match(/^no pass has ended yet/);
+    expect(reasons({ passAge: 60 })).to.deep.equal([]);
+    expect(reasons({ passAge: 61 })).to.deep.equal([
+      'no pass has ended for 61 s: look in the log for why they fail ("pass failed")',
+    ]);
     expect(reasons({ unusablePrices: ["ETH", "BTC"] })).to.deep.equal([
       "no usable price of ETH, BTC: look at the feeds",
     ]);
