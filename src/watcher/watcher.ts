@@ -1,5 +1,5 @@
 import { formatEther, isCallException } from "ethers";
-import type { Log } from "ethers";
+import type { Block, Log } from "ethers";
 
 import type { NodeProvider } from "../keeper/endpoints.ts";
 import { NoBaseFee } from "../keeper/fees.ts";
@@ -19,7 +19,7 @@ import { HOUR, hourlyPeak, sightingIn, WATCHED_TOPICS } from "./signals.ts";
 import type { Flow, Sighting, Signal, Watchlist } from "./signals.ts";
 import { pause } from "../keeper/pause.ts";
 
-const LOOK_BACK = 3600; // [blocks] before the start whose flows count
+const LOOK_BACK = 900; // [blocks] at first, to find where the hour before the start begins
 const REREAD = 16; // [blocks] read again at every look: a reorganisation may have changed them
 const RANGE = 5000; // [blocks] most of one query of logs
 const URGENCY = 2n; // times what the node advises to pay for gas
@@ -118,7 +118,7 @@ export class RevocationWatcher {
     options: WatcherOptions,
     house: Plimsoll,
     sender: Sender,
-    { gasLimit, epoch, head }: { readonly gasLimit: bigint; readonly epoch: bigint; readonly head: number },
+    { gasLimit, epoch, head, first }: Readonly<{ gasLimit: bigint; epoch: bigint; head: number; first: number }>,
   ) {
     const { addressBook, watchlist, signature } = options;
     this.#house = house;
@@ -128,7 +128,7 @@ export class RevocationWatcher {
     this.#gasLimit = gasLimit;
     this.#epoch = epoch;
     this.#start = head + 1;
-    this.#next = Math.max(0, head - LOOK_BACK);
+    this.#next = first;
   }
 
   /** Checks that the revocation would go through and can be paid for. @throws RevocationUseless, WatcherLacksGas, or whatever the node throws */
@@ -152,7 +152,8 @@ export class RevocationWatcher {
     const policy = { confirmTimeout: CONFIRM_TIMEOUT, pollInterval, replaceAfter: 1, maxGasPrice };
     const database = new SqliteDatabase(":memory:");
     const sender = await Sender.open({ provider, signer, database, policy, bidding: urgent });
-    return new RevocationWatcher(options, house, sender, { gasLimit, epoch, head });
+    const first = await anHourBefore(provider, head);
+    return new RevocationWatcher(options, house, sender, { gasLimit, epoch, head, first });
   }
 
   /**
@@ -274,10 +275,8 @@ export class RevocationWatcher {
     }
   }
 
-  async #block(number: number): Promise<{ number: number; timestamp: number }> {
-    const block = await this.#options.provider.getBlock(number);
-    if (block === null) throw new NodeIncomplete(`block ${number}`);
-    return block;
+  #block(number: number): Promise<Block> {
+    return blockOf(this.#options.provider, number);
   }
 
   // ---------------------------------------------------------------- revoking
@@ -308,6 +307,21 @@ export class RevocationWatcher {
     const first = events.find(({ args }) => args.epoch > this.#epoch);
     return first === undefined ? undefined : { block: first.blockNumber, hash: first.transactionHash };
   }
+}
+
+/** A block that is older than `head` by an hour or more: how many that are depends on the chain. */
+async function anHourBefore(provider: NodeProvider, head: number): Promise<number> {
+  const { timestamp: now } = await blockOf(provider, head);
+  for (let back = LOOK_BACK; ; back *= 2) {
+    const number = Math.max(0, head - back);
+    if (number === 0 || now - (await blockOf(provider, number)).timestamp >= HOUR) return number;
+  }
+}
+
+async function blockOf(provider: NodeProvider, number: number): Promise<Block> {
+  const block = await provider.getBlock(number);
+  if (block === null) throw new NodeIncomplete(`block ${number}`);
+  return block;
 }
 
 const urgent: Bidding = {

@@ -150,6 +150,20 @@ describe("revocation watcher", () => {
     expect(revoked - seen).to.be.at.most(1);
   });
 
+  it("REV-6 counts what has left within the hour before it began, however many blocks that are", async () => {
+    const { house, account } = owner;
+    await house.withdraw(account, "USDC", "900");
+    await venue.anvil.provider.send("anvil_mine", ["0x44c", "0x2"]); // 1,100 blocks in 2,200 s
+    const watcher = await open({ maxOutflow: parseWad("1000") });
+    const running = watcher.run(stop.signal);
+    await house.withdraw(account, "USDC", "200");
+    expect((await running)!.signal).to.deep.equal({
+      kind: "outflow",
+      amount: parseWad("1100"),
+      limit: parseWad("1000"),
+    });
+  });
+
   it("REV-6 revokes when the owner's accounts have traded more in an hour than he has allowed", async () => {
     const maker = await venue.trader("100000");
     const watcher = await open({ maxNotional: parseWad("3000") });
