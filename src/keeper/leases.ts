@@ -34,8 +34,14 @@ export class Leases {
       "leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, taken BIGINT NOT NULL, expires BIGINT NOT NULL, block BIGINT NOT NULL)"; // [ms]
     // In a transaction, because PostgreSQL fails if two create it at once.
     await database.transaction((statements) => statements.run(`CREATE TABLE IF NOT EXISTS ${table}`));
-    await database.run(`DELETE FROM leases WHERE expires < ${database.now} - ?`, DAY);
-    return new Leases(database, terms);
+    const leases = new Leases(database, terms);
+    await leases.tidy();
+    return leases;
+  }
+
+  /** Forgets leases that have ended long ago: every piece of work leaves one behind. */
+  async tidy(): Promise<void> {
+    await this.#database.run(`DELETE FROM leases WHERE expires < ${this.#database.now} - ?`, DAY);
   }
 
   /**

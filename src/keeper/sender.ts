@@ -20,6 +20,7 @@ const FIRST_POLL = 4; // [ms] after sending; each later one waits twice as long
 const LONGEST_POLL = 250; // [ms]
 const ADVICE_LIFETIME = 2000; // [ms] for which a node's advice on the priority fee is taken
 const GAS_OF_A_CALL = 1_000_000n; // that a large one may use
+const MOST_UNTAKEN = 16; // lanes that no node has taken, above which none is begun: each costs a cancellation
 const CONFIRMATIONS = 12; // unless the policy says otherwise
 const HOUR = 3600; // [s]
 const DAY = 24 * HOUR; // [s] spending and purposes are remembered for so long
@@ -124,6 +125,8 @@ export class Sender {
   /** What `attempt` has returned of a lane. */
   readonly #reported = new WeakMap<Lane, string>();
   readonly #care = new WeakMap<Lane, Care>();
+  /** Lanes whose last transaction no node has taken, and why. */
+  readonly #untaken = new Map<Lane, string>();
   /** Lanes whose ends a database without room has not taken yet. */
   readonly #unsaved = new Set<Lane>();
   #next = 0;
@@ -260,6 +263,10 @@ export class Sender {
     const cost = await this.#gas.cost(unsigned);
     const excess = this.#excess(cost);
     if (excess !== undefined) return declined(excess);
+    const [untaken] = this.#untaken.values();
+    if (untaken !== undefined && this.#untaken.size >= MOST_UNTAKEN) {
+      return { result: "failed" as const, reason: `no node takes what was sent before: ${untaken}` };
+    }
     const lane = newLane(unsigned.nonce, { purpose, call, gasLimit, expectedGain });
     const first = await this.#sign(unsigned, "call", cost);
     await this.#outbox.open(lane, first);
@@ -419,6 +426,7 @@ export class Sender {
       lane.givenUp = { result: "failed", reason: "somebody else has used its nonce: use the key for this keeper only" };
       this.#close(lane);
     }
+    this.#untaken.delete(lane);
     lane.settledAt = this.#head.time;
     if (lane.sent.length > 0) await this.#save(lane);
     this.#tell(lane);
@@ -440,6 +448,7 @@ export class Sender {
     const isToCancel = lane.givenUp !== undefined && last.kind === "call";
     if ((isDue || isToCancel) && (await this.#replace(lane, last))) return;
     if ((await this.#provider.getTransaction(last.hash)) === null) await this.#broadcast(lane);
+    else this.#untaken.delete(lane);
   }
 
   /**
@@ -578,8 +587,10 @@ export class Sender {
   async #broadcast(lane: Lane): Promise<unknown> {
     try {
       await this.#provider.send("eth_sendRawTransaction", [lane.sent.at(-1)?.raw]); // ethers' own way recovers the signer first
+      this.#untaken.delete(lane);
       return undefined;
     } catch (error) {
+      if (isOpen(lane)) this.#untaken.set(lane, shortMessage(error));
       return error;
     }
   }

@@ -123,6 +123,16 @@ for (const name of ["SQLite", "PostgreSQL"]) {
       expect(await two.hold("mined", 12, () => Promise.resolve({}))).to.deep.equal({});
     });
 
+    it("LIQ-5 a lease that has ended a day ago is forgotten, and no other", async () => {
+      const one = await open("one", LONG);
+      for (const key of ["new", "old"]) await one.take(key);
+      await database.run("UPDATE leases SET expires = expires - ? WHERE name = ?", 86_400_000 + LONG + 1, "old");
+      await database.run("UPDATE leases SET expires = expires - ? WHERE name = ?", 86_000_000 + LONG, "new");
+      await one.tidy();
+      const rows = await database.all("SELECT name FROM leases WHERE name IN ('new', 'old')");
+      expect(rows).to.deep.equal([{ name: "new" }]);
+    });
+
     it("LIQ-5 work that fails gives its lease back", async () => {
       const [one, two] = [await open("one", LONG), await open("two", LONG)];
       const failure = await one

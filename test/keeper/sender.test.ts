@@ -546,6 +546,27 @@ describe("sender on a chain whose mining is paused", () => {
     expect([await one.minted(), await two.minted()]).to.deep.equal([0n, 1n]);
   });
 
+  it("LIQ-5 uses up no more than sixteen nonces while no node takes anything, and goes on once one does", async () => {
+    await anvil.provider.send("anvil_setBalance", [wallet.address, "0x1"]);
+    const sender = await open();
+    const spend = (purpose: string) => sender.attempt(next().call, { purpose, gasLimit: MINT_GAS });
+    for (let i = 0; i < 16; ++i) expect((await spend(`broke:${i}`)).result).to.equal("failed");
+    expect(await spend("one more")).to.deep.equal({
+      ...{
+        result: "failed",
+        reason: "no node takes what was sent before: insufficient funds for intrinsic transaction cost",
+      },
+    });
+    expect(await databases[0]!.all("SELECT nonce FROM sender_lanes")).to.have.length(16);
+    await anvil.provider.send("anvil_setBalance", [wallet.address, "0x3635c9adc5dea00000"]);
+    await mine();
+    await sender.look(); // brings in the cancellations
+    const outcome = spend("rich");
+    await waiting(({ length }) => length === 17);
+    await mine();
+    expect((await outcome).result).to.equal("done");
+  });
+
   it("LIQ-5 keeps to its spending limits, by the hour and by the day, across restarts", async () => {
     const { maxFeePerGas } = await anvil.provider.getFeeData();
     const most = MINT_GAS * maxFeePerGas! * 2n; // fees move a little from block to block
