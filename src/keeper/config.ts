@@ -10,7 +10,17 @@ import type { Bidding } from "./fees.ts";
 import type { MatcherHedgeOptions } from "./hedge.ts";
 import type { NoticePolicy } from "./notices.ts";
 import type { ServerPolicy } from "./server.ts";
-import { InvalidConfig, milliseconds, RPC_URL, secret, SENDING, SIGNER, signerOf, TELLING } from "./settings.ts";
+import {
+  httpUrl,
+  InvalidConfig,
+  milliseconds,
+  RPC_URL,
+  secret,
+  SENDING,
+  SIGNER,
+  signerOf,
+  TELLING,
+} from "./settings.ts";
 import type { SignerSettings } from "./signer.ts";
 
 /** When the keeper acts. Amounts are [wad] USD, times [s]. */
@@ -125,7 +135,7 @@ const share = (byDefault: number) =>
 const settings = z.object({
   RPC_URL,
   WS_URL: z.url({ protocol: /^wss?$/, error: "give the ws(s) address of a node" }).optional(),
-  RELAY_URL: z.url({ protocol: /^https?$/, error: "give the http(s) address of a relay" }).optional(),
+  RELAY_URL: httpUrl("give the http(s) address of a relay").optional(),
   RELAY_METHOD: z.enum(["eth_sendRawTransaction", "eth_sendPrivateTransaction"]).default("eth_sendRawTransaction"),
   ADDRESS_BOOK: z.string().min(1, "give the file a deployment wrote").default("deploy/addresses/31337.json"),
   ...SIGNER,

@@ -238,6 +238,7 @@ export class Keeper {
     });
     let head: Head | undefined;
     for (let failures = 0; !signal.aborted;) {
+      this.metrics.announced.set(webSocketUrl === undefined || heads.isConnected ? 1 : 0);
       failures = (await this.#tryPass(head, signal)) ? 0 : failures + 1;
       if (failures === 0) head = await heads.next(signal);
       else await pause(Math.min(pollInterval * 2 ** failures, LONGEST_PAUSE), signal);
@@ -380,6 +381,7 @@ export class Keeper {
     [this.#balance, this.#terms] = [balance, terms];
     this.#runway = this.#dispatcher.runway(balance);
     this.#dispatcher.settle();
+    await this.#options.leases?.tidy();
     if (this.#mismatch === undefined) await this.mirror.save();
   }
 

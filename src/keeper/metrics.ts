@@ -31,6 +31,7 @@ export function createMetrics() {
     block: gauge("block", "Block the mirror stands at"),
     lag: gauge("head_lag_seconds", "Age of the newest block that the node knows"),
     mirrorLag: gauge("mirror_lag_blocks", "Blocks of the node that the mirror has not read"),
+    announced: gauge("heads_announced", "0 while the node of WS_URL announces no blocks, so that they are polled for"),
     reorganisations: counter("reorganisations_total", "Reorganisations that were rolled back"),
     endpoints: gauge("endpoint_healthy", "1 if the endpoint is used, 0 if it is shunned", ["endpoint"]),
     // the house

@@ -19,12 +19,19 @@ export const milliseconds = (byDefault: number) =>
 /** Looked at by who uses it: no message may quote it. */
 export const secret = z.string().min(1).optional();
 
+/** An address to post requests to. `fetch` takes none with a password in front of its host. */
+export function httpUrl(error: string) {
+  return z
+    .url({ protocol: /^https?$/, error })
+    .refine((url) => (URL.parse(url)?.username ?? "") === "", `${error}, without a user and password in it`);
+}
+
 /** Where a program finds its nodes. */
 export const RPC_URL = z
   .string()
   .default("http://127.0.0.1:8545")
   .transform((text) => text.split(","))
-  .pipe(z.array(z.url({ protocol: /^https?$/, error: "give the http(s) address of a node, or several with commas" })));
+  .pipe(z.array(httpUrl("give the http(s) address of a node, or several with commas")));
 
 /** What a program signs with. */
 export const SIGNER = {

@@ -18,7 +18,9 @@ import { createMetrics } from "./metrics.ts";
 import type { Metrics } from "./metrics.ts";
 import { NoticeDesk } from "./notices.ts";
 import { openDatabase } from "./openDatabase.ts";
+import { shortMessage } from "./sender.ts";
 import { KeeperServer } from "./server.ts";
+import type { ServerPolicy } from "./server.ts";
 import { openSigner } from "./signer.ts";
 
 /** What is closed when a keeper ends, the last opened first. */
@@ -91,9 +93,20 @@ async function openKeeper(
       reports: keeper.reports,
     });
     closers.push(() => server.close());
-    await server.listen();
+    await listen(server, config.server);
   }
   return keeper;
+}
+
+async function listen(server: KeeperServer, { host, port }: ServerPolicy): Promise<void> {
+  try {
+    await server.listen();
+  } catch (error) {
+    const reason = shortMessage(error);
+    throw new InvalidKeeperConfig([
+      `PORT: cannot listen on ${host}:${port} (${reason}); give a free port of this machine`,
+    ]);
+  }
 }
 
 interface DeskNeeds {

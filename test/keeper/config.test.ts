@@ -116,6 +116,9 @@ describe("keeper configuration", () => {
       "BATCH_BELOW: leave it out: with LEASE_LIFETIME none is sent",
     ]);
     expect(problems({ PATIENCE: "181" })).to.deep.equal(["PATIENCE: an auction's clock stops at 180 s"]);
+    expect(problems({ RPC_URL: "https://me:pass@node.example" })).to.deep.equal([
+      "RPC_URL.0: give the http(s) address of a node, or several with commas, without a user and password in it",
+    ]);
     expect(problems({ SMTP_URL: "smtps://me:pass@mail.example" })).to.deep.equal([
       "SMTP_FROM: give the sender's e-mail address",
     ]);

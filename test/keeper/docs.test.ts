@@ -76,7 +76,7 @@ describe("what is shipped for operators", () => {
 
   it("metrics are named by Prometheus' rules: totals count, others carry a unit", () => {
     const unitless = {
-      keeper: ["ready", "block", "accounts", "endpoint_healthy", "oracle_usable", "notices_due"],
+      keeper: ["ready", "block", "accounts", "endpoint_healthy", "oracle_usable", "notices_due", "heads_announced"],
       pusher: ["ready", "answer", "source_believed"],
     };
     for (const service of ["keeper", "pusher"] as const) {

@@ -6,11 +6,14 @@ import { InvalidKeeperConfig } from "../../src/keeper/config.ts";
 import type { KeeperPolicy } from "../../src/keeper/config.ts";
 import type { HedgeVenue } from "../../src/keeper/hedge.ts";
 import { Keeper } from "../../src/keeper/keeper.ts";
+import { Leases } from "../../src/keeper/leases.ts";
 import type { KeeperSigner } from "../../src/keeper/signer.ts";
+import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { UnusableTaker } from "../../src/keeper/takerKey.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
 import { BTC, ETH, freshHouse, wad, WBTC, WETH, WSTETH } from "../helpers/fixture.ts";
 import type { Fixture } from "../helpers/fixture.ts";
+import { freePort } from "../helpers/anvil.ts";
 import { until } from "../helpers/until.ts";
 
 const PHRASE = "test test test test test test test test test test test junk";
@@ -454,6 +457,26 @@ describe("keeper", () => {
     await running;
   });
 
+  it("LIQ-5 measures whether blocks are announced where they shall be", async () => {
+    const house = await freshHouse();
+    const options = {
+      ...{ provider: house.ethers.provider, addressBook: house.addressBook, config: { pollInterval: 10 }, logger },
+      ...{ signer: keyOf(house.keeper), takerAccount: accountId(house.keeper.address) },
+    };
+    for (const [node, expected] of [
+      [{}, 1], // nobody is to announce any
+      [{ webSocketUrl: `ws://127.0.0.1:${await freePort()}` }, 0],
+    ] as const) {
+      const keeper = await Keeper.create({ ...options, ...node });
+      const { announced } = keeper.metrics;
+      announced.set(-1);
+      const running = keeper.run();
+      await until(async () => (await announced.get()).values[0]?.value === expected);
+      await keeper.stop();
+      await running;
+    }
+  });
+
   it("LIQ-5 does nothing on the word of a mirror that is behind", async () => {
     const { house } = await leveraged();
     const keeper = await keeperOf(house, { maxHeadAge: 0 }); // every block is too old as soon as it is known
@@ -489,6 +512,19 @@ describe("keeper", () => {
     written.resolve(true);
     await keeper.stop();
     await running;
+  });
+
+  it("LIQ-5 tidies up its leases from time to time", async () => {
+    const house = await freshHouse();
+    const database = new SqliteDatabase(":memory:");
+    const leases = await Leases.open(database, { holder: "one", lifetime: 60_000 });
+    await leases.take("long ago");
+    await database.run("UPDATE leases SET expires = 0");
+    await Keeper.create({
+      ...{ provider: house.ethers.provider, addressBook: house.addressBook, database, leases, logger },
+      ...{ signer: keyOf(house.keeper), takerAccount: accountId(house.keeper.address) },
+    });
+    expect(await database.all("SELECT name FROM leases")).to.deep.equal([]);
   });
 
   it("LIQ-5 hedges what it holds once, although the mirror does not know yet what was traded", async () => {

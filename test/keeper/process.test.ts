@@ -113,6 +113,15 @@ describe("keeper as a process", () => {
     expect(second.output).to.not.include(keeper.wallet.privateKey.slice(2));
   });
 
+  it("says that its port is taken and ends", async () => {
+    const { wallet } = await actor("1000");
+    const port = new URL(anvil.url).port;
+    const run = start(wallet.privateKey, { PORT: port });
+    expect(await run.exited).to.equal(1);
+    expect(run.output).to.include(`PORT: cannot listen on 127.0.0.1:${port}`).and.include("give a free port");
+    expect(run.output).to.not.include("    at "); // no stack
+  });
+
   it("says what is missing and ends", async () => {
     const run = start("");
     expect(await run.exited).to.equal(1);
