@@ -201,6 +201,11 @@ export class Keeper {
     await this.#running?.ended;
   }
 
+  /** Saves the mirror, unless it differs from the chain: then what was saved before is the better one to begin with. */
+  async save(): Promise<void> {
+    if (this.#mismatch === undefined) await this.mirror.save();
+  }
+
   /** How it stands, for its server. */
   get status(): KeeperStatus {
     const { house } = this.mirror;
@@ -382,7 +387,7 @@ export class Keeper {
     this.#runway = this.#dispatcher.runway(balance);
     this.#dispatcher.settle();
     await this.#options.leases?.tidy();
-    if (this.#mismatch === undefined) await this.mirror.save();
+    await this.save();
   }
 
   async #reconcile(): Promise<void> {

@@ -43,7 +43,7 @@ export async function runKeeper(
     const { mirror } = keeper;
     logger.info({ block: mirror.head, accounts: mirror.accounts.size }, "started");
     await keeper.run(signal);
-    await mirror.save();
+    await keeper.save();
     logger.info("stopped");
   } finally {
     for (const close of closers.toReversed()) await close();

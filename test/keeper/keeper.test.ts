@@ -8,6 +8,7 @@ import type { HedgeVenue } from "../../src/keeper/hedge.ts";
 import { Keeper } from "../../src/keeper/keeper.ts";
 import { Leases } from "../../src/keeper/leases.ts";
 import type { KeeperSigner } from "../../src/keeper/signer.ts";
+import { MirrorMismatch } from "../../src/keeper/reconcile.ts";
 import { SqliteDatabase } from "../../src/keeper/sqlite.ts";
 import { UnusableTaker } from "../../src/keeper/takerKey.ts";
 import { accountId, isolatedAccountId } from "../../src/sdk/accountId.ts";
@@ -512,6 +513,22 @@ describe("keeper", () => {
     written.resolve(true);
     await keeper.stop();
     await running;
+  });
+
+  it("LIQ-5 saves no mirror that differs from the chain, not even when it ends", async () => {
+    const house = await freshHouse();
+    await house.usdc.mint(house.keeper, 700_000_000n);
+    const keeper = await keeperOf(house, { fundBelow: wad("100"), fundTo: wad("200") });
+    let saved = 0;
+    keeper.mirror.save = () => Promise.resolve((saved += 1) > 0);
+    await keeper.save();
+    expect(saved).to.equal(1);
+    keeper.mirror.reconcile = () => Promise.reject(new MirrorMismatch(1, []));
+    await keeper.tick(); // what it approves calls for a look at the wallet, and at the mirror
+    await keeper.tick();
+    expect(keeper.status.unreconciled).to.match(/^the mirror is not the chain at block 1/);
+    await keeper.save();
+    expect(saved).to.equal(1);
   });
 
   it("LIQ-5 tidies up its leases from time to time", async () => {
