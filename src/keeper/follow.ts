@@ -6,7 +6,8 @@ import type { BlockRef } from "./ledger.ts";
 import { pause } from "./pause.ts";
 
 const FIRST_PAUSE = 100; // [ms] before the next attempt to connect; it doubles
-const SUBSCRIBE = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_subscribe", params: ["newHeads"] });
+const ASK_CHAIN = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] });
+const SUBSCRIBE = JSON.stringify({ jsonrpc: "2.0", id: 2, method: "eth_subscribe", params: ["newHeads"] });
 
 /** A block as its node announces it. */
 export interface Head extends BlockRef {
@@ -17,16 +18,21 @@ export interface Head extends BlockRef {
 
 const quantity = z.string().transform(Number).pipe(z.int().nonnegative());
 const header = z.object({ number: quantity, hash: z.string(), parentHash: z.string(), timestamp: quantity });
-/** What a node sends on a subscription: that it has begun, or a block. */
+/** What a node sends: its chain, that a subscription has begun, or a block. */
 const message = z.union([
-  z.object({ id: z.literal(1), result: z.string() }).transform(() => undefined),
-  z.object({ params: z.object({ result: header }) }).transform(({ params }): Head => params.result),
+  z.object({ id: z.literal(1), result: quantity }).transform(({ result }) => ({ chainId: result, head: undefined })),
+  z.object({ id: z.literal(2), result: z.string() }).transform(() => ({ chainId: undefined, head: undefined })),
+  z.object({ params: z.object({ result: header }) }).transform(({ params }) => {
+    return { chainId: undefined, head: params.result as Head };
+  }),
 ]);
 
 /** How to hear of new blocks. Times are [ms]. */
 export interface FollowOptions {
   /** Node that announces blocks; they are polled for if left out. */
   readonly webSocketUrl?: string;
+  /** A node of another one is not listened to. */
+  readonly chainId: number;
   /** Between two looks at the chain while nobody announces blocks. */
   readonly pollInterval: number;
   /** Longest pause between two attempts to connect. */
@@ -94,7 +100,7 @@ export class Heads {
 
   /** Listens until the connection ends; answers whether it was of any use. */
   async #listen(url: string): Promise<boolean> {
-    const { maxSilence } = this.#options;
+    const { maxSilence, chainId } = this.#options;
     const socket = new WebSocket(url, { handshakeTimeout: maxSilence });
     const giveUp = () => {
       socket.terminate();
@@ -102,16 +108,20 @@ export class Heads {
     const silence = setTimeout(giveUp, maxSilence);
     this.#closing.signal.addEventListener("abort", giveUp);
     socket.on("open", () => {
-      socket.send(SUBSCRIBE);
+      socket.send(ASK_CHAIN);
     });
     socket.on("error", giveUp); // it closes
     socket.on("message", (data: RawData) => {
-      const { success, data: head } = read(data);
-      if (!success) {
+      const told = read(data);
+      if (told === undefined || (told.chainId ?? chainId) !== chainId) {
         giveUp();
         return;
       }
-      this.#head = head ?? this.#head;
+      if (told.chainId !== undefined) {
+        socket.send(SUBSCRIBE);
+        return;
+      }
+      this.#head = told.head ?? this.#head;
       silence.refresh();
       this.#isConnected = true;
       this.#ring();
@@ -134,8 +144,8 @@ export class Heads {
 
 function read(data: RawData) {
   try {
-    return message.safeParse(JSON.parse((data as Buffer).toString()));
+    return message.safeParse(JSON.parse((data as Buffer).toString())).data;
   } catch {
-    return { success: false, data: undefined };
+    return undefined;
   }
 }

@@ -235,10 +235,10 @@ export class Keeper {
   // ---------------------------------------------------------------- the loop
 
   async #loop(signal: AbortSignal): Promise<void> {
-    const { webSocketUrl } = this.#options;
+    const { webSocketUrl, addressBook } = this.#options;
     const { pollInterval } = this.#policy;
     const heads = new Heads({
-      ...{ pollInterval, maxPause: LONGEST_PAUSE, maxSilence: MAX_SILENCE },
+      ...{ pollInterval, maxPause: LONGEST_PAUSE, maxSilence: MAX_SILENCE, chainId: addressBook.chainId },
       ...(webSocketUrl !== undefined && { webSocketUrl }),
     });
     let head: Head | undefined;

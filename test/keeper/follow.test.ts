@@ -80,7 +80,14 @@ describe("heads", () => {
   });
 
   function follow(options: Partial<ConstructorParameters<typeof Heads>[0]> = {}): Heads {
-    const heads = new Heads({ webSocketUrl: url, pollInterval: LONG, maxPause: 200, maxSilence: LONG, ...options });
+    const heads = new Heads({
+      webSocketUrl: url,
+      chainId: 31337,
+      pollInterval: LONG,
+      maxPause: 200,
+      maxSilence: LONG,
+      ...options,
+    });
     closing.push(heads);
     return heads;
   }
@@ -166,8 +173,14 @@ describe("heads", () => {
     babbler.close();
   });
 
+  it("MAM-6 does not listen to a node of another chain", async () => {
+    const heads = follow({ chainId: 1 });
+    await until(() => proxy.accepted >= 2);
+    expect(heads.isConnected).to.equal(false);
+  });
+
   it("MAM-6 only polls without a node that announces blocks", async () => {
-    const heads = new Heads({ pollInterval: 20, maxPause: 200, maxSilence: LONG });
+    const heads = new Heads({ chainId: 31337, pollInterval: 20, maxPause: 200, maxSilence: LONG });
     expect(await hears(heads)).to.equal(true);
     await heads.close();
   });
