@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /**
  * The npm package solc behind the command line that forge expects of a native compiler: `--version` and `--standard-json`. In one piece
- * the house and its tests exceed the memory of WebAssembly, so the files to be compiled are dealt to several runs, two at a time.
+ * the code of the house and its tests exceeds the memory of WebAssembly, so the files to be compiled are dealt to several runs, two at a time.
  */
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 
 interface Solc {
   version(): string;
@@ -36,6 +36,7 @@ interface Pieces {
 
 const PARTS = 6;
 const AT_ONCE = 2; // each takes up to 4 GB
+const PART = "--part";
 
 const loadSolc = (): Solc => createRequire(import.meta.url)("solc") as Solc;
 
@@ -57,12 +58,23 @@ function compilePart(input: Input): Pieces {
   return { errors, sources: entries(sources), contracts: entries(contracts) };
 }
 
+/** In a process of its own: threads that compile at the same time bring V8 down. */
 async function compileApart(input: Input): Promise<Pieces> {
-  const [pieces] = (await once(new Worker(new URL(import.meta.url), { workerData: input }), "message")) as [Pieces];
+  const child = fork(import.meta.filename, [PART], { serialization: "advanced" });
+  const ended = once(child, "exit").then(([code, signal]) => {
+    throw new Error(`a part of the compilation ended with ${String(code ?? signal)}`);
+  });
+  child.send(input);
+  const [pieces] = (await Promise.race([once(child, "message"), ended])) as [Pieces];
+  child.disconnect();
   return pieces;
 }
 
+/** ABIs alone, which forge wants before every run of tests, are little: each part would read all the sources for them again. */
+const needsCode = ({ settings }: Input): boolean => JSON.stringify(settings.outputSelection).includes('"evm');
+
 async function compile(input: Input): Promise<Pieces[]> {
+  if (!needsCode(input)) return [compilePart(restrict(input, Object.keys(input.sources)))];
   const parts = Object.values(Object.groupBy(Object.keys(input.sources), (_, i) => i % PARTS));
   const waiting = parts.map((files = []) => restrict(input, files));
   const done: Pieces[] = [];
@@ -86,8 +98,8 @@ function print(parts: readonly Pieces[]): void {
   process.stdout.write("}");
 }
 
-if (!isMainThread) {
-  parentPort?.postMessage(compilePart(workerData as Input));
+if (process.argv.includes(PART)) {
+  process.once("message", (input) => process.send?.(compilePart(input as Input)));
 } else if (process.argv.includes("--version")) {
   const [number = "", commit = ""] = loadSolc().version().split("+");
   const [kind, hash] = commit.split(".");
