@@ -23,7 +23,7 @@ const message = z.union([
   z.object({ id: z.literal(1), result: quantity }).transform(({ result }) => ({ chainId: result, head: undefined })),
   z.object({ id: z.literal(2), result: z.string() }).transform(() => ({ chainId: undefined, head: undefined })),
   z.object({ params: z.object({ result: header }) }).transform(({ params }) => {
-    return { chainId: undefined, head: params.result as Head };
+    return { chainId: undefined, head: params.result };
   }),
 ]);
 
