@@ -57,7 +57,8 @@ describe("Fire drill", function () {
     const proxy = await new EACAggregatorProxy__factory(admin).deploy(aggregator, ZeroAddress);
     await proxy.waitForDeployment();
     const feed = { aggregator: await proxy.getAddress(), heartbeat, decimals, minPrice, maxPrice };
-    await (await oracle.setFeed(ETH, feed)).wait();
+    // In the second of the last answer an estimate is too low for the next one.
+    await (await oracle.setFeed(ETH, feed, { gasLimit: 500_000n })).wait();
     [maker, bob, dave] = [await venue.trader("100000"), await venue.trader("2000"), await venue.trader("4")];
     for (const [trader, size] of [
       [bob, "10"],

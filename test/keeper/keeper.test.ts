@@ -515,10 +515,10 @@ describe("keeper", () => {
     await running;
   });
 
-  it("LIQ-5 saves no mirror that differs from the chain, not even when it ends", async () => {
-    const house = await freshHouse();
+  it("MAM-6 LIQ-5 does nothing on the word of a mirror that differs from the chain, and does not save it, not even when it ends", async () => {
+    const { house } = await leveraged();
     await house.usdc.mint(house.keeper, 700_000_000n);
-    const keeper = await keeperOf(house, { fundBelow: wad("100"), fundTo: wad("200") });
+    const keeper = await keeperOf(house, { fundBelow: wad("200000"), fundTo: wad("200000") });
     let saved = 0;
     keeper.mirror.save = () => Promise.resolve((saved += 1) > 0);
     await keeper.save();
@@ -527,6 +527,8 @@ describe("keeper", () => {
     await keeper.tick(); // what it approves calls for a look at the wallet, and at the mirror
     await keeper.tick();
     expect(keeper.status.unreconciled).to.match(/^the mirror is not the chain at block 1/);
+    await house.setPrice(ETH, "1945");
+    expect(await keeper.tick()).to.deep.equal([]);
     await keeper.save();
     expect(saved).to.equal(1);
   });
