@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect } from "chai";
 import { parse } from "yaml";
 
+import { KEEPER_SETTINGS, parseKeeperConfig } from "../../src/keeper/config.ts";
 import { countHouse, createMetrics } from "../../src/keeper/metrics.ts";
 import { createPusherMetrics } from "../../src/pusher/metrics.ts";
 import { Plimsoll } from "../../src/sdk/client.ts";
@@ -67,6 +68,15 @@ describe("what is shipped for operators", () => {
       }
     });
   }
+
+  it("every setting stands in keeper/settings.md with its default, and no other", () => {
+    const rows = [...read("keeper/settings.md").matchAll(/^\| `(\w+)` \| (?:`(.+?)`)? *\|/gm)];
+    expect(rows.map(([, name]) => name)).to.deep.equal(KEEPER_SETTINGS);
+    const byDefault = parseKeeperConfig({});
+    for (const [, name = "", value] of rows) {
+      expect(parseKeeperConfig({ [name]: value }), name).to.deep.equal(byDefault);
+    }
+  });
 
   it("F-4 an alert tells that a funding cap binds", () => {
     expect(rulesOf("keeper/alerts.yml").find(({ alert }) => alert === "FundingCapBinds")?.expr).to.equal(
