@@ -41,8 +41,8 @@ const TESTS: Record<string, Tests> = {
     forge: "Attacks|Guards",
   },
   [library("Auctions")]: { mocha: unit("liquidation margincall observed"), forge: LEDGER },
-  [library("Funding")]: { mocha: risk("funding ledger"), forge: LEDGER },
-  [library("Health")]: { mocha: unit("health withdraw batch trade"), forge: LEDGER },
+  [library("Funding")]: { mocha: [...unit("trade"), ...risk("funding ledger")], forge: LEDGER },
+  [library("Health")]: { mocha: unit("health withdraw batch trade surcharge"), forge: LEDGER },
   [library("Ledger")]: {
     mocha: [...unit("trade batch lending outflow"), ...risk("ledger")],
     forge: `${LEDGER}|Outflows`,
@@ -52,7 +52,7 @@ const TESTS: Record<string, Tests> = {
   [library("Margin")]: { mocha: unit("health collateral degraded stale outflow"), forge: LEDGER },
   [library("Pools")]: { mocha: [...unit("settle liquidation"), ...risk("ledger")], forge: LEDGER },
   [library("Positions")]: { mocha: [...unit("trade settle"), ...risk("ledger")], forge: LEDGER },
-  [library("Trading")]: { mocha: unit("trade stale degraded fund"), forge: LEDGER },
+  [library("Trading")]: { mocha: unit("trade stale degraded fund surcharge"), forge: LEDGER },
   [library("Waterfall")]: { mocha: unit("liquidation settle"), forge: LEDGER },
 };
 const TARGETS = Object.keys(TESTS);

@@ -701,6 +701,18 @@ contract DetailsTest is House {
         checkEq(openInterestOf(ETH), 10e18, "20,000 USD, exactly the hard cap");
     }
 
+    /// @dev IM of 5 ETH is 510 at 2,000. At the hard cap the surcharge would be the notional, which Alice, as the maker, does not have.
+    function test_MM_4_AMakerReducesAboveTheSoftCap() public {
+        giveCash(main(alice), 1_500e18);
+        MarketParams memory params = marketParams(ETH, 0.01e18);
+        (params.softCap, params.hardCap) = (1, 20_000);
+        trade(main(bob), main(alice), ETH, 10e18);
+        ch.setMarket(ETH, params);
+        trade(main(alice), main(carol), ETH, 5e18);
+        checkEq(sizeOf(main(alice), ETH), 5e18, "reduced");
+        checkEq(openInterestOf(ETH), 10e18, "premise: above the soft cap");
+    }
+
     /// @dev 0.01 ETH is the least fill, but what closes a position may be smaller, the maker's too.
     function test_OB_1_AMakerClosesByLessThanTheLeastFill() public {
         giveCash(main(alice), 1_000e18);
@@ -719,6 +731,41 @@ contract DetailsTest is House {
         check(profit > 900e18 && sizeOf(main(alice), ETH) == 0, "premise");
         stopFeed(feeds[ETH]);
         checkEq(ch.positionPnl(main(alice), ETH), profit, "what is left of it");
+    }
+
+    /// @dev Nothing but a WBTC stands behind a closed loss on ETH and an open one on BTC. Cash that comes in pays both pro rata: what is closed
+    /// needs no price to be known.
+    function test_OR_3_TheLossOfWhatIsClosedIsPaidWithoutAPrice() public {
+        giveCollateral(main(alice), WBTC, 1e18);
+        trade(main(bob), main(alice), ETH, 10e18);
+        setPrice(ETH, 1_900e18);
+        trade(main(bob), main(alice), ETH, -10e18);
+        trade(main(bob), main(alice), BTC, 1e18);
+        setPrice(BTC, 58_970e18);
+        giveCash(main(alice), 100e18);
+        int256 closed = quoteOf(main(alice), ETH);
+        int256 open = ch.positionPnl(main(alice), BTC);
+        check(closed < -1_000e18 && open < -1_000e18, "premise");
+        stopFeed(feeds[ETH]);
+        settle(BTC, main(alice));
+        checkNear(quoteOf(main(alice), ETH) - closed, (100e18 * closed) / (closed + open), 2, "its part");
+        checkEq(cashOf(main(alice)), 0, "all of it");
+    }
+
+    /// @dev ETH has no price, BTC falls to 55,000. Behind a long of one BTC stand 0.1 WBTC and 0.1 WETH, at their kindest 5,500 and 218:
+    /// E = 688 after the fee of 30, below MM of 1.1 · 55,000 · 3 %. WETH, the first of both, stays; WBTC is sold all the same.
+    function test_OR_2_CollateralBehindOneWithoutAPriceIsSold() public {
+        giveCash(main(alice), 30e18);
+        giveCollateral(main(alice), WETH, 0.1e18);
+        giveCollateral(main(alice), WBTC, 0.1e18);
+        trade(main(bob), main(alice), BTC, 1e18);
+        observe(ETH);
+        stopFeed(feeds[ETH]);
+        setPrice(BTC, 55_000e18);
+        (uint256 sold, ) = liquidate(main(alice), main(carol));
+        uint256 taken = ch.collateralBalance(main(carol), WBTC);
+        checkNear(int256(taken), int256((0.1e18 * sold) / 1e18), 1e10, "WBTC");
+        check(sold != 0 && ch.collateralBalance(main(alice), WETH) == 0.1e18, "WETH");
     }
 
     // ---------------------------------------------------------------- nothing is told of nothing

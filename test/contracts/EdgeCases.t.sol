@@ -74,6 +74,20 @@ contract EdgeCasesTest is House {
         checkEq(ch.collateralBalance(main(treasury), WETH), 100e18, "what the treasury gets");
     }
 
+    /// A taker who comes instead finds nothing to sell; the debt is written off all the same, and he neither pays nor gets anything.
+    function test_XAC_5_LiquidatesADebtBehindNothing() public {
+        _lend(carol, 1_000_000);
+        giveCollateral(main(alice), WETH, 100e18);
+        oracle.observe(ETH, 0);
+        _borrow(alice, 150_000);
+        ch.delistCollateral(WETH);
+        vm.warp(block.timestamp + 14 days + 1);
+        (uint256 sold, int256 paid) = liquidate(main(alice), main(bob));
+        check(sold == 0 && paid == 0, "nothing to sell");
+        (, uint256 debt, ) = ch.loans(main(alice));
+        checkEq(debt, 0, "debt");
+    }
+
     /// Alice's debt of 800,000 behind 500 WETH at 1,000 is flagged. Dave has lent all but 1,000 of his 110,000 and is long 10 BTC.
     function _lenderBesideADeficit() private {
         _lend(carol, 1_000_000);

@@ -243,6 +243,7 @@ describe("RiskEngine", () => {
 
     const collateral: [bigint, Partial<Record<keyof typeof ASSET, bigint>>, string, bigint, bigint, bigint][] = [
       [256n, {}, "collateral", 256n, 0n, 255n],
+      [0n, { underlying: 1n }, "underlying", 1n, 0n, 0n], // is listed with ETH's
       [0n, { haircut: PPM + 1n }, "haircut", PPM + 1n, 0n, PPM],
       [0n, { haircutInitial: 69_999n }, "haircutInitial", 69_999n, 70_000n, PPM],
       [0n, { haircutInitial: PPM + 1n }, "haircutInitial", PPM + 1n, 70_000n, PPM],

@@ -390,6 +390,11 @@ describe("liquidation", () => {
       .to.emit(h.clearingHouse, "CollateralTaken")
       .withArgs(id, main(h.carol), WETH, fraction * 10n);
     await expect(tx).to.emit(h.clearingHouse, "PositionTaken");
+    // Nobody is paid for having flagged; the fund has its fifth of the cost.
+    const money = [cost, () => true, (cost + 4n) / 5n, 0n] as const;
+    await expect(tx)
+      .to.emit(h.clearingHouse, "Liquidated")
+      .withArgs(id, main(h.carol), ZeroAddress, true, fraction, wad("18899"), wad("1957.174724"), ...money);
     expect(await equityOf(h, id)).to.be.closeTo(wad("18899") - cost, 10n ** 4n);
     // What it brought went straight into the pool, all but the share of the loss that moved and the cost.
     const { cash } = (await marketOf(h, ETH)).pool;

@@ -256,7 +256,7 @@ describe("trade", () => {
     // 1 ETH against an open interest of 100: a weight of 10 · 1/100 = 10 % of the cap, 5e8 · 1e-12
     await deal(h, [h.bob, h.alice], "1", "2010");
     expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(50_000_000n);
-    await deal(h, [h.bob, h.alice], "0.04", "1990"); // 79.6 USD
+    await deal(h, [h.bob, h.alice], "0.0502", "1990"); // 99.898 USD
     expect((await marketOf(h, ETH)).rate.lastPremium).to.equal(50_000_000n);
   });
 });
