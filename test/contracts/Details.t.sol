@@ -752,6 +752,21 @@ contract DetailsTest is House {
         checkEq(cashOf(main(alice)), 0, "all of it");
     }
 
+    /// @dev A profit of 979.5 on ETH is left of a closed position. Whoever sells a tenth of a long of BTC needs no price of ETH.
+    function test_OR_3_WhatIsClosedDoesNotShieldFromASmallerSlice() public {
+        _long();
+        setPrice(ETH, 2_100e18);
+        trade(main(carol), main(alice), ETH, -10e18);
+        trade(main(bob), main(alice), BTC, 0.5e18);
+        stopFeed(feeds[ETH]);
+        setPrice(BTC, 55_000e18);
+        address dave = actor("dave");
+        giveCash(main(dave), 1_000_000e18);
+        vm.prank(dave);
+        ch.liquidate(main(alice), main(dave), LiquidationTerms(0.1e18, type(int256).max, 0, true));
+        checkEq(sizeOf(main(alice), BTC), 0.45e18, "a tenth");
+    }
+
     /// @dev ETH has no price, BTC falls to 55,000. Behind a long of one BTC stand 0.1 WBTC and 0.1 WETH, at their kindest 5,500 and 218:
     /// E = 688 after the fee of 30, below MM of 1.1 · 55,000 · 3 %. WETH, the first of both, stays; WBTC is sold all the same.
     function test_OR_2_CollateralBehindOneWithoutAPriceIsSold() public {

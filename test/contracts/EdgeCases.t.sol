@@ -9,7 +9,7 @@ import {MockERC20} from "../../contracts/mocks/MockERC20.sol";
 import {AccountId, AccountIds} from "../../contracts/types/AccountId.sol";
 import {Assessment, Call, CollateralParams, MarketParams} from "../../contracts/types/LedgerTypes.sol";
 import {House} from "./support/House.sol";
-import {vm} from "./support/Vm.sol";
+import {Vm, vm} from "./support/Vm.sol";
 
 /// @notice Roads by which lenders, takers or the house itself could have been harmed, each closed by one rule.
 contract EdgeCasesTest is House {
@@ -177,6 +177,36 @@ contract EdgeCasesTest is House {
         _giveLst(alice, 0.01e18);
         vm.prank(bob);
         ch.cashCall(main(alice), main(bob), anyTerms());
+    }
+
+    /// A cash call costs its part of 5 % of the MM of what can be sold: what has no price, about 14,000 of MM, is left out of it.
+    function test_LIQ_1_ACashCallCostsNothingForWhatIsStuck() public {
+        _listRate();
+        giveCash(main(bob), 2_000_000e18);
+        giveCollateral(main(alice), WETH, 1_000e18);
+        trade(main(bob), main(alice), ETH, -500e18);
+        setPrice(ETH, 3_000e18);
+        uint256 margin = assess(main(alice)).maintenanceMargin;
+        for (uint256 i = 0; i < 26; ++i) {
+            passTime(1 hours);
+            settle(ETH, main(alice));
+        }
+        _giveLst(alice, 70e18);
+        vm.recordLogs();
+        vm.prank(bob);
+        (uint256 sold, ) = ch.cashCall(main(alice), main(bob), anyTerms());
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] != IClearingHouseCore.Liquidated.selector) continue;
+            (, , , , uint256 cost, , , ) = abi.decode(
+                logs[i].data,
+                (bool, uint256, int256, uint256, uint256, int256, uint256, uint256)
+            );
+            int256 expected = int256((sold * margin) / 20e18);
+            checkNear(int256(cost), expected, uint256(expected) / 100, "cost");
+            return;
+        }
+        check(false, "no such event");
     }
 
     /// 60 USD of a market without a price do not stop the liquidation of a 200,000 long.
