@@ -179,22 +179,24 @@ contract EdgeCasesTest is House {
         ch.cashCall(main(alice), main(bob), anyTerms());
     }
 
-    /// A cash call costs its part of 5 % of the MM of what can be sold: what has no price, about 14,000 of MM, is left out of it.
+    /// A cash call costs its part of 5 % of the MM of what can be sold: that of 20 BTC without a price, about 36,000, is left out of it.
     function test_LIQ_1_ACashCallCostsNothingForWhatIsStuck() public {
-        _listRate();
         giveCash(main(bob), 2_000_000e18);
+        giveCash(main(dave), 2_000_000e18);
         giveCollateral(main(alice), WETH, 1_000e18);
         trade(main(bob), main(alice), ETH, -500e18);
         setPrice(ETH, 3_000e18);
         uint256 margin = assess(main(alice)).maintenanceMargin;
+        trade(main(bob), main(alice), BTC, 20e18);
         for (uint256 i = 0; i < 26; ++i) {
             passTime(1 hours);
             settle(ETH, main(alice));
         }
-        _giveLst(alice, 70e18);
+        observe(BTC);
+        stopFeed(feeds[BTC]);
         vm.recordLogs();
-        vm.prank(bob);
-        (uint256 sold, ) = ch.cashCall(main(alice), main(bob), anyTerms());
+        vm.prank(dave);
+        (uint256 sold, ) = ch.cashCall(main(alice), main(dave), anyTerms());
         Vm.Log[] memory logs = vm.getRecordedLogs();
         for (uint256 i = 0; i < logs.length; ++i) {
             if (logs[i].topics[0] != IClearingHouseCore.Liquidated.selector) continue;
